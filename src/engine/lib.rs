@@ -1,0 +1,19 @@
+//! Transformer forward and backward by hand.
+//!
+//! Knows tensors, models and checkpoint files; no text, no methods, no window.
+
+pub mod cpu;
+pub mod error;
+pub mod grads;
+pub mod hooks;
+pub mod kernels;
+pub mod model;
+pub mod rng;
+pub mod tensor;
+
+pub use error::{Error, Result};
+pub use grads::GradSink;
+pub use hooks::{NoTap, Site, Tap};
+pub use kernels::{Kernels, TokenScore, Want};
+pub use model::{Decoder, Linear, ModelConfig, ParamId, Params, Weight};
+pub use tensor::{Batch, Device, Offsets, Real, Tensor};

@@ -1,0 +1,9 @@
+//! The decoder: configuration, parameters, forward and backward.
+
+mod config;
+mod decoder;
+mod params;
+
+pub use config::{Activation, Family, Mlp, ModelConfig, Norm, Position, Residual};
+pub use decoder::{BlockParams, Decoder, MlpParams, NormParams, ProjectionParams};
+pub use params::{Linear, Orientation, ParamId, Params, Store, StoredType, Weight};

@@ -1,0 +1,86 @@
+//! What a figure shows.
+
+use serde::{Deserialize, Serialize};
+
+/// A chart. Drawn by the window and written to SVG, PDF, PNG, CSV and pgfplots from this value alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// Stable name within a report, such as `roc`.
+    pub id: String,
+    /// Title, sentence case.
+    pub title: String,
+    /// Horizontal axis.
+    pub x: Axis,
+    /// Vertical axis.
+    pub y: Axis,
+    /// What is drawn, in drawing order.
+    pub series: Vec<Series>,
+    /// A sentence for the caption: what, n, method version.
+    pub caption: String,
+}
+
+/// An axis with its unit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// Label without unit.
+    pub label: String,
+    /// Unit, such as `nats/token`; empty for pure numbers.
+    pub unit: String,
+    /// Linear or logarithmic.
+    pub scale: Scale,
+    /// Shown range; fitted to the data when absent.
+    pub range: Option<[f64; 2]>,
+    /// Names of the positions 0, 1, 2, … for categories.
+    pub categories: Vec<String>,
+}
+
+/// How an axis maps numbers to positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// Proportional.
+    #[default]
+    Linear,
+    /// Powers of ten are equally far apart.
+    Log,
+}
+
+/// One named thing in a chart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Name in the legend; empty keeps it out of the legend.
+    pub name: String,
+    /// Index into the palette, so that a method keeps its color in every figure.
+    pub color: usize,
+    /// The marks.
+    pub mark: Mark,
+    /// Rows of the table behind the marks, point by point, for brushing; empty when there is none.
+    pub rows: Vec<usize>,
+}
+
+/// The geometry of a series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Mark {
+    /// A line through points, with an optional band.
+    Line { points: Vec<[f64; 2]>, band: Option<Band>, dashed: bool },
+    /// Single points.
+    Scatter { points: Vec<[f64; 2]> },
+    /// Bars between neighboring edges; `edges.len() == heights.len() + 1`.
+    Histogram { edges: Vec<f64>, heights: Vec<f64> },
+    /// One bar a category (`x.categories`).
+    Bars { heights: Vec<f64>, errors: Vec<[f64; 2]> },
+    /// A grid of numbers, row-major from the top row; axes are categories or ranges.
+    Heatmap { columns: usize, values: Vec<f64>, diverging: bool, label: String },
+    /// A reference line from one corner point to another, such as chance level.
+    Reference { from: [f64; 2], to: [f64; 2] },
+}
+
+/// An uncertainty band: lower and upper ordinate at each point of a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Band {
+    /// Lower ordinates.
+    pub lower: Vec<f64>,
+    /// Upper ordinates.
+    pub upper: Vec<f64>,
+}

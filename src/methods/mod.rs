@@ -1,0 +1,14 @@
+//! What can be measured. One file a method, registered in [`registry`]; no window, no run folders.
+//!
+//! A method declares its card, its configuration and its inputs; it reads models and data from a
+//! [`Context`], reports progress through it, and returns a [`Report`]. The form in the window, the
+//! command-line verb, validation, the README table and the golden test follow from the registry.
+
+pub mod common;
+mod context;
+mod registry;
+mod report;
+
+pub use context::{Context, Host, LoadedModel};
+pub use registry::{Card, Compat, Input, InputKind, Method, Typed, find, registry};
+pub use report::{Column, Report, Scalar, Table, Values};

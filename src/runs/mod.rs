@@ -1,0 +1,1 @@
+//! Runs: experiment files, plans, run folders, the command line.

@@ -9,13 +9,18 @@ use crate::tensor::{Offsets, Tensor};
 /// Receives what backward knows about a parameter before any gradient is formed. Sums, per-sample
 /// gradients, norms, inner products, Kronecker factors and mask scores are one small impl each.
 ///
-/// Rows belong to the sequences of `samples`. A linear map may be handed over in several calls with
-/// different rows (the head comes in blocks), but one sequence is never divided.
+/// Rows belong to the sequences of `samples`. The head may be handed over in several calls with
+/// different rows, but one sequence is never divided.
 pub trait GradSink {
     /// `false` for frozen parameters, which then cost nothing.
     fn wants(&self, p: ParamId) -> bool {
         let _ = p;
         true
+    }
+    /// Whether the rows of all sequences must come in one call, because sequences meet each other.
+    /// Costs N × V numbers at the head.
+    fn needs_all_rows(&self) -> bool {
+        false
     }
     /// ∂L/∂W = dyᵀ·x and ∂L/∂b = Σ dy for x (N,C), dy (N,O); `rows` are the rows present,
     /// numbered as in the batch: row 0 of x is row `rows.start` of the batch.

@@ -82,9 +82,9 @@ pub trait Kernels: Send + Sync {
     fn outer_acc(&self, dw: &mut Tensor, x: &Tensor, dy: &Tensor, rows: Range<usize>, w: &Weight) -> Result<()>;
     /// db (C) += Σ over `rows` of x (N,C)
     fn column_sum_acc(&self, db: &mut Tensor, x: &Tensor, rows: Range<usize>) -> Result<()>;
-    /// g += Σ over pairs s, t in `a` × `b` of (x_s·x'_t + bias)(dy_s·dy'_t): the inner product of two weight
-    /// gradients without forming them; `bias` adds the gradient of a bias fed by the same dy.
-    fn gram(&self, a: Rows<'_>, b: Rows<'_>, bias: bool) -> Result<f64>;
+    /// Σ over pairs s, t in `a` × `b` of (x_s·x'_t)(dy_s·dy'_t): the inner product of two weight gradients
+    /// without forming them.
+    fn gram(&self, a: Rows<'_>, b: Rows<'_>) -> Result<f64>;
 
     /// y = norm(x)·gain + bias, row by row over (N,C)
     fn norm(&self, y: &mut Tensor, x: &Tensor, gain: &Weight, bias: Option<&Weight>, norm: Norm) -> Result<()>;

@@ -6,9 +6,14 @@ pub mod cpu;
 pub mod error;
 pub mod grads;
 pub mod hooks;
+pub mod hvp;
 pub mod kernels;
+pub mod loss;
 pub mod model;
 pub mod rng;
+pub mod score;
+pub mod sinks;
+pub mod taps;
 pub mod tensor;
 
 pub use error::{Error, Result};

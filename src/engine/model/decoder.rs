@@ -2,8 +2,15 @@
 
 use std::sync::Arc;
 
+use super::acts::{Acts, Keep, Kept};
+use super::block::{Attend, visit};
+use super::block_backward::Backward;
 use super::{Linear, ModelConfig, ParamId, Params};
-use crate::kernels::{HeadLayout, Kernels};
+use crate::error::{Error, Result};
+use crate::grads::GradSink;
+use crate::hooks::{NoTap, Site, Tap};
+use crate::kernels::{HeadLayout, Kernels, spans};
+use crate::tensor::{Batch, Tensor};
 
 /// Gain and bias of a norm.
 #[derive(Clone, Copy, Debug)]
@@ -53,4 +60,119 @@ pub struct Decoder {
     /// The output head; its weight is `embed` when tied.
     pub head: Linear,
     pub kernels: Arc<dyn Kernels>,
+}
+
+impl Decoder {
+    /// Whether a direction is set on any parameter, so that everything carries tangents.
+    pub fn is_dual(&self) -> bool {
+        self.params.iter().any(|(_, w)| w.tangent().is_some())
+    }
+
+    /// Checks that every id is in the vocabulary and every sequence fits into the context.
+    pub fn check(&self, batch: &Batch) -> Result<()> {
+        let vocab_size = self.config.vocab_size;
+        if let Some(id) = batch.tokens.iter().chain(&batch.targets).find(|id| **id as usize >= vocab_size) {
+            return Err(Error::data(format!(
+                "token id {id} exceeds the vocabulary of the model ({vocab_size} tokens)"
+            ))
+            .hint("the rows or the tokenizer belong to another model"));
+        }
+        let longest = batch.offsets.iter().map(|r| r.len()).max().unwrap_or(0);
+        if longest > self.config.n_ctx {
+            let n_ctx = self.config.n_ctx;
+            return Err(Error::data(format!(
+                "a text of {longest} tokens is longer than the context of the model ({n_ctx})"
+            ))
+            .hint("cut it, or read it in windows"));
+        }
+        Ok(())
+    }
+
+    /// Token embeddings, with learned positions where the family has them.
+    pub(crate) fn embed(&self, tokens: &[u32], positions: &[u32]) -> Result<Tensor> {
+        let mut x = Tensor::zeros(&[tokens.len(), self.config.d_model], self.is_dual());
+        self.kernels.embed_acc(&mut x, self.params.get(self.embed), tokens)?;
+        if let Some(table) = self.positions {
+            self.kernels.embed_acc(&mut x, self.params.get(table), positions)?;
+        }
+        Ok(x)
+    }
+
+    /// Runs all blocks and the final norm on rows whose keys and values `attend` knows: for decoding
+    /// with a cache. Gives what the head reads, (N, C).
+    pub(crate) fn forward_rows(&self, tokens: &[u32], positions: &[u32], attend: &mut Attend<'_>) -> Result<Tensor> {
+        let mut x = self.embed(tokens, positions)?;
+        for layer in 0..self.blocks.len() {
+            x = self.block_forward(layer, x, positions, &mut NoTap, attend)?.0;
+        }
+        self.apply_norm(&x, self.final_norm)
+    }
+
+    /// Runs a batch up to the final norm. The head is not applied: see [`crate::score`] and [`crate::loss`].
+    pub fn forward(&self, batch: &Batch, tap: &mut dyn Tap, keep: Keep) -> Result<Acts> {
+        self.check(batch)?;
+        let positions: Vec<u32> = batch.offsets.iter().flat_map(|r| 0..r.len() as u32).collect();
+        let spans = spans(&batch.offsets);
+        let mut resid = self.embed(&batch.tokens, &positions)?;
+        visit(tap, 0, Site::Embed, &mut resid)?;
+        let mut blocks = Vec::new();
+        for layer in 0..self.blocks.len() {
+            if keep == Keep::Residuals {
+                blocks.push(Kept::Input(resid.clone()));
+            }
+            let mut attend = |layer: usize, z: &mut Tensor, qkv: [&Tensor; 3], tap: &mut dyn Tap| {
+                self.attend_packed(layer, z, qkv, &spans, tap)
+            };
+            let (next, acts) = self.block_forward(layer, resid, &positions, tap, &mut attend)?;
+            if keep == Keep::All {
+                blocks.push(Kept::Full(Box::new(acts)));
+            }
+            resid = next;
+        }
+        let mut hidden = self.apply_norm(&resid, self.final_norm)?;
+        visit(tap, self.blocks.len(), Site::FinalNorm, &mut hidden)?;
+        Ok(Acts { resid, hidden, blocks, positions, offsets: batch.offsets.clone() })
+    }
+
+    /// Carries ∂L/∂hidden (N, C) back through the model; gradients go to the sink as they arise.
+    ///
+    /// # Errors
+    /// `Bug` when `acts` were made with [`Keep::Nothing`].
+    pub fn backward(
+        &self,
+        batch: &Batch,
+        acts: Acts,
+        mut dhidden: Tensor,
+        sink: &mut dyn GradSink,
+        tap: &mut dyn Tap,
+    ) -> Result<()> {
+        if acts.blocks.len() != self.blocks.len() {
+            return Err(Error::bug("backward after a forward that kept nothing"));
+        }
+        let spans = spans(&acts.offsets);
+        let mut b = Backward { sink, tap, offsets: &acts.offsets, positions: &acts.positions, spans: &spans };
+        b.visit(self.blocks.len(), Site::FinalNorm, &mut dhidden)?;
+        let mut dx = Tensor::zeros(dhidden.shape(), dhidden.is_dual());
+        self.norm_backward(&mut dx, self.final_norm, &acts.resid, &dhidden, &mut b)?;
+        for (layer, kept) in acts.blocks.into_iter().enumerate().rev() {
+            let inside = match kept {
+                Kept::Full(inside) => inside,
+                Kept::Input(resid) => {
+                    let mut attend = |layer: usize, z: &mut Tensor, qkv: [&Tensor; 3], tap: &mut dyn Tap| {
+                        self.attend_packed(layer, z, qkv, &spans, tap)
+                    };
+                    Box::new(self.block_forward(layer, resid, b.positions, b.tap, &mut attend)?.1)
+                }
+            };
+            dx = self.block_backward(layer, dx, &inside, &mut b)?;
+        }
+        b.visit(0, Site::Embed, &mut dx)?;
+        if b.sink.wants(self.embed) {
+            b.sink.embedding(self.embed, &batch.tokens, &dx, b.offsets)?;
+        }
+        match self.positions {
+            Some(table) if b.sink.wants(table) => b.sink.embedding(table, b.positions, &dx, b.offsets),
+            _ => Ok(()),
+        }
+    }
 }

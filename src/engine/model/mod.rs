@@ -1,9 +1,13 @@
 //! The decoder: configuration, parameters, forward and backward.
 
+mod acts;
+pub(crate) mod block;
+mod block_backward;
 mod config;
 mod decoder;
 mod params;
 
+pub use acts::{Acts, Keep};
 pub use config::{Activation, Family, Mlp, ModelConfig, Norm, Position, Residual};
 pub use decoder::{BlockParams, Decoder, MlpParams, NormParams, ProjectionParams};
 pub use params::{Linear, Orientation, ParamId, Params, Store, StoredType, Weight};

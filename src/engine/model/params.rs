@@ -239,6 +239,11 @@ impl Params {
         self.weights.iter().enumerate().map(|(i, w)| (ParamId(i as u32), w))
     }
 
+    /// All parameters, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Weight> {
+        self.weights.iter_mut()
+    }
+
     /// Number of parameters (tensors).
     pub fn len(&self) -> usize {
         self.weights.len()

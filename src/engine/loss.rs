@@ -1,0 +1,130 @@
+//! Next-token cross-entropy and its gradient through the whole model.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::grads::GradSink;
+use crate::hooks::Tap;
+use crate::model::{Decoder, Keep};
+use crate::tensor::{Batch, Offsets, Real, Tensor};
+
+/// Logits of this many numbers are formed at a time: 128 MiB.
+const LOGITS_AT_ONCE: usize = 1 << 25;
+
+impl Batch {
+    /// Weights such that the loss is the mean over all counted tokens of the batch.
+    #[must_use]
+    pub fn token_mean(mut self) -> Self {
+        let n = self.weights.iter().filter(|w| **w != 0.0).count().max(1);
+        self.weights.iter_mut().for_each(|w| *w /= n as Real);
+        self
+    }
+
+    /// Weights such that the loss of each sequence is the mean over its own counted tokens: its own gradient.
+    #[must_use]
+    pub fn example_mean(mut self) -> Self {
+        for rows in self.offsets.iter() {
+            let own = &mut self.weights[rows];
+            let n = own.iter().filter(|w| **w != 0.0).count().max(1);
+            own.iter_mut().for_each(|w| *w /= n as Real);
+        }
+        self
+    }
+}
+
+/// What [`loss_gradient`] found.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// Σ weight·nll over all rows.
+    pub total: f64,
+    /// −ln p(target) of each row, nats; rows of weight 0 are 0.
+    pub nll: Vec<f64>,
+}
+
+/// Σ weight·(−ln p(target)) over the rows of `batch`; its gradient goes to `sink`.
+pub fn loss_gradient(
+    model: &Decoder,
+    batch: &Batch,
+    sink: &mut dyn GradSink,
+    tap: &mut dyn Tap,
+    keep: Keep,
+) -> Result<Loss> {
+    let mut acts = model.forward(batch, tap, keep)?;
+    let (nll, dhidden) = head_backward(model, batch, &acts.hidden, sink)?;
+    acts.hidden = Tensor::zeros(&[0, 0], false);
+    model.backward(batch, acts, dhidden, sink, tap)?;
+    let total = nll.iter().zip(&batch.weights).map(|(l, w)| l * *w as f64).sum();
+    Ok(Loss { total, nll })
+}
+
+/// The head and cross-entropy, forward and backward, for whole sequences at a time.
+/// Gives each row's loss and ∂L/∂hidden (N, C).
+fn head_backward(
+    model: &Decoder,
+    batch: &Batch,
+    hidden: &Tensor,
+    sink: &mut dyn GradSink,
+) -> Result<(Vec<f64>, Tensor)> {
+    let (weight, bias) = (model.params.get(model.head.weight), model.head.bias.map(|b| model.params.get(b)));
+    let wanted = sink.wants(model.head.weight) || model.head.bias.is_some_and(|b| sink.wants(b));
+    let mut nll = Vec::with_capacity(hidden.rows());
+    let mut dhidden = Tensor::stale(hidden.shape(), hidden.is_dual());
+    let max_rows = if wanted && sink.needs_all_rows() { usize::MAX } else { LOGITS_AT_ONCE / weight.d_out().max(1) };
+    for rows in blocks(&batch.offsets, max_rows) {
+        let x = copy_rows(hidden, rows.clone());
+        let mut logits = Tensor::stale(&[rows.len(), weight.d_out()], hidden.is_dual());
+        model.kernels.linear(&mut logits, &x, weight, bias)?;
+        let (targets, weights) = (&batch.targets[rows.clone()], &batch.weights[rows.clone()]);
+        let losses = model.kernels.cross_entropy(&mut logits, targets, weights)?;
+        nll.extend(losses.iter().zip(weights).map(|(l, w)| if *w == 0.0 { 0.0 } else { *l }));
+        if wanted {
+            sink.linear(&model.head, &x, &logits, rows.clone(), &batch.offsets)?;
+        }
+        let mut dx = Tensor::zeros(x.shape(), x.is_dual());
+        model.kernels.linear_backward_acc(&mut dx, &logits, weight)?;
+        paste_rows(&mut dhidden, &dx, rows.start);
+    }
+    Ok((nll, dhidden))
+}
+
+/// Logits (N, V) of every row: for comparing with other programs; scoring does not form them.
+pub fn logits(model: &Decoder, batch: &Batch, tap: &mut dyn Tap) -> Result<Tensor> {
+    let acts = model.forward(batch, tap, Keep::Nothing)?;
+    let weight = model.params.get(model.head.weight);
+    let mut y = Tensor::stale(&[acts.hidden.rows(), weight.d_out()], acts.hidden.is_dual());
+    model.kernels.linear(&mut y, &acts.hidden, weight, model.head.bias.map(|b| model.params.get(b)))?;
+    Ok(y)
+}
+
+/// Whole sequences together until they exceed `max_rows`; at least one.
+pub(crate) fn blocks(offsets: &Offsets, max_rows: usize) -> Vec<Range<usize>> {
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    for rows in offsets.iter() {
+        match blocks.last_mut() {
+            Some(last) if rows.end - last.start <= max_rows => last.end = rows.end,
+            _ => blocks.push(rows),
+        }
+    }
+    blocks
+}
+
+/// Rows of a tensor as a tensor of their own.
+pub(crate) fn copy_rows(x: &Tensor, rows: Range<usize>) -> Tensor {
+    let c = x.cols();
+    let mut y = Tensor::stale(&[rows.len(), c], x.is_dual());
+    let (value, tangent) = y.planes_mut();
+    value.copy_from_slice(&x.value()[rows.start * c..rows.end * c]);
+    if let (Some(to), Some(from)) = (tangent, x.tangent()) {
+        to.copy_from_slice(&from[rows.start * c..rows.end * c]);
+    }
+    y
+}
+
+fn paste_rows(to: &mut Tensor, from: &Tensor, start: usize) {
+    let range = start * from.cols()..(start + from.rows()) * from.cols();
+    let (value, tangent) = to.planes_mut();
+    value[range.clone()].copy_from_slice(from.value());
+    if let (Some(to), Some(from)) = (tangent, from.tangent()) {
+        to[range].copy_from_slice(from);
+    }
+}

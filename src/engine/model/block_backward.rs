@@ -1,0 +1,203 @@
+//! One block, backward: the mirror of `block.rs`, in reverse order.
+
+use super::acts::BlockActs;
+use super::{Decoder, Linear, Mlp, NormParams, Position, ProjectionParams, Residual};
+use crate::error::{Error, Result};
+use crate::grads::GradSink;
+use crate::hooks::{Site, Tap};
+use crate::kernels::Span;
+use crate::tensor::{Offsets, Tensor};
+
+/// What every step of backward shares.
+pub(super) struct Backward<'a> {
+    pub(super) sink: &'a mut dyn GradSink,
+    pub(super) tap: &'a mut dyn Tap,
+    pub(super) offsets: &'a Offsets,
+    pub(super) positions: &'a [u32],
+    pub(super) spans: &'a [Span],
+}
+
+impl Backward<'_> {
+    /// Calls the tap where it is interested, on a copy if it is: the other branch needs the original.
+    fn branch(&mut self, layer: usize, site: Site, dy: &Tensor) -> Result<Option<Tensor>> {
+        if !self.tap.wants(layer, site) {
+            return Ok(None);
+        }
+        let mut copy = dy.clone();
+        self.tap.backward(layer, site, &mut copy)?;
+        Ok(Some(copy))
+    }
+
+    pub(super) fn visit(&mut self, layer: usize, site: Site, dx: &mut Tensor) -> Result<()> {
+        if self.tap.wants(layer, site) { self.tap.backward(layer, site, dx) } else { Ok(()) }
+    }
+}
+
+impl Decoder {
+    /// Hands (x, dy) to the sink and adds dy·W to dx.
+    fn linear_backward(&self, dx: &mut Tensor, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<()> {
+        if b.sink.wants(l.weight) || l.bias.is_some_and(|bias| b.sink.wants(bias)) {
+            b.sink.linear(&l, x, dy, 0..x.rows(), b.offsets)?;
+        }
+        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))
+    }
+
+    /// Adds the gradient through a norm to dx and hands gain and bias to the sink.
+    pub(super) fn norm_backward(
+        &self,
+        dx: &mut Tensor,
+        n: NormParams,
+        x: &Tensor,
+        dy: &Tensor,
+        b: &mut Backward<'_>,
+    ) -> Result<()> {
+        let mut gain_rows = b.sink.wants(n.gain).then(|| Tensor::stale(x.shape(), x.is_dual()));
+        let gain = self.params.get(n.gain);
+        self.kernels.norm_backward_acc(dx, gain_rows.as_mut(), dy, x, gain, self.config.norm)?;
+        if let Some(rows) = &gain_rows {
+            b.sink.vector(n.gain, rows, b.offsets)?;
+        }
+        match n.bias {
+            Some(bias) if b.sink.wants(bias) => b.sink.vector(bias, dy, b.offsets),
+            _ => Ok(()),
+        }
+    }
+
+    /// Turns the gradient of the stream leaving block `layer` into that of the stream entering it.
+    pub(super) fn block_backward(
+        &self,
+        layer: usize,
+        mut dy: Tensor,
+        acts: &BlockActs,
+        b: &mut Backward<'_>,
+    ) -> Result<Tensor> {
+        let block = &self.blocks[layer];
+        b.visit(layer, Site::ResidPost, &mut dy)?;
+        let mlp_input = acts.normed2.as_ref().unwrap_or(&acts.normed1);
+        let dnormed2 = self.mlp_backward(layer, &dy, mlp_input, acts, b)?;
+        match (self.config.residual, block.norm2) {
+            (Residual::Sequential, Some(norm2)) => {
+                let mid = acts.resid_mid.as_ref().ok_or_else(|| Error::bug("sequential block without resid_mid"))?;
+                self.norm_backward(&mut dy, norm2, mid, &dnormed2, b)?;
+                b.visit(layer, Site::ResidMid, &mut dy)?;
+                let dnormed1 = self.attention_backward(layer, &dy, acts, b)?;
+                self.norm_backward(&mut dy, block.norm1, &acts.resid_pre, &dnormed1, b)?;
+            }
+            (_, Some(norm2)) => {
+                let dnormed1 = self.attention_backward(layer, &dy, acts, b)?;
+                self.norm_backward(&mut dy, norm2, &acts.resid_pre, &dnormed2, b)?;
+                self.norm_backward(&mut dy, block.norm1, &acts.resid_pre, &dnormed1, b)?;
+            }
+            (_, None) => {
+                let mut dnormed1 = self.attention_backward(layer, &dy, acts, b)?;
+                self.kernels.add(&mut dnormed1, &dnormed2)?;
+                self.norm_backward(&mut dy, block.norm1, &acts.resid_pre, &dnormed1, b)?;
+            }
+        }
+        b.visit(layer, Site::ResidPre, &mut dy)?;
+        Ok(dy)
+    }
+
+    /// ∂L/∂(input of feed-forward) from the gradient of the stream.
+    fn mlp_backward(
+        &self,
+        layer: usize,
+        dy: &Tensor,
+        x: &Tensor,
+        acts: &BlockActs,
+        b: &mut Backward<'_>,
+    ) -> Result<Tensor> {
+        let params = self.blocks[layer].mlp;
+        let edited = b.branch(layer, Site::MlpOut, dy)?;
+        let mut dpost = Tensor::zeros(acts.mlp_post.shape(), dy.is_dual());
+        self.linear_backward(&mut dpost, params.down, &acts.mlp_post, edited.as_ref().unwrap_or(dy), b)?;
+        b.visit(layer, Site::MlpPost, &mut dpost)?;
+        let mut dx = Tensor::zeros(x.shape(), dy.is_dual());
+        let mut dpre = Tensor::stale(acts.mlp_pre.shape(), dy.is_dual());
+        match (self.config.mlp, &acts.mlp_up) {
+            (Mlp::Gated(f), Some(up)) => {
+                let mut dup = Tensor::stale(up.shape(), dy.is_dual());
+                self.kernels.gate_backward([&mut dpre, &mut dup], &dpost, &acts.mlp_pre, up, f)?;
+                self.linear_backward(&mut dx, params.up, x, &dup, b)?;
+            }
+            (Mlp::Plain(f) | Mlp::Gated(f), _) => {
+                self.kernels.activation_backward(&mut dpre, &dpost, &acts.mlp_pre, f)?;
+            }
+        }
+        b.visit(layer, Site::MlpPre, &mut dpre)?;
+        self.linear_backward(&mut dx, params.gate.unwrap_or(params.up), x, &dpre, b)?;
+        Ok(dx)
+    }
+
+    /// ∂L/∂(input of attention) from the gradient of the stream.
+    fn attention_backward(&self, layer: usize, dy: &Tensor, acts: &BlockActs, b: &mut Backward<'_>) -> Result<Tensor> {
+        let block = &self.blocks[layer];
+        let edited = b.branch(layer, Site::AttnOut, dy)?;
+        let mut dz = Tensor::zeros(acts.z.shape(), dy.is_dual());
+        self.linear_backward(&mut dz, block.attn_out, &acts.z, edited.as_ref().unwrap_or(dy), b)?;
+        b.visit(layer, Site::Z, &mut dz)?;
+        let mut dqkv = acts.qkv.each_ref().map(|part| Tensor::zeros(part.shape(), dy.is_dual()));
+        match &acts.patterns {
+            None => {
+                let spec = self.attention_spec(layer);
+                self.kernels.attention_backward_acc(dqkv.each_mut(), &dz, acts.qkv.each_ref(), b.spans, &spec)?;
+            }
+            Some(patterns) => self.patterns_backward(layer, &mut dqkv, &dz, acts, patterns, b)?,
+        }
+        for (part, site) in dqkv.iter_mut().zip([Site::Q, Site::K, Site::V]) {
+            b.visit(layer, site, part)?;
+        }
+        self.project_backward(layer, dqkv, &acts.normed1, b)
+    }
+
+    fn patterns_backward(
+        &self,
+        layer: usize,
+        dqkv: &mut [Tensor; 3],
+        dz: &Tensor,
+        acts: &BlockActs,
+        patterns: &[[Tensor; 2]],
+        b: &mut Backward<'_>,
+    ) -> Result<()> {
+        let spec = self.attention_spec(layer);
+        let [dq, dk, dv] = dqkv;
+        let [q, k, v] = acts.qkv.each_ref();
+        // Sequences in reverse, as everything on the way back.
+        for (span, [unedited, edited]) in b.spans.iter().zip(patterns).rev() {
+            let mut dp = Tensor::stale(edited.shape(), dz.is_dual());
+            self.kernels.pattern_apply_backward(&mut dp, dv, dz, edited, v, span, &spec)?;
+            b.tap.backward(layer, Site::Pattern, &mut dp)?;
+            self.kernels.pattern_backward_acc([dq, dk], &dp, unedited, [q, k], span, &spec)?;
+        }
+        Ok(())
+    }
+
+    fn project_backward(
+        &self,
+        layer: usize,
+        mut dqkv: [Tensor; 3],
+        x: &Tensor,
+        b: &mut Backward<'_>,
+    ) -> Result<Tensor> {
+        let c = &self.config;
+        if let Position::Rotary { inv_freq, interleaved } = &c.position {
+            let [dq, dk, _] = &mut dqkv;
+            self.kernels.rotate(dq, b.positions, c.n_head, inv_freq, *interleaved, true)?;
+            self.kernels.rotate(dk, b.positions, c.n_kv_head, inv_freq, *interleaved, true)?;
+        }
+        let mut dx = Tensor::zeros(x.shape(), x.is_dual());
+        match self.blocks[layer].projection {
+            ProjectionParams::Separate { q, k, v } => {
+                for (l, d) in [q, k, v].into_iter().zip(&dqkv) {
+                    self.linear_backward(&mut dx, l, x, d, b)?;
+                }
+            }
+            ProjectionParams::Fused { qkv, layout } => {
+                let mut fused = Tensor::stale(&[x.rows(), 3 * c.n_head * c.d_head], x.is_dual());
+                self.kernels.merge_heads(&mut fused, dqkv.each_ref(), c.n_head, layout)?;
+                self.linear_backward(&mut dx, qkv, x, &fused, b)?;
+            }
+        }
+        Ok(dx)
+    }
+}

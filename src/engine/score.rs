@@ -1,0 +1,51 @@
+//! What a model says about texts: one teacher-forced pass, no gradient, no whole logits.
+
+use crate::error::Result;
+use crate::hooks::NoTap;
+use crate::kernels::{TokenScore, Want};
+use crate::model::{Decoder, Keep};
+use crate::tensor::{Batch, Tensor};
+
+/// Rows that go through the model together; the outcome does not depend on it.
+const ROWS_AT_ONCE: usize = 2048;
+
+/// Scores of tokens 1, 2, … of each sequence given those before it: `len − 1` entries a sequence.
+///
+/// The same sequence gets the same bits alone, in any company and with any number of threads.
+pub fn score_tokens(model: &Decoder, sequences: &[&[u32]], want: Want) -> Result<Vec<Vec<TokenScore>>> {
+    let mut scores = Vec::with_capacity(sequences.len());
+    let mut start = 0;
+    while start < sequences.len() {
+        let mut rows = 0;
+        let fits = |s: &&&[u32]| {
+            rows += s.len();
+            rows <= ROWS_AT_ONCE
+        };
+        let n = sequences[start..].iter().take_while(fits).count().max(1);
+        score_batch(model, &sequences[start..start + n], want, &mut scores)?;
+        start += n;
+    }
+    Ok(scores)
+}
+
+fn score_batch(model: &Decoder, sequences: &[&[u32]], want: Want, scores: &mut Vec<Vec<TokenScore>>) -> Result<()> {
+    let batch = Batch::causal(sequences);
+    let hidden = model.forward(&batch, &mut NoTap, Keep::Nothing)?.hidden;
+    let (x, targets) = rows_with_target(&hidden, &batch);
+    let weight = model.params.get(model.head.weight);
+    let bias = model.head.bias.map(|b| model.params.get(b));
+    let mut rest = model.kernels.token_scores(&x, weight, bias, &targets, want)?.into_iter();
+    scores.extend(sequences.iter().map(|s| rest.by_ref().take(s.len().saturating_sub(1)).collect()));
+    Ok(())
+}
+
+/// The rows of `hidden` that predict something, and what they predict.
+pub fn rows_with_target(hidden: &Tensor, batch: &Batch) -> (Tensor, Vec<u32>) {
+    let c = hidden.cols();
+    let rows: Vec<usize> = (0..hidden.rows()).filter(|r| batch.weights[*r] != 0.0).collect();
+    let mut x = Tensor::stale(&[rows.len(), c], false);
+    for (to, row) in x.value_mut().chunks_exact_mut(c.max(1)).zip(&rows) {
+        to.copy_from_slice(&hidden.value()[row * c..(row + 1) * c]);
+    }
+    (x, rows.iter().map(|r| batch.targets[*r]).collect())
+}

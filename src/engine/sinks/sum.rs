@@ -1,0 +1,65 @@
+//! The gradient of a batch: the sum over its rows.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::grads::GradSink;
+use crate::model::{Decoder, Linear, ParamId};
+use crate::tensor::{Offsets, Tensor};
+
+/// Sums gradients in the shapes on disk; with a directed model, H·v in the tangents.
+pub struct SumGrads<'a> {
+    model: &'a Decoder,
+    gradients: Vec<Option<Tensor>>,
+}
+
+impl<'a> SumGrads<'a> {
+    /// Zero gradients for the parameters `wants` names.
+    pub fn new(model: &'a Decoder, wants: &dyn Fn(ParamId) -> bool) -> Self {
+        let dual = model.is_dual();
+        let gradients = model.params.iter().map(|(id, w)| wants(id).then(|| Tensor::zeros(&w.shape, dual))).collect();
+        Self { model, gradients }
+    }
+
+    /// The gradient of a parameter, if it was wanted.
+    pub fn get(&self, p: ParamId) -> Option<&Tensor> {
+        self.gradients[p.0 as usize].as_ref()
+    }
+
+    /// All gradients.
+    pub fn into_gradients(self) -> Vec<(ParamId, Tensor)> {
+        let numbered = self.gradients.into_iter().enumerate();
+        numbered.filter_map(|(i, g)| Some((ParamId(i as u32), g?))).collect()
+    }
+
+    fn slot(&mut self, p: ParamId) -> Option<&mut Tensor> {
+        self.gradients[p.0 as usize].as_mut()
+    }
+}
+
+impl GradSink for SumGrads<'_> {
+    fn wants(&self, p: ParamId) -> bool {
+        self.get(p).is_some()
+    }
+
+    fn linear(&mut self, l: &Linear, x: &Tensor, dy: &Tensor, rows: Range<usize>, _samples: &Offsets) -> Result<()> {
+        let model = self.model;
+        if let Some(dw) = self.slot(l.weight) {
+            model.kernels.outer_acc(dw, x, dy, 0..rows.len(), model.params.get(l.weight))?;
+        }
+        match l.bias.and_then(|b| self.slot(b)) {
+            Some(db) => model.kernels.column_sum_acc(db, dy, 0..rows.len()),
+            None => Ok(()),
+        }
+    }
+
+    fn vector(&mut self, p: ParamId, per_row: &Tensor, _samples: &Offsets) -> Result<()> {
+        let model = self.model;
+        self.slot(p).map_or(Ok(()), |d| model.kernels.column_sum_acc(d, per_row, 0..per_row.rows()))
+    }
+
+    fn embedding(&mut self, p: ParamId, ids: &[u32], dy: &Tensor, _samples: &Offsets) -> Result<()> {
+        let model = self.model;
+        self.slot(p).map_or(Ok(()), |d| model.kernels.embed_backward_acc(d, ids, dy, 0..dy.rows()))
+    }
+}

@@ -1,6 +1,7 @@
 //! What a method may do besides compute: read its inputs, report progress, stop, keep partial results.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,17 +51,134 @@ pub struct Context<'a> {
     pub step: String,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The only model of the slot `name`.
+    pub fn model(&self, name: &str) -> Result<&'a LoadedModel> {
+        self.models(name).first().ok_or_else(|| missing_input(name, "a model"))
+    }
+
+    /// All models of the slot `name`; empty when none was given.
+    pub fn models(&self, name: &str) -> &'a [LoadedModel] {
+        self.models.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The only data set of the slot `name`.
+    pub fn dataset(&self, name: &str) -> Result<&'a Dataset> {
+        self.datasets(name).first().ok_or_else(|| missing_input(name, "data"))
+    }
+
+    /// All data sets of the slot `name`; empty when none was given.
+    pub fn datasets(&self, name: &str) -> &'a [Dataset] {
+        self.data.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Reports that `done` of `total` units of `stage` are finished; fails when the user wants to stop.
+    pub fn progress(&mut self, stage: &str, done: usize, total: usize) -> Result<()> {
+        if self.host.progress(stage, done as u64, total as u64) { Ok(()) } else { Err(Error::Cancelled) }
+    }
+
     /// Maps `compute` over `0..n` in chunks of `chunk`, keeping every result so that an
     /// interrupted run goes on where it stopped; the outcome is the same either way.
     ///
-    /// `compute` gets a range of items and returns one result an item.
+    /// `compute` gets a range of items and returns one result an item. `stage` is shown, and
+    /// names the records: it must be unique within a method.
     pub fn map<T, F>(&mut self, stage: &str, n: usize, chunk: usize, mut compute: F) -> Result<Vec<T>>
     where
         T: Serialize + DeserializeOwned,
-        F: FnMut(std::ops::Range<usize>) -> Result<Vec<T>>,
+        F: FnMut(Range<usize>) -> Result<Vec<T>>,
     {
-        let _ = (stage, n, chunk, &mut compute);
-        Err(Error::bug("not written yet"))
+        let record_name = format!("{}/{stage}", self.step);
+        let mut results = self.restored(&record_name, n)?;
+        self.progress(stage, results.len(), n)?;
+        while results.len() < n {
+            let start = results.len();
+            let range = start..(start + chunk.max(1)).min(n);
+            let wanted = range.len();
+            let fresh = compute(range)?;
+            if fresh.len() != wanted {
+                return Err(Error::bug(format!("{stage}: {} results for {wanted} items", fresh.len())));
+            }
+            let record = postcard::to_stdvec(&(start as u64, &fresh))
+                .map_err(|e| Error::bug(format!("{stage}: a result cannot be kept: {e}")))?;
+            self.host.keep(&record_name, &record)?;
+            results.extend(fresh);
+            self.progress(stage, results.len(), n)?;
+        }
+        Ok(results)
+    }
+
+    /// Results of an interrupted run: the longest sequence without a gap. Records behind a gap are
+    /// passed over; they were computed again and stand further back.
+    fn restored<T: DeserializeOwned>(&mut self, record_name: &str, n: usize) -> Result<Vec<T>> {
+        let mut results = Vec::new();
+        for record in self.host.restore(record_name)? {
+            let Ok((start, kept)) = postcard::from_bytes::<(u64, Vec<T>)>(&record) else { continue };
+            if start == results.len() as u64 && results.len() + kept.len() <= n {
+                results.extend(kept);
+            }
+        }
+        Ok(results)
+    }
+}
+
+fn missing_input(name: &str, what: &str) -> Error {
+    Error::config(format!("the input `{name}` is missing")).hint(format!("give {what} for it: `--{name} PATH`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps records in memory and stops after `budget` calls of `progress`.
+    struct Memory {
+        records: Vec<(String, Vec<u8>)>,
+        budget: usize,
+    }
+
+    impl Host for Memory {
+        fn progress(&mut self, _: &str, _: u64, _: u64) -> bool {
+            self.budget = self.budget.saturating_sub(1);
+            self.budget > 0
+        }
+        fn warn(&mut self, _: &str) {}
+        fn metric(&mut self, _: &str, _: u64, _: f64) {}
+        fn restore(&mut self, name: &str) -> Result<Vec<Vec<u8>>> {
+            Ok(self.records.iter().filter(|r| r.0 == name).map(|r| r.1.clone()).collect())
+        }
+        fn keep(&mut self, name: &str, record: &[u8]) -> Result<()> {
+            self.records.push((name.to_owned(), record.to_vec()));
+            Ok(())
+        }
+    }
+
+    fn run(memory: &mut Memory, computed: &mut usize) -> Result<Vec<f64>> {
+        let (models, data) = (BTreeMap::new(), BTreeMap::new());
+        let mut cx = Context { host: memory, seed: 0, models: &models, data: &data, step: "0".to_owned() };
+        cx.map("score", 10, 3, |range| {
+            *computed += range.len();
+            Ok(range.map(|i| i as f64 / 3.0).collect())
+        })
+    }
+
+    #[test]
+    fn an_interrupted_map_goes_on_and_computes_nothing_twice() {
+        let mut memory = Memory { records: Vec::new(), budget: 3 };
+        let mut computed = 0;
+        assert!(matches!(run(&mut memory, &mut computed), Err(Error::Cancelled)));
+        assert_eq!(computed, 6);
+        memory.budget = 100;
+        let results = run(&mut memory, &mut computed).unwrap();
+        assert_eq!(results, (0..10).map(|i| f64::from(i) / 3.0).collect::<Vec<_>>());
+        assert_eq!(computed, 10);
+    }
+
+    #[test]
+    fn a_gap_in_the_records_is_computed_again() {
+        let mut memory = Memory { records: Vec::new(), budget: 100 };
+        let mut computed = 0;
+        let whole = run(&mut memory, &mut computed).unwrap();
+        memory.records.remove(1);
+        assert_eq!(run(&mut memory, &mut computed).unwrap(), whole);
+        assert_eq!(computed, 10 + 7);
     }
 }

@@ -8,7 +8,8 @@ pub mod common;
 mod context;
 mod registry;
 mod report;
+pub mod schema;
 
 pub use context::{Context, Host, LoadedModel};
-pub use registry::{Card, Compat, Input, InputKind, Method, Typed, find, registry};
+pub use registry::{Amount, Card, Compat, Input, InputKind, Method, Typed, Work, find, no_check, registry};
 pub use report::{Column, Report, Scalar, Table, Values};

@@ -1,10 +1,13 @@
 //! The list of methods and what each declares about itself.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::schema::{self, Problem};
 use super::{Context, Report};
 use crate::error::{Error, Result};
 
@@ -65,54 +68,138 @@ pub enum Compat {
     Paper,
 }
 
+/// How much a method is given, counted before it runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Amount {
+    /// Texts or rows by data slot.
+    pub texts: BTreeMap<String, u64>,
+    /// Tokens by data slot, after cutting at the context length.
+    pub tokens: BTreeMap<String, u64>,
+    /// Models by model slot.
+    pub models: BTreeMap<String, u64>,
+}
+
+impl Amount {
+    /// Texts of all data slots together.
+    pub fn all_texts(&self) -> u64 {
+        self.texts.values().sum()
+    }
+
+    /// Tokens of all data slots together.
+    pub fn all_tokens(&self) -> u64 {
+        self.tokens.values().sum()
+    }
+}
+
+/// What a method will do with it: the base of the time estimate. An honest "about".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    /// Tokens that go forward through a model.
+    pub forward_tokens: u64,
+    /// Tokens that also go backward.
+    pub backward_tokens: u64,
+    /// Tokens decoded one by one.
+    pub decoded_tokens: u64,
+}
+
 /// A method, whatever the type of its configuration.
 pub trait Method: Sync {
     /// What it is.
-    fn card(&self) -> &'static Card;
+    fn card(&self) -> &Card;
     /// What it needs. Every method has the input `model`.
     fn inputs(&self) -> &'static [Input];
     /// JSON schema of its configuration: descriptions, ranges, defaults.
     fn schema(&self) -> Schema;
     /// Default configuration.
     fn defaults(&self) -> Value;
-    /// Checks a configuration without running.
-    fn validate(&self, config: &Value) -> Result<()>;
+    /// Everything that is wrong with a configuration, field by field; empty when it is good.
+    fn problems(&self, config: &Value) -> Vec<Problem>;
+    /// What it will do with this much input.
+    fn work(&self, config: &Value, amount: &Amount) -> Result<Work>;
     /// Runs it.
     fn run(&self, config: &Value, cx: &mut Context<'_>) -> Result<Report>;
+
+    /// Checks a configuration without running; the error is about the first wrong field.
+    fn validate(&self, config: &Value) -> Result<()> {
+        self.problems(config).into_iter().next().map_or(Ok(()), |problem| Err(problem.into_error()))
+    }
+
+    /// The configuration with every field that it leaves out taken from the defaults.
+    fn resolved(&self, config: &Value) -> Value {
+        let config = if config.is_null() { &Value::Object(Map::new()) } else { config };
+        schema::fill(config, &self.defaults(), &self.schema())
+    }
+
+    /// The fields of the configuration, for forms and command lines.
+    fn fields(&self) -> Vec<schema::Field> {
+        schema::fields(&self.schema(), &self.defaults())
+    }
 }
 
 /// A method with a typed configuration.
+///
+/// The fields of `C` are the options: doc comments, `#[schemars(range(…))]` and, for units,
+/// `#[schemars(extend("x-unit" = "tokens"))]`. Real numbers are `f64`, so that defaults print as written.
 pub struct Typed<C: 'static> {
     /// What it is.
     pub card: Card,
     /// What it needs.
     pub inputs: &'static [Input],
-    /// Checks beyond the ranges of single fields.
+    /// Checks beyond the ranges of single fields; [`no_check`] when there are none.
     pub check: fn(&C) -> Result<()>,
+    /// What it will do with this much input, for the time estimate.
+    pub work: fn(&C, &Amount) -> Work,
     /// The work.
     pub run: fn(&C, &mut Context<'_>) -> Result<Report>,
 }
 
-impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C> {
-    fn card(&self) -> &'static Card {
-        todo!()
+/// For [`Typed::check`] of methods whose fields do not depend on each other.
+pub fn no_check<C>(_: &C) -> Result<()> {
+    Ok(())
+}
+
+impl<C: DeserializeOwned> Typed<C> {
+    fn parse(&self, config: &Value) -> Result<C> {
+        serde_json::from_value(config.clone()).map_err(|e| Error::config(e.to_string()))
     }
+}
+
+impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C> {
+    fn card(&self) -> &Card {
+        &self.card
+    }
+
     fn inputs(&self) -> &'static [Input] {
         self.inputs
     }
+
     fn schema(&self) -> Schema {
         schemars::schema_for!(C)
     }
+
     fn defaults(&self) -> Value {
-        todo!()
+        // By text, so that an `f32` prints as written.
+        let written = serde_json::to_string(&C::default()).unwrap_or_default();
+        serde_json::from_str(&written).unwrap_or_default()
     }
-    fn validate(&self, config: &Value) -> Result<()> {
-        let _ = config;
-        Err(Error::bug("not written yet"))
+
+    fn problems(&self, config: &Value) -> Vec<Problem> {
+        let config = self.resolved(config);
+        let found = schema::problems(&self.schema(), &config);
+        if !found.is_empty() {
+            return found;
+        }
+        let checked = self.parse(&config).and_then(|config| (self.check)(&config));
+        checked.err().map(Problem::from).into_iter().collect()
     }
+
+    fn work(&self, config: &Value, amount: &Amount) -> Result<Work> {
+        Ok((self.work)(&self.parse(&self.resolved(config))?, amount))
+    }
+
     fn run(&self, config: &Value, cx: &mut Context<'_>) -> Result<Report> {
-        let _ = (config, cx, self.run);
-        Err(Error::bug("not written yet"))
+        self.validate(config)?;
+        (self.run)(&self.parse(&self.resolved(config))?, cx)
     }
 }
 
@@ -121,11 +208,13 @@ pub fn registry() -> &'static [&'static dyn Method] {
     &[]
 }
 
-/// The method with this id; the error names the nearest ones.
+/// The method with this id; the error names the nearest one.
 pub fn find(id: &str) -> Result<&'static dyn Method> {
-    registry()
-        .iter()
-        .copied()
-        .find(|m| m.card().id == id)
-        .ok_or_else(|| Error::config(format!("there is no method `{id}`")).hint("`memoscope list` names them all"))
+    let known = || registry().iter().map(|m| m.card().id);
+    registry().iter().copied().find(|m| m.card().id == id).ok_or_else(|| {
+        Error::config(format!("there is no method `{id}`")).hint(match schema::nearest(id, known()) {
+            Some(near) => format!("did you mean `{near}`? `memoscope list` names them all"),
+            None => "`memoscope list` names them all".to_owned(),
+        })
+    })
 }

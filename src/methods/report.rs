@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::figures::Figure;
 
 /// What a method found.
@@ -38,6 +39,44 @@ pub struct Scalar {
     pub note: String,
 }
 
+impl Scalar {
+    /// A number behind which `n` examples stand. A number that is not finite becomes undefined, with a note.
+    pub fn new(id: impl Into<String>, label: impl Into<String>, value: f64, n: usize) -> Self {
+        let scalar = Self { id: id.into(), label: label.into(), n, ..Self::default() };
+        if value.is_finite() {
+            Self { value: Some(value), ..scalar }
+        } else {
+            Self { note: "undefined: the computation gave no finite number".to_owned(), ..scalar }
+        }
+    }
+
+    /// An undefined number, and why.
+    pub fn undefined(id: impl Into<String>, label: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { id: id.into(), label: label.into(), note: why.into(), ..Self::default() }
+    }
+
+    /// With a unit.
+    #[must_use]
+    pub fn unit(mut self, unit: impl Into<String>) -> Self {
+        self.unit = unit.into();
+        self
+    }
+
+    /// With a 95 % interval.
+    #[must_use]
+    pub fn interval(mut self, low: f64, high: f64) -> Self {
+        self.interval = (low.is_finite() && high.is_finite()).then_some([low, high]);
+        self
+    }
+
+    /// With a note.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+}
+
 /// Values by column; all columns have the same length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
@@ -49,6 +88,39 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Large per-token tables go to Parquet, the others to CSV.
     pub parquet: bool,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
+        Self { id: id.into(), title: title.into(), ..Self::default() }
+    }
+
+    /// With one more column.
+    #[must_use]
+    pub fn column(mut self, name: &str, unit: &str, about: &str, values: Values) -> Self {
+        self.columns.push(Column { name: name.into(), unit: unit.into(), about: about.into(), values });
+        self
+    }
+
+    /// Rows; zero without columns.
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.values.len())
+    }
+
+    /// Fails when a column is longer or shorter than the first.
+    pub fn check(&self) -> Result<()> {
+        let rows = self.rows();
+        match self.columns.iter().find(|column| column.values.len() != rows) {
+            Some(column) => Err(Error::bug(format!(
+                "table `{}`: the column `{}` has {} rows, the first one {rows}",
+                self.id,
+                column.name,
+                column.values.len()
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A named column.
@@ -76,4 +148,51 @@ pub enum Values {
     Text(Vec<String>),
     /// Yes or no.
     Bool(Vec<bool>),
+}
+
+impl Values {
+    /// Numbers that are all defined; those that are not finite become undefined.
+    pub fn floats(values: impl IntoIterator<Item = f64>) -> Self {
+        Self::Float(values.into_iter().map(|v| v.is_finite().then_some(v)).collect())
+    }
+
+    /// Whole numbers that are all defined.
+    pub fn ints(values: impl IntoIterator<Item = usize>) -> Self {
+        Self::Int(values.into_iter().map(|v| i64::try_from(v).ok()).collect())
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Float(values) => values.len(),
+            Self::Int(values) => values.len(),
+            Self::Text(values) => values.len(),
+            Self::Bool(values) => values.len(),
+        }
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_not_finite_is_undefined_and_says_so() {
+        let scalar = Scalar::new("auroc", "AUROC", f64::NAN, 3).unit("nats");
+        assert_eq!(scalar.value, None);
+        assert!(scalar.note.contains("undefined"), "the note says why: {}", scalar.note);
+        assert_eq!(Values::floats([1.0, f64::INFINITY]), Values::Float(vec![Some(1.0), None]));
+    }
+
+    #[test]
+    fn ragged_tables_are_refused() {
+        let table =
+            Table::new("t", "T").column("a", "", "", Values::ints([1, 2])).column("b", "", "", Values::ints([1]));
+        assert!(table.check().is_err_and(|e| e.to_string().contains("`b` has 1 rows")), "names the column");
+    }
 }

@@ -1,0 +1,381 @@
+//! The experiment file: what is to be done, as it was typed. Nothing here touches a file but [`Experiment::read`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::methods::{self, schema};
+
+/// The schema number that this program writes.
+pub const SCHEMA: u32 = 1;
+
+/// What is to be done. Paths are relative to the file that holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Experiment {
+    /// Version of the file format.
+    pub schema: u32,
+    /// Name of the run; becomes part of its folder.
+    pub name: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Where to compute: `cpu`.
+    pub device: String,
+    /// Number type of the arithmetic: `f32`.
+    pub precision: String,
+    /// Processor threads; all of them when absent. Results do not depend on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub threads: Option<usize>,
+    /// The model under study; the input `model` of every step that names no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelRef>,
+    /// Further models by name: references, checkpoints.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, ModelRef>,
+    /// Data sets by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, DataRef>,
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Default for Experiment {
+    fn default() -> Self {
+        Self {
+            schema: SCHEMA,
+            name: String::new(),
+            seed: 0,
+            device: "cpu".to_owned(),
+            precision: "f32".to_owned(),
+            threads: None,
+            model: None,
+            models: BTreeMap::new(),
+            data: BTreeMap::new(),
+            steps: Vec::new(),
+        }
+    }
+}
+
+/// A model: a folder, or an id on the hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelRef {
+    /// Folder with `config.json` and safetensors files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Hub id, such as `EleutherAI/pythia-70m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub: Option<String>,
+    /// Branch, tag or commit on the hub; `main` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// A data set: a file, or an id on the hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataRef {
+    /// A JSONL, JSON, CSV, TXT or Parquet file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Hub id of a data set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub: Option<String>,
+    /// Branch, tag or commit on the hub; `main` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// File inside the data set on the hub; needed when it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Format of the file, such as `jsonl`; found by its name and content when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Which column holds what: role to column name, such as `{"text": "input"}`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
+    /// Rows to use, from the start; all when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub limit: Option<usize>,
+}
+
+/// One method with its options and inputs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Step {
+    /// Id of the method.
+    pub method: String,
+    /// Its options; those left out have their defaults.
+    pub config: Map<String, Value>,
+    /// Input slot to the name of a model or data set. A slot that is left out takes the one of its own name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, InputRef>,
+}
+
+/// One name or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum InputRef {
+    /// One model or data set.
+    One(String),
+    /// Several, in order.
+    Many(Vec<String>),
+}
+
+impl InputRef {
+    /// The names in order.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
+}
+
+impl Experiment {
+    /// Reads a file; its paths become relative to the current folder or absolute.
+    pub fn read(path: &Path) -> Result<Self> {
+        let value = super::store::read_json(path)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Self::from_value(value, base).map_err(|e| e.at(path))
+    }
+
+    /// Checks and takes over a JSON value whose paths are relative to `base`.
+    pub fn from_value(value: Value, base: &Path) -> Result<Self> {
+        check_schema_number(&value)?;
+        if let Some(problem) = schema::problems(&schemars::schema_for!(Self), &value).into_iter().next() {
+            return Err(problem.into_error());
+        }
+        let mut experiment: Self = serde_json::from_value(value).map_err(|e| Error::config(e.to_string()))?;
+        experiment.rebase(base);
+        Ok(experiment)
+    }
+
+    /// Everything that is wrong with it and can be known without touching a file, field by field.
+    pub fn problems(&self) -> Vec<schema::Problem> {
+        let mut found = Vec::new();
+        self.check_refs(&mut found);
+        if self.steps.is_empty() {
+            found.push(problem("steps", "nothing to do", Some("add a step: `{\"method\": \"perplexity\"}`")));
+        }
+        for (i, step) in self.steps.iter().enumerate() {
+            self.check_step(i, step, &mut found);
+        }
+        found
+    }
+
+    /// The models and data that a slot of a step takes: the named ones, or the one of its own name.
+    pub fn input_names(&self, step: &Step, slot: &methods::Input) -> Vec<String> {
+        if let Some(names) = step.inputs.get(slot.name) {
+            return names.names().to_vec();
+        }
+        let exists = match slot.kind {
+            methods::InputKind::Model => self.model_ref(slot.name).is_some(),
+            methods::InputKind::Data => self.data.contains_key(slot.name),
+        };
+        if exists { vec![slot.name.to_owned()] } else { Vec::new() }
+    }
+
+    /// The model of this name; `model` is the model under study.
+    pub fn model_ref(&self, name: &str) -> Option<&ModelRef> {
+        if name == "model" { self.models.get(name).or(self.model.as_ref()) } else { self.models.get(name) }
+    }
+
+    fn rebase(&mut self, base: &Path) {
+        let models = self.model.iter_mut().chain(self.models.values_mut()).filter_map(|m| m.path.as_mut());
+        for path in models.chain(self.data.values_mut().filter_map(|d| d.path.as_mut())) {
+            *path = base.join(&path);
+        }
+    }
+
+    fn check_refs(&self, found: &mut Vec<schema::Problem>) {
+        let one_source = |path: &Option<PathBuf>, hub: &Option<String>| path.is_some() != hub.is_some();
+        let hint = Some("`path` is a folder or file, `hub` an id on the hub");
+        for (at, model) in self.model.iter().map(|m| ("model".to_owned(), m)).chain(named("models", &self.models)) {
+            if !one_source(&model.path, &model.hub) {
+                found.push(problem(&at, "needs either `path` or `hub`", hint));
+            }
+        }
+        for (at, data) in named("data", &self.data) {
+            if !one_source(&data.path, &data.hub) {
+                found.push(problem(&at, "needs either `path` or `hub`", hint));
+            }
+        }
+        if self.precision != "f32" {
+            let message = format!("is \"{}\"; expected `f32`", self.precision);
+            found.push(problem("precision", &message, None));
+        }
+    }
+
+    fn check_step(&self, i: usize, step: &Step, found: &mut Vec<schema::Problem>) {
+        let at = format!("steps.{i}");
+        let method = match methods::find(&step.method) {
+            Ok(method) => method,
+            Err(error) => {
+                let mut unknown = schema::Problem::from(error);
+                unknown.path = format!("{at}.method");
+                return found.push(unknown);
+            }
+        };
+        for mut wrong in method.problems(&Value::Object(step.config.clone())) {
+            let dot = if wrong.path.is_empty() { "" } else { "." };
+            wrong.path = format!("{at}.config{dot}{}", wrong.path);
+            found.push(wrong);
+        }
+        let slots = method.inputs();
+        for name in step.inputs.keys().filter(|name| slots.iter().all(|slot| slot.name != name.as_str())) {
+            let known: Vec<String> = slots.iter().map(|slot| format!("`{}`", slot.name)).collect();
+            let message = format!("unknown input `{name}`, expected one of {}", known.join(", "));
+            found.push(problem(&format!("{at}.inputs"), &message, None));
+        }
+        for slot in slots {
+            self.check_slot(&format!("{at}.inputs.{}", slot.name), step, slot, found);
+        }
+    }
+
+    fn check_slot(&self, at: &str, step: &Step, slot: &methods::Input, found: &mut Vec<schema::Problem>) {
+        let names = self.input_names(step, slot);
+        if names.is_empty() && slot.required {
+            found.push(problem(at, &format!("{} is missing", slot.about), Some("name a model or data set here")));
+        }
+        if names.len() > 1 && !slot.many {
+            found.push(problem(at, "takes one name, not several", None));
+        }
+        for name in names {
+            let (known, place): (bool, &str) = match slot.kind {
+                methods::InputKind::Model => (self.model_ref(&name).is_some(), "models"),
+                methods::InputKind::Data => (self.data.contains_key(&name), "data"),
+            };
+            if !known {
+                found.push(problem(at, &format!("there is no `{name}` in `{place}`"), None));
+            }
+        }
+    }
+}
+
+/// Sets the value at a dotted path, such as `steps.0.config.k`, in an experiment's JSON. The text is
+/// read as JSON when it is JSON and as a word otherwise.
+pub fn set(root: &mut Value, assignment: &str) -> Result<()> {
+    let Some((path, text)) = assignment.split_once('=') else {
+        return Err(Error::config(format!("--set {assignment}: there is no `=`"))
+            .hint("write it as PATH=VALUE, such as `--set steps.0.config.k=16`"));
+    };
+    let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    let mut node = root;
+    let mut walked = String::new();
+    for key in path.split('.') {
+        if key.is_empty() {
+            return Err(Error::config(format!("--set {assignment}: the path `{path}` has an empty part")));
+        }
+        if node.is_null() {
+            *node = Value::Object(Map::new());
+        }
+        let known_keys = keys_of(node);
+        node = match node {
+            Value::Object(map) => map.entry(key).or_insert(Value::Null),
+            Value::Array(items) => match key.parse::<usize>().ok().and_then(|i| items.get_mut(i)) {
+                Some(item) => item,
+                None => return Err(no_such_entry(assignment, &walked, key, known_keys)),
+            },
+            _ => return Err(Error::config(format!("--set {assignment}: `{walked}` is a value and has no `{key}`"))),
+        };
+        walked = if walked.is_empty() { key.to_owned() } else { format!("{walked}.{key}") };
+    }
+    *node = value;
+    Ok(())
+}
+
+fn keys_of(node: &Value) -> usize {
+    node.as_array().map_or(0, Vec::len)
+}
+
+fn no_such_entry(assignment: &str, walked: &str, key: &str, n: usize) -> Error {
+    Error::config(format!("--set {assignment}: `{walked}` has no entry `{key}`")).hint(match n {
+        0 => "the list is empty".to_owned(),
+        n => format!("its entries are 0 to {}", n - 1),
+    })
+}
+
+fn check_schema_number(value: &Value) -> Result<()> {
+    match value.get("schema").and_then(Value::as_u64) {
+        Some(number) if number > u64::from(SCHEMA) => {
+            Err(Error::config(format!("the file has format {number}; this program reads up to {SCHEMA}"))
+                .hint("it was written by a newer Memoscope; update this one"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn named<'a, T>(place: &'a str, map: &'a BTreeMap<String, T>) -> impl Iterator<Item = (String, &'a T)> {
+    map.iter().map(move |(name, item)| (format!("{place}.{name}"), item))
+}
+
+fn problem(path: &str, message: &str, hint: Option<&str>) -> schema::Problem {
+    schema::Problem { path: path.to_owned(), message: message.to_owned(), hint: hint.map(str::to_owned) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn error(value: Value) -> String {
+        Experiment::from_value(value, Path::new("")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn wrong_files_name_the_field() {
+        assert!(error(json!({"seeed": 1})).contains("unknown field `seeed`, expected one of `schema`, `name`"));
+        assert!(error(json!({"seeed": 1})).contains("did you mean `seed`?"));
+        assert_eq!(error(json!({"seed": "a"})), "seed: is \"a\"; expected a whole number");
+        assert_eq!(error(json!({"steps": [{"method": 3}]})), "steps.0.method: is 3; expected text");
+        assert!(error(json!({"schema": 99})).contains("format 99; this program reads up to 1"));
+        assert_eq!(error(json!({"data": {"d": {"limit": 0}}})), "data.d.limit: is 0; allowed is at least 1");
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let value = json!({"model": {"path": "m"}, "data": {"d": {"path": "/abs/t.txt"}}});
+        let experiment = Experiment::from_value(value, Path::new("/exp")).unwrap();
+        assert_eq!(experiment.model.unwrap().path.unwrap(), Path::new("/exp/m"));
+        assert_eq!(experiment.data["d"].path.as_deref(), Some(Path::new("/abs/t.txt")));
+    }
+
+    #[test]
+    fn problems_are_collected_with_their_places() {
+        let value = json!({"model": {}, "steps": [{"method": "perplexty"}]});
+        let experiment = Experiment::from_value(value, Path::new("")).unwrap();
+        let found = experiment.problems();
+        let paths: Vec<&str> = found.iter().map(|p| p.path.as_str()).collect();
+        assert_eq!(paths, ["model", "steps.0.method"]);
+    }
+
+    #[test]
+    fn set_writes_values_and_explains_what_it_cannot() {
+        let mut value = json!({"steps": [{"method": "mia", "config": {}}]});
+        set(&mut value, "steps.0.config.k=0.1").unwrap();
+        set(&mut value, "steps.0.config.scope=head").unwrap();
+        set(&mut value, "data.d.path=x=y.txt").unwrap();
+        assert_eq!(value["steps"][0]["config"], json!({"k": 0.1, "scope": "head"}));
+        assert_eq!(value["data"]["d"]["path"], "x=y.txt");
+        let message = |text: &str| set(&mut value.clone(), text).unwrap_err().to_string();
+        assert!(message("steps.3.method=x").contains("`steps` has no entry `3`\n  hint: its entries are 0 to 0"));
+        assert!(message("seed").contains("there is no `=`"));
+        assert!(message("steps.0.method.x=1").contains("`steps.0.method` is a value and has no `x`"));
+    }
+
+    #[test]
+    fn defaults_are_not_written_for_optional_parts() {
+        let written = serde_json::to_value(Experiment::default()).unwrap();
+        assert_eq!(
+            written,
+            json!({"schema": 1, "name": "", "seed": 0, "device": "cpu", "precision": "f32", "steps": []})
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! Files that are whole or absent: written beside the target, synced, renamed.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// Writes `bytes` to `path` so that a reader sees the old file or the new one, never a part:
+/// temporary file in the same folder, sync, rename, sync of the folder.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary_name(path);
+    let written = write_synced(&temporary, bytes)
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| sync_folder(path.parent().unwrap_or(Path::new("."))));
+    written.map_err(|e| {
+        // A failed write leaves nothing behind; when even that fails there is nothing more to say.
+        let _ = fs::remove_file(&temporary);
+        Error::io("writing", path, &e)
+    })
+}
+
+/// Writes a value as indented JSON, as a whole or not at all.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|e| Error::bug(format!("a file cannot be written as JSON: {e}")).at(path))?;
+    text.push(b'\n');
+    write_atomic(path, &text)
+}
+
+/// Reads a JSON file; the error names line and column.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read(path).map_err(|e| Error::io("reading", path, &e))?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    serde_json::from_slice(text).map_err(|e| Error::data(format!("not the expected JSON: {e}")).at(path))
+}
+
+/// Makes a folder and the ones above it.
+pub fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|e| Error::io("making the folder", path, &e))
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".tmp{}", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes a rename durable. Windows has no such call and needs none.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_keeps_the_old_file_and_leaves_no_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_json(&path, &1).unwrap();
+        let blocked = folder.path().join("gone").join("a.json");
+        assert!(write_json(&blocked, &2).unwrap_err().to_string().contains("writing failed"), "says what failed");
+        assert_eq!(read_json::<u32>(&path).unwrap(), 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn bad_json_names_file_and_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        fs::write(&path, "{\n\"a\": }").unwrap();
+        let message = read_json::<serde_json::Value>(&path).unwrap_err().to_string();
+        assert!(message.contains("line 2") && message.contains("a.json"), "{message}");
+    }
+}

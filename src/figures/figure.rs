@@ -64,13 +64,16 @@ pub struct Series {
 pub enum Mark {
     /// A line through points, with an optional band.
     Line { points: Vec<[f64; 2]>, band: Option<Band>, dashed: bool },
+    /// A staircase: each ordinate holds until the next abscissa.
+    Step { points: Vec<[f64; 2]>, dashed: bool },
     /// Single points.
     Scatter { points: Vec<[f64; 2]> },
     /// Bars between neighboring edges; `edges.len() == heights.len() + 1`.
     Histogram { edges: Vec<f64>, heights: Vec<f64> },
-    /// One bar a category (`x.categories`).
+    /// One bar a category (`x.categories`); `errors` are the lower and upper end of each whisker on the axis, or empty.
     Bars { heights: Vec<f64>, errors: Vec<[f64; 2]> },
-    /// A grid of numbers, row-major from the top row; axes are categories or ranges.
+    /// A grid of numbers, row-major from the top row; axes are categories or ranges. `label` belongs to the color bar.
+    /// Diverging maps are symmetric about zero.
     Heatmap { columns: usize, values: Vec<f64>, diverging: bool, label: String },
     /// A reference line from one corner point to another, such as chance level.
     Reference { from: [f64; 2], to: [f64; 2] },

@@ -1,5 +1,60 @@
 //! Figures as data: what to draw, not how. The window and the exporter draw the same value.
+//!
+//! [`export`] writes a [`Figure`] as SVG, PDF, PNG, CSV or pgfplots at its physical size; [`compose`] sets several
+//! into one file with (a), (b), (c); [`export_table`] writes tables. Equal input gives equal bytes: no clock, no locale.
+//! [`palette`] and [`ticks`] serve the window too.
 
+mod csv;
 mod figure;
+mod latex;
+mod notes;
+pub mod palette;
+mod spec;
+mod tables;
+mod text;
+pub mod ticks;
 
 pub use figure::{Axis, Band, Figure, Mark, Scale, Series};
+pub use notes::{notices, validate};
+pub use spec::{ExportSpec, FontFamily, Format, LegendPosition, Provenance, Venue, length_mm};
+pub use tables::{Cell, Direction, TableColumn, TableFormat, TableView, export_table};
+pub use text::{Label, Span};
+
+use crate::error::{Error, Result};
+
+/// A file, and what its reader has to know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exported {
+    /// Content of the file.
+    pub bytes: Vec<u8>,
+    /// What is not as asked, as sentences: points left out, characters drawn with another font or not at all.
+    pub notices: Vec<String>,
+}
+
+/// Writes `figure` in the format and size of `spec`.
+pub fn export(figure: &Figure, spec: &ExportSpec) -> Result<Vec<u8>> {
+    compose(std::slice::from_ref(figure), 1, spec)
+}
+
+/// Sets figures side by side, `columns` in a row, as panels (a), (b), (c), … of one file. A legend that all panels
+/// share is drawn once.
+pub fn compose(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Result<Vec<u8>> {
+    export_all(figures, columns, spec).map(|exported| exported.bytes)
+}
+
+/// Like [`compose`], with the notices.
+pub fn export_all(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Result<Exported> {
+    spec.validate()?;
+    if figures.is_empty() || columns == 0 {
+        return Err(Error::config("there is no figure to export").hint("choose at least one figure and one column"));
+    }
+    figures.iter().try_for_each(validate)?;
+    let notices: Vec<String> = figures.iter().flat_map(notices).collect();
+    let bytes = match spec.format {
+        Format::Csv => csv::write(figures, spec)?,
+        Format::Svg | Format::Pdf | Format::Png | Format::Pgfplots => {
+            return Err(Error::config(format!("{} is not available yet", spec.format.title())));
+        }
+    };
+    Ok(Exported { bytes, notices })
+}

@@ -2,8 +2,10 @@
 //!
 //! Knows tensors, models and checkpoint files; no text, no methods, no window.
 
+pub mod cache;
 pub mod cpu;
 pub mod error;
+pub mod generate;
 pub mod grads;
 pub mod hooks;
 pub mod hvp;

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn draws_without_replacement_follow_plackett_and_luce() {
-        let probs = [0.6, 0.3, 0.1];
+        let probs: [f64; 3] = [0.6, 0.3, 0.1];
         let pool: Vec<Candidate> =
             (0..3).map(|i| Candidate { score: probs[i].ln() + 5.0, beam: 0, token: i as u32 }).collect();
         let mut stream = Stream::new(2, "draw");

@@ -29,14 +29,20 @@ pub fn score_tokens(model: &Decoder, sequences: &[&[u32]], want: Want) -> Result
 }
 
 fn score_batch(model: &Decoder, sequences: &[&[u32]], want: Want, scores: &mut Vec<Vec<TokenScore>>) -> Result<()> {
-    let batch = Batch::causal(sequences);
-    let hidden = model.forward(&batch, &mut NoTap, Keep::Nothing)?.hidden;
-    let (x, targets) = rows_with_target(&hidden, &batch);
+    scores.extend(score_targets(model, &Batch::causal(sequences), want)?);
+    Ok(())
+}
+
+/// Scores of the rows of `batch` that have a weight, sequence by sequence: for those who need only some
+/// positions, such as the continuation after a prefix; the head is the dearest part of a small model.
+pub fn score_targets(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<Vec<TokenScore>>> {
+    let hidden = model.forward(batch, &mut NoTap, Keep::Nothing)?.hidden;
+    let (x, targets) = rows_with_target(&hidden, batch);
     let weight = model.params.get(model.head.weight);
     let bias = model.head.bias.map(|b| model.params.get(b));
     let mut rest = model.kernels.token_scores(&x, weight, bias, &targets, want)?.into_iter();
-    scores.extend(sequences.iter().map(|s| rest.by_ref().take(s.len().saturating_sub(1)).collect()));
-    Ok(())
+    let counted = |rows: std::ops::Range<usize>| batch.weights[rows].iter().filter(|w| **w != 0.0).count();
+    Ok(batch.offsets.iter().map(|rows| rest.by_ref().take(counted(rows)).collect()).collect())
 }
 
 /// The rows of `hidden` that predict something, and what they predict.

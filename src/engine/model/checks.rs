@@ -1,6 +1,7 @@
 //! Checks of whole models: gradients against differences (f64 build), sinks against each other,
 //! and the promise that a text's scores depend on nothing but the text.
 
+use crate::alignment::head_gram;
 use crate::hooks::{NoTap, Site};
 use crate::hvp::{Direction, hvp};
 use crate::kernels::Want;
@@ -129,6 +130,30 @@ fn sinks_agree() {
         for (dot, expected) in dots.into_dots().into_iter().zip(expected) {
             assert_close(dot, expected, 10.0, name);
         }
+    }
+}
+
+/// The Gram identity of the head against gradients that were formed.
+#[test]
+fn head_products_need_no_gradient() {
+    for (name, config) in shapes() {
+        let mut config = config;
+        config.tied_embeddings = false;
+        let model = decoder(&config, 20);
+        let batch = Batch::causal(&sequences(&[9, 5, 2], config.vocab_size, 21)).example_mean();
+        let gram = head_gram(&model, &batch).unwrap();
+        let ids = [Some(model.head.weight), model.head.bias];
+        let mut formed = PerSample::new(&model, 3, &|p| ids.contains(&Some(p)));
+        loss_gradient(&model, &batch, &mut formed, &mut NoTap, Keep::All).unwrap();
+        for (i, j) in Pairs::All.list(3) {
+            let inner = |id: ParamId| {
+                let [a, b] = [i, j].map(|k| formed.get(id)[k].value());
+                a.iter().zip(b).map(|(a, b)| *a as f64 * *b as f64).sum::<f64>()
+            };
+            let expected: f64 = ids.iter().flatten().map(|id| inner(*id)).sum();
+            assert_close(gram.inner(i, j), expected, gram.norm(i) * gram.norm(j), name);
+        }
+        assert_close(gram.cosine(0, 0).unwrap(), 1.0, 1.0, name);
     }
 }
 

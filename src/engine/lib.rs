@@ -2,8 +2,8 @@
 //!
 //! Knows tensors, models and checkpoint files; no text, no methods, no window.
 
-pub mod cache;
 pub mod alignment;
+pub mod cache;
 pub mod cpu;
 pub mod error;
 pub mod generate;

@@ -18,8 +18,6 @@ pub mod score;
 pub mod sinks;
 pub mod taps;
 pub mod tensor;
-#[cfg(test)]
-mod testing;
 
 pub use error::{Error, Result};
 pub use grads::GradSink;

@@ -3,8 +3,6 @@
 mod acts;
 pub(crate) mod block;
 mod block_backward;
-#[cfg(test)]
-mod checks;
 mod config;
 mod decoder;
 mod params;

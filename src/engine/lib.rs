@@ -6,6 +6,7 @@ pub mod alignment;
 pub mod cache;
 pub mod cpu;
 pub mod error;
+pub mod families;
 pub mod generate;
 pub mod grads;
 pub mod hooks;
@@ -18,6 +19,7 @@ pub mod score;
 pub mod sinks;
 pub mod taps;
 pub mod tensor;
+pub mod weights;
 
 pub use error::{Error, Result};
 pub use grads::GradSink;

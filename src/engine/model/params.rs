@@ -152,6 +152,14 @@ impl Weight {
         }
     }
 
+    /// The bytes as they would lie in a file, little endian, in the stored type.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match &self.store {
+            Store::Owned(values) => little_endian(values),
+            Store::Mapped { file, offset, kind } => Cow::Borrowed(&file[*offset..offset + self.len() * kind.bytes()]),
+        }
+    }
+
     /// All numbers, widened if they are stored narrower.
     pub fn values(&self) -> Cow<'_, [Real]> {
         self.values_in(0..self.len())
@@ -187,6 +195,14 @@ impl Weight {
     pub fn unpack(&mut self) {
         self.packed = OnceLock::new();
         self.packed_tangent = OnceLock::new();
+    }
+}
+
+fn little_endian(values: &[Real]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        Cow::Borrowed(bytemuck::cast_slice(values))
+    } else {
+        Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect())
     }
 }
 

@@ -1,0 +1,113 @@
+//! JSON that must not surprise: no duplicate keys, bounded depth and size, clear about encodings.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::map::read_small;
+use crate::error::{Error, Result};
+
+/// Largest JSON file that is read whole.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// The JSON value in a file of at most 16 MiB.
+///
+/// # Errors
+/// Names the file, and the line and column of what is wrong.
+pub fn read(path: &Path) -> Result<Value> {
+    parse(&read_small(path, MAX_BYTES)?).map_err(|e| e.at(path))
+}
+
+/// The JSON value in these bytes; a byte order mark is skipped, a duplicate key is an error.
+pub fn parse(bytes: &[u8]) -> Result<Value> {
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err(Error::data("the file is UTF-16, but JSON must be UTF-8").hint("save it as UTF-8"));
+    }
+    let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::data("the file is empty").hint("download or save it again"));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| Error::data(format!("the file is not UTF-8: {e}")).hint("save it as UTF-8"))?;
+    let Strict(value) = serde_json::from_str(text).map_err(|e| {
+        Error::data(format!("the file is not valid JSON: {e}")).hint("download it again, or mend it at that line")
+    })?;
+    Ok(value)
+}
+
+/// A value without duplicate keys.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_i64<E>(self, v: i64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_u64<E>(self, v: u64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_f64<E>(self, v: f64) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_str<E>(self, v: &str) -> Result<Value, E> {
+        Ok(v.into())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = access.next_key::<String>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format!("the key \"{key}\" occurs twice")));
+            }
+            let Strict(value) = access.next_value()?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duplicates_depth_and_encodings_are_refused() {
+        let message = |bytes: &[u8]| parse(bytes).unwrap_err().to_string();
+        assert!(message(br#"{"a": 1, "b": {"c": 1, "c": 2}}"#).contains("\"c\" occurs twice"));
+        assert!(message("[".repeat(10_000).as_bytes()).contains("recursion limit"));
+        assert!(message(b"\xFF\xFE{\0}\0").contains("UTF-16"));
+        assert!(message(b" \r\n").contains("empty"));
+        assert!(message(b"{\"a\": \"\xE9\"}").contains("not UTF-8"));
+    }
+
+    #[test]
+    fn marks_and_carriage_returns_are_fine() {
+        assert_eq!(parse(b"\xEF\xBB\xBF{\r\n\"a\": [1, null, -2, 0.5, \"x\"]\r\n}").unwrap()["a"][2], -2);
+    }
+}

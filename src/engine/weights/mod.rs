@@ -1,0 +1,20 @@
+//! Checkpoints: a folder with config.json and safetensors files, in and out.
+//!
+//! Files are memory-mapped and parsed strictly; the numbers stay on disk in their stored type until a
+//! product needs them. Nothing in a file is executed, and pickle files are refused.
+
+mod checkpoint;
+mod folder;
+mod header;
+mod json;
+mod load;
+mod map;
+mod save;
+mod tensor_file;
+
+pub use checkpoint::Checkpoint;
+pub use folder::refuse_foreign;
+pub use json::{parse as parse_json, read as read_json};
+pub use load::{Findings, LoadReport, Loaded, Model, load, open};
+pub use save::save;
+pub use tensor_file::{Entry, TensorFile};

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 
 /// An object of config.json.
-#[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     map: &'a Map<String, Value>,
 }

@@ -27,11 +27,9 @@ impl Rope {
     /// Reads both spellings; `old_base` and `old_partial` are the keys of transformers 4.
     pub(super) fn read(fields: &Fields<'_>, old_base: &str, old_partial: &str) -> Result<Self> {
         let new = fields.object("rope_parameters")?;
-        let scaling = match new {
-            Some(parameters) => Some(parameters),
-            None => fields.object("rope_scaling")?,
-        };
-        let from_new = |key: &str| new.map_or(Ok(None), |parameters| parameters.maybe_positive(key));
+        let old = fields.object("rope_scaling")?;
+        let scaling = new.as_ref().or(old.as_ref());
+        let from_new = |key: &str| new.as_ref().map_or(Ok(None), |parameters| parameters.maybe_positive(key));
         let base = match from_new("rope_theta")? {
             Some(base) => base,
             None => match fields.maybe_positive(old_base)? {
@@ -49,7 +47,7 @@ impl Rope {
         if let Some(p) = partial.filter(|&p| p > 1.0) {
             return Err(Error::data(format!("config.json: the rotary fraction is {p} but must be at most 1")));
         }
-        Ok(Self { base, scaling: scaling.map_or(Ok(Scaling::None), |s| read_scaling(&s))?, partial })
+        Ok(Self { base, scaling: scaling.map_or(Ok(Scaling::None), read_scaling)?, partial })
     }
 
     /// The frequency of each of the `width / 2` pairs of channels.

@@ -5,7 +5,6 @@
 //! The `safetensors` crate keeps the last of duplicate keys and allocates before it checks; this parser
 //! refuses both. Source: huggingface/safetensors, README "Format".
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -134,7 +133,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
         let mut entries = Vec::new();
         let mut has_metadata = false;
         let mut claimed = 0_usize;
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+        while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
                 if std::mem::replace(&mut has_metadata, true) {
                     return Err(A::Error::custom("__metadata__ occurs twice"));
@@ -142,7 +141,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                 map.next_value::<Metadata>()?;
                 continue;
             }
-            let info: Info<'de> = map.next_value()?;
+            let info: Info = map.next_value()?;
             let entry = info.entry(&name, self.data_len).map_err(A::Error::custom)?;
             // Tensors may not share bytes, so together they cannot claim more than there are. Found here,
             // millions of them on the same bytes cost no memory.
@@ -181,28 +180,23 @@ impl<'de> Visitor<'de> for MetadataVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-        while map.next_entry::<Cow<'de, str>, Text<'de>>()?.is_some() {}
+        while map.next_entry::<String, String>()?.is_some() {}
         Ok(Metadata)
     }
 }
 
-/// A text, borrowed from the header where it has no escapes.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Info<'a> {
-    #[serde(borrow)]
-    dtype: Cow<'a, str>,
+struct Info {
+    dtype: String,
     shape: Dims,
     data_offsets: (u64, u64),
 }
 
-impl Info<'_> {
+impl Info {
     fn entry(self, name: &str, data_len: usize) -> Result<Entry, String> {
         let in_name = |what: String| format!("tensor \"{name}\": {what}");
-        let text: StrDeserializer<'_, ValueError> = self.dtype.as_ref().into_deserializer();
+        let text: StrDeserializer<'_, ValueError> = self.dtype.as_str().into_deserializer();
         let kind = Dtype::deserialize(text)
             .map_err(|_unknown| in_name(format!("the type \"{}\" is not known", self.dtype)))?;
         let (begin, end) = self.data_offsets;

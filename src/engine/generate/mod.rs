@@ -11,6 +11,8 @@ mod process;
 mod select;
 mod session;
 mod step_model;
+#[cfg(test)]
+mod tests;
 
 pub use config::{EarlyStopping, Finish, GenerateConfig, Generation, Strategy};
 

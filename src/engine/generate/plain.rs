@@ -122,7 +122,12 @@ fn choose_likeliest(model: &dyn StepModel, rows: &mut [Row], suppressed: &[u32])
     let n = (suppressed.len() + 1).min(model.vocab_size());
     let best = model.likeliest(n)?;
     for row in rows {
-        let possible = best.get(row.source).and_then(|b| b.iter().find(|(token, _)| !suppressed.contains(token)));
+        let best = best.get(row.source).map(Vec::as_slice).unwrap_or_default();
+        if best.len() < n {
+            // Nothing compares with what is not a number.
+            finite(f64::NAN)?;
+        }
+        let possible = best.iter().find(|(token, _)| !suppressed.contains(token));
         let (token, log_prob) = possible.ok_or_else(nothing_possible)?;
         row.push(*token, finite(*log_prob)?);
     }

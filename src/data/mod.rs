@@ -1,10 +1,29 @@
 //! Text in, token ids out. Knows files and tokenizers, no models.
 //!
-//! A [`Dataset`] is a list of [`Record`]s read from a file or a hub data set, with every
-//! bad line reported. Nothing here depends on a method.
+//! [`load`] reads a file into a [`Dataset`]: a list of [`Record`]s in file order, with every bad
+//! line kept beside them with its number and reason. [`preview`] shows the first rows without
+//! reading the rest. [`Tokenizer`] turns text into ids and back and knows the bytes of every
+//! token; conversions between byte and token offsets happen there and nowhere else. [`hub`] brings
+//! models and data sets from a hub into the cache that Python shares.
+//!
+//! How a row becomes a record: a reader (`jsonl`, `json`, `table`, `text`, `columnar`) hands
+//! each row as a JSON object to `collect`, which finds the columns (`columns`) and builds the
+//! record (`row`). Nothing here depends on a method.
+#![warn(missing_docs)]
 
+mod collect;
+mod columns;
+mod detect;
+mod jsonl;
+mod load;
 mod record;
+mod row;
+mod source;
+mod spec;
+mod text;
 mod tokenizer;
 
-pub use record::{BadLine, Dataset, Record};
-pub use tokenizer::Tokenizer;
+pub use load::load;
+pub use record::{BadLine, Dataset, Excluded, Record};
+pub use spec::{DataSpec, Format, Role};
+pub use tokenizer::{Encoding, Special, Tokenizer, TokenizerSummary, check_vocabulary};

@@ -6,3 +6,4 @@ mod experiment;
 pub mod store;
 
 pub use experiment::{DataRef, Experiment, InputRef, ModelRef, Step, set};
+pub use store::RunDir;

@@ -1,5 +1,15 @@
 //! What runs leave on the disk. The only place of this layer that touches files.
 
+mod events;
 mod files;
+mod hash;
+mod journal;
+mod run_dir;
+mod status;
 
+pub use events::{Event, EventLog, Line, Tail};
 pub use files::{make_folder, read_json, write_atomic, write_json};
+pub use hash::{fingerprint, sha256};
+pub use journal::Journal;
+pub use run_dir::{CancelRequest, RunDir, RunLock, list_runs};
+pub use status::{State, Status};

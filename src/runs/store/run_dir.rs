@@ -1,0 +1,296 @@
+//! The folder of a run.
+//!
+//! ```text
+//! experiment.json  what was asked, with absolute paths
+//! plan.json        everything resolved: version, device, seeds, hashes of models and data
+//! status.json      state and progress
+//! events.jsonl     what happened, append-only
+//! report.json      headline numbers, notes, method cards, lists of tables and figures
+//! tables/          per-row and per-token values: CSV and Parquet
+//! figures/         charts as data
+//! checkpoints/     the journal of partial results
+//! notes.json       title, tags, star and notes of the user
+//! lock             held by the process that works on the run
+//! cancel           asks that process to stop
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::{State, Status, files};
+use crate::error::{Error, Result};
+use crate::runs::Experiment;
+
+/// Seconds without a heartbeat after which a run on a file system without locks counts as interrupted.
+const HEARTBEAT_LOST_SECS: f64 = 30.0;
+
+/// The folder of a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+/// Held while a process works on a run; freed by the system when the process ends, however it ends.
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunDir {
+    /// The run at `path`; fails when no run is there.
+    pub fn open(path: &Path) -> Result<Self> {
+        let run = Self { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) };
+        if run.experiment_path().is_file() {
+            return Ok(run);
+        }
+        Err(Error::config("no run is here").hint("give the folder that holds `experiment.json`").at(path))
+    }
+
+    /// Makes the folder of a new run in state queued. `path` must not exist or be empty.
+    pub fn create(path: &Path, experiment: &Experiment, now: f64) -> Result<Self> {
+        let run = Self { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) };
+        files::make_folder(&run.path)?;
+        let mut entries = fs::read_dir(&run.path).map_err(|e| Error::io("reading the folder", path, &e))?;
+        if entries.next().is_some() {
+            return Err(Error::config("the folder for the run is not empty")
+                .hint("choose another `--out`, or go on with `memoscope resume`")
+                .at(path));
+        }
+        for folder in [run.tables(), run.figures(), run.checkpoints()] {
+            files::make_folder(&folder)?;
+        }
+        run.write_status(&Status { created: now, ..Status::default() })?;
+        // Last, because it is what makes the folder a run.
+        files::write_json(&run.experiment_path(), experiment)?;
+        Ok(run)
+    }
+
+    /// Makes a run below `root` named `<date>-<name>-<hash>`; a number is added when that exists.
+    pub fn create_below(root: &Path, experiment: &Experiment, date: &str, now: f64) -> Result<Self> {
+        let hash = experiment_hash(experiment)?;
+        let stem = format!("{date}-{}-{}", slug(&experiment.name), hash.get(..8).unwrap_or(&hash));
+        files::make_folder(root)?;
+        for attempt in 1..10_000 {
+            let name = if attempt == 1 { stem.clone() } else { format!("{stem}-{attempt}") };
+            match fs::create_dir(root.join(&name)) {
+                Ok(()) => return Self::create(&root.join(&name), experiment, now),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("making the folder", &root.join(&name), &e)),
+            }
+        }
+        Err(Error::data(format!("there are ten thousand runs named `{stem}`")).at(root))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its last part.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// `experiment.json`.
+    pub fn experiment_path(&self) -> PathBuf {
+        self.path.join("experiment.json")
+    }
+
+    /// `plan.json`.
+    pub fn plan_path(&self) -> PathBuf {
+        self.path.join("plan.json")
+    }
+
+    /// `report.json`.
+    pub fn report_path(&self) -> PathBuf {
+        self.path.join("report.json")
+    }
+
+    /// `events.jsonl`.
+    pub fn events_path(&self) -> PathBuf {
+        self.path.join("events.jsonl")
+    }
+
+    /// `tables/`.
+    pub fn tables(&self) -> PathBuf {
+        self.path.join("tables")
+    }
+
+    /// `figures/`.
+    pub fn figures(&self) -> PathBuf {
+        self.path.join("figures")
+    }
+
+    /// `checkpoints/`.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// The journal of partial results.
+    pub fn journal_path(&self) -> PathBuf {
+        self.checkpoints().join("journal.bin")
+    }
+
+    /// What was asked.
+    pub fn experiment(&self) -> Result<Experiment> {
+        Experiment::read(&self.experiment_path())
+    }
+
+    /// The state now: a run whose process is gone is interrupted, whatever its file says.
+    pub fn status(&self, now: f64) -> Result<Status> {
+        let mut status: Status = files::read_json(&self.status_path())?;
+        if status.state == State::Running && !self.is_worked_on(&status, now) {
+            status.state = State::Interrupted;
+        }
+        Ok(status)
+    }
+
+    /// Replaces `status.json`.
+    pub fn write_status(&self, status: &Status) -> Result<()> {
+        files::write_json(&self.status_path(), status)
+    }
+
+    /// Takes the lock; fails when another process works on the run.
+    pub fn lock(&self) -> Result<RunLock> {
+        let path = self.lock_path();
+        let file = File::create(&path).map_err(|e| Error::io("locking the run", &path, &e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::config("another process works on this run")
+                .hint("wait for it, or stop it with `memoscope cancel`")
+                .at(&self.path)),
+            Err(TryLockError::Error(e)) => Err(Error::io("locking the run", &path, &e)),
+        }
+    }
+
+    /// Asks the process that works on the run to stop; asked a second time, to stop at once.
+    pub fn request_cancel(&self) -> Result<()> {
+        let urgent = self.cancel_path().exists();
+        files::write_atomic(&self.cancel_path(), if urgent { b"now" } else { b"soon" })
+    }
+
+    /// Whether somebody asked to stop, and whether at once.
+    pub fn cancel_request(&self) -> Option<CancelRequest> {
+        let text = fs::read(self.cancel_path()).ok()?;
+        Some(if text == b"now" { CancelRequest::AtOnce } else { CancelRequest::Soon })
+    }
+
+    /// Forgets an old request to stop.
+    pub fn clear_cancel(&self) -> Result<()> {
+        match fs::remove_file(self.cancel_path()) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("removing the file", &self.cancel_path(), &e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_worked_on(&self, status: &Status, now: f64) -> bool {
+        let Ok(file) = File::open(self.lock_path()) else { return false };
+        match file.try_lock_shared() {
+            Ok(()) => false,
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(_)) => status.heartbeat.is_some_and(|beat| now - beat < HEARTBEAT_LOST_SECS),
+        }
+    }
+
+    fn status_path(&self) -> PathBuf {
+        self.path.join("status.json")
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
+    fn cancel_path(&self) -> PathBuf {
+        self.path.join("cancel")
+    }
+}
+
+/// How urgently a run should stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelRequest {
+    /// Within a second, keeping what is done.
+    Soon,
+    /// Now.
+    AtOnce,
+}
+
+/// The runs directly below `root`, sorted by name, so the oldest date first. A missing root has none.
+pub fn list_runs(root: &Path) -> Result<Vec<RunDir>> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("reading the folder", root, &e)),
+    };
+    let folders = entries.filter_map(|entry| entry.ok().map(|e| e.path()));
+    let mut runs: Vec<RunDir> = folders.filter_map(|path| RunDir::open(&path).ok()).collect();
+    runs.sort();
+    Ok(runs)
+}
+
+fn experiment_hash(experiment: &Experiment) -> Result<String> {
+    let text = serde_json::to_vec(experiment).map_err(|e| Error::bug(e.to_string()))?;
+    Ok(super::hash::sha256(&text))
+}
+
+/// A name that every file system takes: letters, digits, `-`, `_` and `.`; other characters become `-`.
+fn slug(name: &str) -> String {
+    const LONGEST: usize = 48;
+    let safe = |c: char| if c.is_alphanumeric() || matches!(c, '_' | '.') { c } else { '-' };
+    let cut: String = name.chars().map(safe).take(LONGEST).collect();
+    let trimmed = cut.trim_matches(['-', '.']);
+    if trimmed.is_empty() { "run".to_owned() } else { trimmed.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(root: &Path, name: &str) -> RunDir {
+        let experiment = Experiment { name: name.to_owned(), ..Experiment::default() };
+        RunDir::create_below(root, &experiment, "2026-01-02", 1.0).unwrap()
+    }
+
+    #[test]
+    fn equal_experiments_get_different_folders() {
+        let root = tempfile::tempdir().unwrap();
+        let (a, b) = (made(root.path(), "my run/ü"), made(root.path(), "my run/ü"));
+        assert!(a.name().starts_with("2026-01-02-my-run-ü-"), "{}", a.name());
+        assert_eq!(b.name(), format!("{}-2", a.name()));
+        assert_eq!(list_runs(root.path()).unwrap(), [a, b]);
+    }
+
+    #[test]
+    fn a_running_run_without_a_process_is_interrupted() {
+        let root = tempfile::tempdir().unwrap();
+        let run = made(root.path(), "a");
+        run.write_status(&Status { state: State::Running, ..Status::default() }).unwrap();
+        assert_eq!(run.status(0.0).unwrap().state, State::Interrupted);
+        let lock = run.lock().unwrap();
+        assert_eq!(run.status(0.0).unwrap().state, State::Running);
+        assert!(run.lock().is_err_and(|e| e.to_string().contains("another process")), "the lock is exclusive");
+        drop(lock);
+        run.lock().unwrap();
+    }
+
+    #[test]
+    fn a_second_request_to_stop_is_urgent() {
+        let root = tempfile::tempdir().unwrap();
+        let run = made(root.path(), "a");
+        assert_eq!(run.cancel_request(), None);
+        run.request_cancel().unwrap();
+        assert_eq!(run.cancel_request(), Some(CancelRequest::Soon));
+        run.request_cancel().unwrap();
+        assert_eq!(run.cancel_request(), Some(CancelRequest::AtOnce));
+        run.clear_cancel().unwrap();
+        assert_eq!(run.cancel_request(), None);
+    }
+
+    #[test]
+    fn folders_that_hold_something_are_not_taken() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("thesis.tex"), "").unwrap();
+        let error = RunDir::create(root.path(), &Experiment::default(), 0.0).unwrap_err().to_string();
+        assert!(error.contains("not empty"), "{error}");
+    }
+}

@@ -4,12 +4,18 @@ mod events;
 mod files;
 mod hash;
 mod journal;
+mod notes;
+mod report;
 mod run_dir;
 mod status;
+mod tables;
 
 pub use events::{Event, EventLog, Line, Tail};
 pub use files::{make_folder, read_json, write_atomic, write_json};
 pub use hash::{fingerprint, sha256};
 pub use journal::Journal;
+pub use notes::{Notes, move_to_trash, restore_from_trash};
+pub use report::{ColumnKind, SavedColumn, SavedFigure, SavedReport, SavedStep, SavedTable, save_step};
 pub use run_dir::{CancelRequest, RunDir, RunLock, list_runs};
 pub use status::{State, Status};
+pub use tables::{read_table, shortest, write_table};

@@ -1,0 +1,261 @@
+//! `report.json`: what a run found. Written again after every step, so that a finished step is never lost.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{RunDir, files, tables};
+use crate::error::{Error, Result};
+use crate::figures::Figure;
+use crate::methods::{Card, Column, Report, Scalar, Table, Values};
+
+/// The schema number of `report.json`.
+const SCHEMA: u32 = 1;
+
+/// The content of `report.json`. It holds no times, so that equal runs have equal reports.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedReport {
+    /// Version of the file format.
+    pub schema: u32,
+    /// Name of the experiment.
+    pub name: String,
+    /// Program version that computed it.
+    pub program: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Whether all steps are in it.
+    pub complete: bool,
+    /// The finished steps in order.
+    pub steps: Vec<SavedStep>,
+}
+
+/// What one step found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedStep {
+    /// Id of the method.
+    pub method: String,
+    /// Its card: formula, conventions, source, version.
+    pub card: Value,
+    /// The full configuration.
+    pub config: Value,
+    /// Headline numbers.
+    pub scalars: Vec<Scalar>,
+    /// What the reader has to know.
+    pub notes: Vec<String>,
+    /// Tables.
+    pub tables: Vec<SavedTable>,
+    /// Figures.
+    pub figures: Vec<SavedFigure>,
+}
+
+/// Where a table is and what its columns mean.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedTable {
+    /// Stable name.
+    pub id: String,
+    /// Shown title.
+    pub title: String,
+    /// File, relative to the folder of the run.
+    pub file: String,
+    /// Number of rows.
+    pub rows: usize,
+    /// Columns in order.
+    pub columns: Vec<SavedColumn>,
+}
+
+/// What a column means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedColumn {
+    /// Stable name.
+    pub name: String,
+    /// Unit; empty for pure numbers and text.
+    pub unit: String,
+    /// What it holds.
+    pub about: String,
+    /// Type of its values.
+    pub kind: ColumnKind,
+}
+
+/// The type of the values of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    /// Real numbers.
+    Float,
+    /// Whole numbers.
+    Int,
+    /// Text.
+    Text,
+    /// Yes or no.
+    Bool,
+}
+
+/// Where a figure is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedFigure {
+    /// Stable name.
+    pub id: String,
+    /// Shown title.
+    pub title: String,
+    /// File, relative to the folder of the run.
+    pub file: String,
+}
+
+impl SavedReport {
+    /// A report without steps.
+    pub fn new(name: &str, seed: u64) -> Self {
+        let program = env!("CARGO_PKG_VERSION").to_owned();
+        Self { schema: SCHEMA, name: name.to_owned(), program, seed, complete: false, steps: Vec::new() }
+    }
+
+    /// Reads the report of a run; none when no step is finished yet.
+    pub fn read(run: &RunDir) -> Result<Option<Self>> {
+        if !run.report_path().exists() {
+            return Ok(None);
+        }
+        files::read_json(&run.report_path()).map(Some)
+    }
+
+    /// All tables, over all steps.
+    pub fn tables(&self) -> impl Iterator<Item = &SavedTable> {
+        self.steps.iter().flat_map(|step| &step.tables)
+    }
+
+    /// All figures, over all steps.
+    pub fn figures(&self) -> impl Iterator<Item = &SavedFigure> {
+        self.steps.iter().flat_map(|step| &step.figures)
+    }
+
+    /// All headline numbers, over all steps.
+    pub fn scalars(&self) -> impl Iterator<Item = &Scalar> {
+        self.steps.iter().flat_map(|step| &step.scalars)
+    }
+}
+
+impl SavedTable {
+    /// The description of `table`, which is in `file`.
+    pub fn new(table: &Table, file: String) -> Self {
+        let column = |c: &Column| SavedColumn {
+            name: c.name.clone(),
+            unit: c.unit.clone(),
+            about: c.about.clone(),
+            kind: ColumnKind::of(&c.values),
+        };
+        let columns = table.columns.iter().map(column).collect();
+        Self { id: table.id.clone(), title: table.title.clone(), file, rows: table.rows(), columns }
+    }
+
+    /// Its columns without values.
+    pub fn empty_columns(&self) -> Vec<Column> {
+        let empty = |c: &SavedColumn| Column {
+            name: c.name.clone(),
+            unit: c.unit.clone(),
+            about: c.about.clone(),
+            values: c.kind.empty(),
+        };
+        self.columns.iter().map(empty).collect()
+    }
+
+    /// Reads the table of a run.
+    pub fn read(&self, run: &RunDir) -> Result<Table> {
+        tables::read_table(&inside(run, &self.file)?, self)
+    }
+}
+
+impl SavedFigure {
+    /// Reads the figure of a run.
+    pub fn read(&self, run: &RunDir) -> Result<Figure> {
+        files::read_json(&inside(run, &self.file)?)
+    }
+}
+
+impl ColumnKind {
+    fn of(values: &Values) -> Self {
+        match values {
+            Values::Float(_) => Self::Float,
+            Values::Int(_) => Self::Int,
+            Values::Text(_) => Self::Text,
+            Values::Bool(_) => Self::Bool,
+        }
+    }
+
+    fn empty(self) -> Values {
+        match self {
+            Self::Float => Values::Float(Vec::new()),
+            Self::Int => Values::Int(Vec::new()),
+            Self::Text => Values::Text(Vec::new()),
+            Self::Bool => Values::Bool(Vec::new()),
+        }
+    }
+}
+
+/// Writes the tables and figures of a step and describes them. `prefix` keeps the files of several steps apart.
+pub fn save_step(run: &RunDir, prefix: &str, card: &Card, config: &Value, report: &Report) -> Result<SavedStep> {
+    let card_value = serde_json::to_value(card).map_err(|e| Error::bug(format!("method card: {e}")))?;
+    let mut saved = SavedStep {
+        method: card.id.to_owned(),
+        card: card_value,
+        config: config.clone(),
+        scalars: report.scalars.clone(),
+        notes: report.notes.clone(),
+        ..SavedStep::default()
+    };
+    for table in &report.tables {
+        let extension = if table.parquet { "parquet" } else { "csv" };
+        let file = format!("tables/{prefix}{}.{extension}", table.id);
+        tables::write_table(&inside(run, &file)?, table)?;
+        saved.tables.push(SavedTable::new(table, file));
+    }
+    for figure in &report.figures {
+        let file = format!("figures/{prefix}{}.json", figure.id);
+        files::write_json(&inside(run, &file)?, figure)?;
+        saved.figures.push(SavedFigure { id: figure.id.clone(), title: figure.title.clone(), file });
+    }
+    Ok(saved)
+}
+
+/// A path of a report inside its run; a report from elsewhere must not point outside.
+fn inside(run: &RunDir, file: &str) -> Result<std::path::PathBuf> {
+    let relative = std::path::Path::new(file);
+    if relative.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
+        return Ok(run.path().join(relative));
+    }
+    Err(Error::data(format!("the report names a file outside its run: `{file}`")).at(&run.report_path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::Experiment;
+
+    const CARD: Card =
+        Card { id: "m", group: "score", title: "M", about: "", formula: "", conventions: "", source: "", version: 1 };
+
+    #[test]
+    fn steps_read_back_and_undefined_numbers_are_null() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDir::create(&root.path().join("r"), &Experiment::default(), 0.0).unwrap();
+        let report = Report {
+            scalars: vec![Scalar::new("x", "X", f64::NAN, 0)],
+            tables: vec![Table::new("rows", "Rows").column("a", "", "", Values::ints([1]))],
+            figures: vec![Figure { id: "roc".to_owned(), ..Figure::default() }],
+            notes: vec!["n".to_owned()],
+        };
+        let step = save_step(&run, "", &CARD, &Value::Null, &report).unwrap();
+        let whole = SavedReport { steps: vec![step], ..SavedReport::new("r", 3) };
+        files::write_json(&run.report_path(), &whole).unwrap();
+        let read = SavedReport::read(&run).unwrap().unwrap();
+        assert_eq!(read, whole);
+        assert_eq!(read.steps[0].tables[0].read(&run).unwrap(), report.tables[0]);
+        assert_eq!(read.steps[0].figures[0].read(&run).unwrap(), report.figures[0]);
+        let text = std::fs::read_to_string(run.report_path()).unwrap();
+        assert!(text.contains("\"value\": null") && !text.contains("NaN"), "{text}");
+    }
+
+    #[test]
+    fn reports_cannot_point_outside_their_run() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDir::create(&root.path().join("r"), &Experiment::default(), 0.0).unwrap();
+        let figure = SavedFigure { file: "../../etc/passwd".to_owned(), ..SavedFigure::default() };
+        assert!(figure.read(&run).is_err_and(|e| e.to_string().contains("outside its run")), "refused");
+    }
+}

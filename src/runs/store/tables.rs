@@ -1,0 +1,202 @@
+//! Tables of a run as files: CSV, and Parquet for large ones.
+//!
+//! CSV has a header line of column names, numbers in the shortest form that reads back to the same
+//! value, and an empty cell where a number is undefined. Units and meanings of the columns are in
+//! `report.json`, and in the Parquet file's own metadata.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use super::SavedTable;
+use crate::error::{Error, Result};
+use crate::methods::{Column, Table, Values};
+
+/// Writes `table` to `path`, as its `parquet` flag says; whole or not at all.
+pub fn write_table(path: &Path, table: &Table) -> Result<()> {
+    table.check()?;
+    let bytes = if table.parquet { parquet_bytes(table) } else { csv_bytes(table) };
+    super::write_atomic(path, &bytes.map_err(|e| e.at(path))?)
+}
+
+/// Reads a table of a run back; `saved` says which columns it has.
+pub fn read_table(path: &Path, saved: &SavedTable) -> Result<Table> {
+    let columns = if path.extension().is_some_and(|e| e == "parquet") {
+        read_parquet(path, saved)
+    } else {
+        read_csv(path, saved)
+    };
+    let parquet = path.extension().is_some_and(|e| e == "parquet");
+    Ok(Table { id: saved.id.clone(), title: saved.title.clone(), columns: columns.map_err(|e| e.at(path))?, parquet })
+}
+
+/// A number in the shortest form that reads back to the same value.
+pub fn shortest(value: f64) -> String {
+    format!("{value:?}")
+}
+
+fn csv_bytes(table: &Table) -> Result<Vec<u8>> {
+    let fault = |e: csv::Error| Error::bug(format!("table `{}`: {e}", table.id));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(table.columns.iter().map(|c| c.name.as_str())).map_err(fault)?;
+    for row in 0..table.rows() {
+        writer.write_record(table.columns.iter().map(|c| cell(&c.values, row))).map_err(fault)?;
+    }
+    writer.into_inner().map_err(|e| Error::bug(format!("table `{}`: {e}", table.id)))
+}
+
+fn cell(values: &Values, row: usize) -> String {
+    match values {
+        Values::Float(values) => values.get(row).copied().flatten().map(shortest).unwrap_or_default(),
+        Values::Int(values) => values.get(row).copied().flatten().map(|v| v.to_string()).unwrap_or_default(),
+        Values::Text(values) => values.get(row).cloned().unwrap_or_default(),
+        Values::Bool(values) => values.get(row).map(bool::to_string).unwrap_or_default(),
+    }
+}
+
+fn parquet_bytes(table: &Table) -> Result<Vec<u8>> {
+    let fault = |e: &dyn std::fmt::Display| Error::bug(format!("table `{}`: {e}", table.id));
+    let fields: Vec<Field> = table.columns.iter().map(field).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let arrays = table.columns.iter().map(|c| array(&c.values)).collect();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(|e| fault(&e))?;
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties)).map_err(|e| fault(&e))?;
+    writer.write(&batch).map_err(|e| fault(&e))?;
+    writer.close().map_err(|e| fault(&e))?;
+    Ok(bytes)
+}
+
+fn field(column: &Column) -> Field {
+    let kind = match column.values {
+        Values::Float(_) => DataType::Float64,
+        Values::Int(_) => DataType::Int64,
+        Values::Text(_) => DataType::Utf8,
+        Values::Bool(_) => DataType::Boolean,
+    };
+    let about = [("unit".to_owned(), column.unit.clone()), ("about".to_owned(), column.about.clone())];
+    Field::new(&column.name, kind, true).with_metadata(HashMap::from(about))
+}
+
+fn array(values: &Values) -> ArrayRef {
+    match values {
+        Values::Float(values) => Arc::new(Float64Array::from(values.clone())),
+        Values::Int(values) => Arc::new(Int64Array::from(values.clone())),
+        Values::Text(values) => Arc::new(StringArray::from_iter_values(values)),
+        Values::Bool(values) => Arc::new(BooleanArray::from(values.clone())),
+    }
+}
+
+fn read_csv(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {
+    let fault = |e: csv::Error| Error::data(format!("the table cannot be read: {e}"));
+    let mut reader = csv::Reader::from_path(path).map_err(fault)?;
+    let mut columns = saved.empty_columns();
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(fault)?;
+        if record.len() != columns.len() {
+            let message = format!("row {} has {} cells, expected {}", row + 1, record.len(), columns.len());
+            return Err(Error::data(message));
+        }
+        for (column, text) in columns.iter_mut().zip(&record) {
+            let wrong = || Error::data(format!("row {}: `{text}` in column `{}` is no value", row + 1, column.name));
+            match &mut column.values {
+                Values::Float(values) => values.push(parsed(text).map_err(|()| wrong())?),
+                Values::Int(values) => values.push(parsed(text).map_err(|()| wrong())?),
+                Values::Bool(values) => values.push(text.parse().map_err(|_| wrong())?),
+                Values::Text(values) => values.push(text.to_owned()),
+            }
+        }
+    }
+    Ok(columns)
+}
+
+fn parsed<T: std::str::FromStr>(text: &str) -> Result<Option<T>, ()> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| ()) }
+}
+
+fn read_parquet(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {
+    let fault = |e: &dyn std::fmt::Display| Error::data(format!("the table cannot be read: {e}"));
+    let file = File::open(path).map_err(|e| Error::io("reading", path, &e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| fault(&e))?;
+    let mut columns = saved.empty_columns();
+    for batch in builder.build().map_err(|e| fault(&e))? {
+        let batch = batch.map_err(|e| fault(&e))?;
+        for column in &mut columns {
+            let array = batch.column_by_name(&column.name);
+            let array = array.ok_or_else(|| fault(&format!("there is no column `{}`", column.name)))?;
+            append(&mut column.values, array).ok_or_else(|| fault(&format!("column `{}` changed", column.name)))?;
+        }
+    }
+    Ok(columns)
+}
+
+fn append(values: &mut Values, array: &dyn Array) -> Option<()> {
+    let any = array.as_any();
+    match values {
+        Values::Float(values) => values.extend(any.downcast_ref::<Float64Array>()?),
+        Values::Int(values) => values.extend(any.downcast_ref::<Int64Array>()?),
+        Values::Text(values) => {
+            values.extend(any.downcast_ref::<StringArray>()?.iter().map(|v| v.unwrap_or_default().to_owned()));
+        }
+        Values::Bool(values) => {
+            values.extend(any.downcast_ref::<BooleanArray>()?.iter().map(Option::unwrap_or_default));
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(parquet: bool) -> Table {
+        let floats = vec![Some(0.1), None, Some(1e-300), Some(-0.0)];
+        let text = ["a,\"b\"\n", "", "한국어 🙂", "x"].map(str::to_owned).to_vec();
+        let mut table = Table::new("t", "T")
+            .column("loss", "nats", "Mean loss.", Values::Float(floats))
+            .column("n", "", "", Values::Int(vec![Some(i64::MIN), None, Some(0), Some(7)]))
+            .column("text", "", "", Values::Text(text))
+            .column("ok", "", "", Values::Bool(vec![true, false, true, false]));
+        table.parquet = parquet;
+        table
+    }
+
+    #[test]
+    fn tables_read_back_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        for (parquet, name) in [(false, "t.csv"), (true, "t.parquet")] {
+            let path = folder.path().join(name);
+            let table = table(parquet);
+            write_table(&path, &table).unwrap();
+            let saved = SavedTable::new(&table, format!("tables/{name}"));
+            assert_eq!(read_table(&path, &saved).unwrap(), table, "{name}");
+        }
+    }
+
+    #[test]
+    fn csv_is_short_and_has_empty_cells_for_undefined_values() {
+        let text = String::from_utf8(csv_bytes(&table(false)).unwrap()).unwrap();
+        assert!(
+            text.starts_with("loss,n,text,ok\n0.1,-9223372036854775808,\"a,\"\"b\"\"\n\",true\n,,,false\n1e-300,0,")
+        );
+    }
+
+    #[test]
+    fn a_damaged_table_is_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let saved = SavedTable::new(&table(false), "tables/t.csv".to_owned());
+        std::fs::write(&path, "loss,n,text,ok\nx,1,a,true\n").unwrap();
+        let message = read_table(&path, &saved).unwrap_err().to_string();
+        assert!(message.contains("row 1: `x` in column `loss` is no value"), "{message}");
+    }
+}

@@ -13,6 +13,7 @@ pub mod hooks;
 pub mod hvp;
 pub mod kernels;
 pub mod loss;
+pub mod memory;
 pub mod model;
 pub mod rng;
 pub mod score;

@@ -91,10 +91,10 @@ impl<'a> Fields<'a> {
     }
 
     /// An object, if present.
-    pub(super) fn object(&self, key: &str) -> Result<Option<Fields<'a>>> {
+    pub(super) fn object(&self, key: &str) -> Result<Option<Self>> {
         match self.get(key) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(Fields { map })),
+            Some(Value::Object(map)) => Ok(Some(Self { map })),
             Some(value) => Err(wrong(key, value, "must be an object")),
         }
     }

@@ -113,15 +113,14 @@ fn config(fields: &Fields<'_>, kind: Kind) -> Result<ModelConfig> {
 /// `max_window_layers` says, and only with `use_sliding_window`.
 fn windows(fields: &Fields<'_>, kind: Kind, n_layer: usize) -> Result<Vec<Option<usize>>> {
     const DEFAULT: usize = 4096;
-    let written = fields.maybe_size("sliding_window", MAX_CONTEXT)?;
-    let window = match kind {
-        Kind::Llama => None,
-        Kind::Mistral => written.or((!fields.has("sliding_window")).then_some(DEFAULT)),
-        Kind::Qwen2 if fields.flag("use_sliding_window", false)? => {
-            written.or((!fields.has("sliding_window")).then_some(DEFAULT))
-        }
-        Kind::Qwen2 => None,
+    let slides = match kind {
+        Kind::Llama => false,
+        Kind::Mistral => true,
+        Kind::Qwen2 => fields.flag("use_sliding_window", false)?,
     };
+    // null says that nothing slides; an absent key has the library's default.
+    let written = fields.maybe_size("sliding_window", MAX_CONTEXT)?;
+    let window = if fields.has("sliding_window") { written } else { Some(DEFAULT) }.filter(|_| slides);
     let Some(types) = fields.list("layer_types")? else {
         // Qwen2 may slide in no layer at all, so 0 is a number of full layers too.
         let full = match (kind, fields.get("max_window_layers")) {

@@ -9,6 +9,7 @@ mod context;
 mod registry;
 mod report;
 pub mod schema;
+pub mod score;
 
 pub use context::{Context, Host, LoadedModel};
 pub use registry::{Amount, Card, Compat, Input, InputKind, Method, Typed, Work, find, no_check, registry};

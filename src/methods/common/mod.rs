@@ -7,4 +7,6 @@ pub mod histogram;
 pub mod overlap;
 pub mod quality;
 pub mod roc;
+pub mod tables;
+pub mod texts;
 pub mod zlib;

@@ -36,7 +36,15 @@ fn column(name: &str, unit: &str, about: &str, values: Values) -> Column {
 pub fn scalar(id: &str, label: &str, unit: &str, value: Option<f64>, n: usize, note: &str) -> Scalar {
     let value = value.filter(|v| v.is_finite());
     let note = if value.is_some() { "" } else { note };
-    Scalar { id: id.to_owned(), label: label.to_owned(), unit: unit.to_owned(), value, interval: None, n, note: note.to_owned() }
+    Scalar {
+        id: id.to_owned(),
+        label: label.to_owned(),
+        unit: unit.to_owned(),
+        value,
+        interval: None,
+        n,
+        note: note.to_owned(),
+    }
 }
 
 /// "what; n = 12; method id, version 1."

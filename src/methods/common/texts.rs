@@ -95,14 +95,7 @@ impl Prepared {
     /// Sentences about what was left out and what was cut.
     pub fn notes(&self, data: &Dataset, long: LongTexts) -> Vec<String> {
         let mut notes = data_notes(data);
-        let mut reasons: Vec<&str> = self.skipped.iter().map(|s| s.reason).collect();
-        reasons.sort_unstable();
-        reasons.dedup();
-        for reason in reasons {
-            let rows: Vec<usize> = self.skipped.iter().filter(|s| s.reason == reason).map(|s| s.row).collect();
-            let n = counted(rows.len(), "row");
-            notes.push(format!("{}: {n} left out, {reason} (row {}).", data.name, listed(&rows)));
-        }
+        notes.extend(skipped_notes(&data.name, &self.skipped));
         let long_texts = self.texts.iter().filter(|t| t.n_cut > 0).count();
         if long_texts > 0 {
             let n = counted(long_texts, "text");
@@ -115,6 +108,18 @@ impl Prepared {
         }
         notes
     }
+}
+
+/// A sentence for each reason why rows were left out.
+pub fn skipped_notes(name: &str, skipped: &[Skipped]) -> Vec<String> {
+    let mut reasons: Vec<&str> = skipped.iter().map(|s| s.reason).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    let note = |reason: &str| {
+        let rows: Vec<usize> = skipped.iter().filter(|s| s.reason == reason).map(|s| s.row).collect();
+        format!("{name}: {} left out, {reason} (row {}).", counted(rows.len(), "row"), listed(&rows))
+    };
+    reasons.into_iter().map(note).collect()
 }
 
 /// What reading the file already left out.
@@ -160,8 +165,11 @@ impl<'a> Encoder<'a> {
     pub fn new(model: &'a LoadedModel, options: &TextOptions) -> Result<Self> {
         let config = &model.decoder.config;
         if options.bos == Bos::Always && config.bos.is_none() {
-            return Err(Error::config(format!("bos is `always`, but {} names no beginning-of-sequence token", model.name))
-                .hint("set bos to `auto` or `never`"));
+            return Err(Error::config(format!(
+                "bos is `always`, but {} names no beginning-of-sequence token",
+                model.name
+            ))
+            .hint("set bos to `auto` or `never`"));
         }
         let max_tokens = options.max_tokens.unwrap_or(config.n_ctx).min(config.n_ctx).max(1);
         Ok(Self { model, options: *options, bos: config.bos, max_tokens })
@@ -187,10 +195,9 @@ impl<'a> Encoder<'a> {
                 .at(&self.model.path));
         };
         let encoding = tokenizer.encode(text, self.options.bos == Bos::Auto)?;
-        let spans: Vec<Range<usize>> = encoding.offsets;
-        let n_special = spans.iter().take_while(|s| s.is_empty()).count();
-        let automatic = self.options.bos == Bos::Auto && encoding.ids.first().copied() == self.bos && self.bos.is_some();
-        let n_special = if automatic { n_special.max(1) } else { 0 };
+        let spans: Vec<Range<usize>> = encoding.offsets.iter().map(|(start, end)| *start..*end).collect();
+        let added = |(id, span): &(&u32, &Range<usize>)| span.is_empty() && tokenizer.is_special(**id);
+        let n_special = encoding.ids.iter().zip(&spans).take_while(added).count();
         self.finish(Text { ids: encoding.ids, spans, n_special, ..Text::default() })
     }
 

@@ -1,4 +1,4 @@
 //! The one integration test binary.
 
-mod tidy;
 mod data;
+mod tidy;

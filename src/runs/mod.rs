@@ -1,13 +1,23 @@
 //! Runs: experiment files, plans, run folders, the queue and the command line.
 //!
-//! An [`Experiment`] is what was typed and touches nothing.
+//! An [`Experiment`] is what was typed and touches nothing. A [`Plan`] is everything resolved and
+//! checked. [`execute`] carries a plan out inside a [`RunDir`], where a killed process loses at most
+//! the last ten seconds and [`resume`] ends with the same bytes. What methods compute is not known here.
 
+pub mod clock;
+pub mod estimate;
+mod execute;
 mod experiment;
+mod host;
+pub mod inputs;
 pub mod inspect;
+mod plan;
+mod rate;
 pub mod store;
 pub mod verify;
 
+pub use execute::{execute, resume};
 pub use experiment::{DataRef, Experiment, InputRef, ModelRef, Step, set};
-pub use inspect::{Inspection, inspect};
+pub use host::{Control, Observer, Progress, RunHost, Unobserved};
+pub use plan::{Plan, PlannedData, PlannedModel, PlannedStep, Ready, plan};
 pub use store::RunDir;
-pub use verify::{Verification, compare, verify};

@@ -43,6 +43,11 @@ pub fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("making the folder", path, &e))
 }
 
+/// Removes a file that nobody misses.
+pub fn remove_if_there(path: &Path) {
+    let _ = fs::remove_file(path);
+}
+
 fn temporary_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".tmp{}", std::process::id()));

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::data::Format;
 use crate::error::{Error, Result};
 use crate::methods::{self, schema};
 
@@ -92,9 +93,9 @@ pub struct DataRef {
     /// File inside the data set on the hub; needed when it has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Format of the file, such as `jsonl`; found by its name and content when absent.
+    /// Format of the file; found by its name and content when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<String>,
+    pub format: Option<Format>,
     /// Which column holds what: role to column name, such as `{"text": "input"}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,

@@ -43,6 +43,21 @@ pub fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("making the folder", path, &e))
 }
 
+/// Names of the files of a model folder that decide about numbers, sorted: configuration, tokenizer, weights.
+pub fn model_files(folder: &Path) -> Result<Vec<String>> {
+    let io = |e: std::io::Error| Error::io("reading the folder", folder, &e);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let name = entry.map_err(io)?.file_name().to_string_lossy().into_owned();
+        let extension = Path::new(&name).extension().and_then(|e| e.to_str()).unwrap_or_default();
+        if matches!(extension, "json" | "txt" | "model" | "safetensors") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// Removes a file that nobody misses.
 pub fn remove_if_there(path: &Path) {
     let _ = fs::remove_file(path);

@@ -11,7 +11,7 @@ mod status;
 mod tables;
 
 pub use events::{Event, EventLog, Line, Tail};
-pub use files::{make_folder, read_json, remove_if_there, write_atomic, write_json};
+pub use files::{make_folder, model_files, read_json, remove_if_there, write_atomic, write_json};
 pub use hash::{fingerprint, sha256};
 pub use journal::Journal;
 pub use notes::{Notes, move_to_trash, restore_from_trash};

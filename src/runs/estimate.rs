@@ -1,0 +1,195 @@
+//! What a run will need: memory, exactly enough to refuse it, and time, honestly "about".
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::inputs;
+use super::plan::{Plan, PlannedModel, PlannedStep};
+use crate::data::{Dataset, Record, Tokenizer};
+use crate::engine::score::score_tokens;
+use crate::engine::{Decoder, Want};
+use crate::error::{Error, Result};
+use crate::methods::{self, Amount, Work};
+
+/// Texts that are tokenized to know how long the others are.
+const SAMPLE_TEXTS: usize = 200;
+/// A backward pass costs two more products for each of the forward pass.
+const BACKWARD_COST: f64 = 2.0;
+/// Decoding streams the weights once a token instead of once a block of tokens.
+const DECODE_COST: f64 = 4.0;
+/// Models above this size are not run just for an estimate.
+const CALIBRATION_PARAMETERS: u64 = 2_000_000_000;
+
+/// Memory and time of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Bytes of main memory at the peak.
+    pub memory_bytes: u64,
+    /// Bytes that were free when the plan was made.
+    pub available_bytes: u64,
+    /// Tokens through models, over all steps.
+    pub work: Work,
+    /// Seconds, within a factor of about two; absent when nothing is known.
+    pub about_secs: Option<f64>,
+}
+
+impl Estimate {
+    /// Fails when the memory does not suffice.
+    pub fn check(&self) -> Result<()> {
+        if self.memory_bytes <= self.available_bytes || self.available_bytes == 0 {
+            return Ok(());
+        }
+        Err(Error::device(format!(
+            "this needs about {} of memory, and {} are free",
+            bytes_text(self.memory_bytes),
+            bytes_text(self.available_bytes)
+        ))
+        .hint("close other programs, use a smaller model, or run it on a larger machine"))
+    }
+}
+
+/// The estimate of a plan; `calibrate` runs a few tokens through each model to learn its speed.
+pub fn estimate(plan: &Plan, data: &BTreeMap<String, Dataset>, calibrate: bool) -> Result<Estimate> {
+    let mut total = Estimate { available_bytes: available_memory(), ..Estimate::default() };
+    let mut secs = Some(0.0);
+    let mut speeds: BTreeMap<&str, Option<f64>> = BTreeMap::new();
+    for step in &plan.steps {
+        let work = step_work(plan, step, data)?;
+        let models = step.inputs.values().flatten().filter_map(|name| plan.models.get(name));
+        let needed = models.map(|model| model_bytes(model, work)).sum();
+        total.memory_bytes = total.memory_bytes.max(needed);
+        total.work.forward_tokens += work.forward_tokens;
+        total.work.backward_tokens += work.backward_tokens;
+        total.work.decoded_tokens += work.decoded_tokens;
+        let speed = match step.model().and_then(|name| plan.models.get_key_value(name)) {
+            Some((name, model)) if calibrate => *speeds.entry(name).or_insert_with(|| tokens_per_sec(model)),
+            _ => None,
+        };
+        secs = secs.zip(speed).map(|(secs, speed)| secs + cost(work) / speed);
+    }
+    total.memory_bytes += data.values().flat_map(|set| &set.records).map(record_bytes).sum::<u64>();
+    total.about_secs = secs;
+    Ok(total)
+}
+
+/// Bytes for people: `512 MB`, `1.4 GB`.
+pub fn bytes_text(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(value < 10.0 && unit > 0);
+    format!("{value:.digits$} {}", UNITS.get(unit).unwrap_or(&""))
+}
+
+/// Main memory that programs can still take; zero when the system does not say.
+pub fn available_memory() -> u64 {
+    sysinfo::System::new().map_or(0, |mut system| {
+        system.refresh_memory();
+        system.available_memory()
+    })
+}
+
+/// Tokens in units of a forward token.
+fn cost(work: Work) -> f64 {
+    work.forward_tokens as f64 + BACKWARD_COST * work.backward_tokens as f64 + DECODE_COST * work.decoded_tokens as f64
+}
+
+fn step_work(plan: &Plan, step: &PlannedStep, data: &BTreeMap<String, Dataset>) -> Result<Work> {
+    let method = methods::find(&step.method)?;
+    let model = step.model().and_then(|name| plan.models.get(name));
+    let tokenizer = match model {
+        Some(model) if model.has_tokenizer => Some(Tokenizer::load(&model.path)?),
+        _ => None,
+    };
+    let n_ctx = model.map_or(usize::MAX, |model| model.n_ctx);
+    let mut amount = Amount::default();
+    for (slot, names) in &step.inputs {
+        let sets: Vec<&Dataset> = names.iter().filter_map(|name| data.get(name)).collect();
+        if sets.is_empty() {
+            amount.models.insert(slot.clone(), names.len() as u64);
+            continue;
+        }
+        let counted: Vec<(u64, u64)> = sets.iter().map(|set| count(set, tokenizer.as_ref(), n_ctx)).collect();
+        amount.texts.insert(slot.clone(), counted.iter().map(|c| c.0).sum());
+        amount.tokens.insert(slot.clone(), counted.iter().map(|c| c.1).sum());
+    }
+    method.work(&step.config, &amount)
+}
+
+/// Texts, paraphrases included, and about how many tokens they have.
+fn count(set: &Dataset, tokenizer: Option<&Tokenizer>, n_ctx: usize) -> (u64, u64) {
+    let texts: u64 = set.records.iter().map(|r| 1 + r.paraphrases.len() as u64).sum();
+    let stride = (set.records.len() / SAMPLE_TEXTS).max(1);
+    let lengths: Vec<usize> =
+        set.records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).map(|n| n.min(n_ctx)).collect();
+    let mean = lengths.iter().sum::<usize>() as f64 / lengths.len().max(1) as f64;
+    (texts, (mean * texts as f64).round() as u64)
+}
+
+fn length(record: &Record, tokenizer: Option<&Tokenizer>) -> Option<usize> {
+    match (&record.token_ids, &record.text) {
+        (Some(ids), _) => Some(ids.len()),
+        (None, Some(text)) => tokenizer?.encode(text, false).ok().map(|encoding| encoding.ids.len()),
+        (None, None) => None,
+    }
+}
+
+fn record_bytes(record: &Record) -> u64 {
+    let text = record.text.as_ref().map_or(0, String::len);
+    let ids = record.token_ids.as_ref().map_or(0, |ids| 4 * ids.len());
+    let paraphrases: usize = record.paraphrases.iter().map(String::len).sum();
+    (size_of::<Record>() + text + ids + paraphrases) as u64
+}
+
+/// Weights in `f32`, the activations of the rows that go through together, and gradients if there are any.
+fn model_bytes(model: &PlannedModel, work: Work) -> u64 {
+    const ROWS: u64 = 2048;
+    const NUMBER: u64 = 4;
+    let weights = model.parameters * NUMBER;
+    let widths = (8 * model.d_model + 3 * model.d_ff) as u64;
+    let layers = if work.backward_tokens > 0 { model.n_layer as u64 } else { 1 };
+    let gradients = if work.backward_tokens > 0 { weights } else { 0 };
+    weights + gradients + ROWS * widths * NUMBER * layers
+}
+
+/// Tokens of a forward pass a second, measured on a short text; absent when measuring fails or would take long.
+fn tokens_per_sec(model: &PlannedModel) -> Option<f64> {
+    if model.parameters > CALIBRATION_PARAMETERS {
+        return None;
+    }
+    let loaded = inputs::load_model(&model.name, &model.path, crate::engine::Device::Cpu).ok()?;
+    let pass = |decoder: &Decoder| {
+        const TOKENS: usize = 64;
+        let vocab_size = decoder.config.vocab_size.max(1);
+        let ids: Vec<u32> = (0..TOKENS.min(decoder.config.n_ctx)).map(|i| (i * 7919 % vocab_size) as u32).collect();
+        let begun = Instant::now();
+        score_tokens(decoder, &[&ids], Want::default()).ok()?;
+        Some(ids.len() as f64 / begun.elapsed().as_secs_f64().max(1e-9))
+    };
+    pass(&loaded.decoder)?;
+    pass(&loaded.decoder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_memory_is_refused_with_both_numbers() {
+        let estimate = Estimate { memory_bytes: 29_600_000_000, available_bytes: 8_000_000_000, ..Estimate::default() };
+        let error = estimate.check().unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        assert!(error.to_string().starts_with("this needs about 30 GB of memory, and 8.0 GB are free"), "{error}");
+    }
+
+    #[test]
+    fn bytes_are_readable() {
+        assert_eq!([0, 999, 1500, 512_000_000].map(bytes_text), ["0 B", "999 B", "1.5 kB", "512 MB"]);
+    }
+}

@@ -1,0 +1,127 @@
+//! Carries a plan out in its run folder.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::clock::now;
+use super::host::{Control, RunHost};
+use super::inputs;
+use super::plan::{self, Plan, PlannedStep, Ready};
+use super::store::{self, RunDir, RunLock, SavedReport, SavedStep, State};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::methods::{self, Context, Host as _, LoadedModel, Method};
+
+/// Works on a new run whose plan was just made.
+pub fn execute(run: &RunDir, ready: Ready, control: Control) -> Result<SavedReport> {
+    let lock = run.lock()?;
+    work(run, lock, control, || Ok(ready))
+}
+
+/// Begins a queued run or goes on with an interrupted one; a finished one is left as it is. The result
+/// has the same bytes as that of an uninterrupted run.
+///
+/// # Errors
+/// Another process works on it, or what it depends on changed since it began.
+pub fn resume(run: &RunDir, control: Control) -> Result<SavedReport> {
+    let lock = run.lock()?;
+    if run.status(now())?.state == State::Done
+        && let Some(report) = SavedReport::read(run)?
+    {
+        return Ok(report);
+    }
+    work(run, lock, control, || {
+        let earlier: Option<Plan> = run.plan_path().exists().then(|| store::read_json(&run.plan_path())).transpose()?;
+        let mut ready = plan::plan(&run.experiment()?, earlier.is_none())?;
+        if let Some(earlier) = earlier {
+            ready.plan.check_same(&earlier)?;
+            ready.plan.estimate.about_secs = earlier.estimate.about_secs;
+        }
+        Ok(ready)
+    })
+}
+
+fn work(run: &RunDir, lock: RunLock, control: Control, ready: impl FnOnce() -> Result<Ready>) -> Result<SavedReport> {
+    let mut host = RunHost::begin(run, control)?;
+    let result = ready().and_then(|ready| run_steps(run, &ready, &mut host));
+    let result = host.finish(result);
+    drop(lock);
+    result
+}
+
+fn run_steps(run: &RunDir, ready: &Ready, host: &mut RunHost) -> Result<SavedReport> {
+    store::write_json(&run.plan_path(), &ready.plan)?;
+    for warning in &ready.plan.warnings {
+        host.warn(warning);
+    }
+    set_threads(ready.plan.threads, host);
+    let fresh = SavedReport::new(&ready.plan.name, ready.plan.seed);
+    let mut report = SavedReport::read(run)?.filter(|kept| kept.program == fresh.program).unwrap_or(fresh);
+    for (index, step) in ready.plan.steps.iter().enumerate().skip(report.steps.len()) {
+        host.set_step(index);
+        let saved = run_step(run, ready, index, step, host)?;
+        report.steps.push(saved);
+        report.complete = report.steps.len() == ready.plan.steps.len();
+        store::write_json(&run.report_path(), &report)?;
+    }
+    Ok(report)
+}
+
+fn run_step(run: &RunDir, ready: &Ready, index: usize, step: &PlannedStep, host: &mut RunHost) -> Result<SavedStep> {
+    let method = methods::find(&step.method)?;
+    let models = load_models(&ready.plan, step)?;
+    let data = collect_data(ready, step);
+    let mut cx =
+        Context { host, seed: ready.plan.seed, models: &models, data: &data, step: format!("{index}-{}", step.method) };
+    let mut report = guarded(method, step, &mut cx)?;
+    report.notes.extend(ready.plan.warnings.iter().cloned());
+    let prefix = if ready.plan.steps.len() > 1 { format!("{index}-") } else { String::new() };
+    store::save_step(run, &prefix, method.card(), &step.config, &report)
+}
+
+/// Runs the method; a panic inside becomes an error, so that the run ends in a state and not in the middle.
+fn guarded(method: &dyn Method, step: &PlannedStep, cx: &mut Context<'_>) -> Result<methods::Report> {
+    let result = catch_unwind(AssertUnwindSafe(|| method.run(&step.config, cx)));
+    result.unwrap_or_else(|payload| Err(Error::bug(format!("{} panicked: {}", step.method, panic_text(&*payload)))))
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}
+
+fn load_models(plan: &Plan, step: &PlannedStep) -> Result<BTreeMap<String, Vec<LoadedModel>>> {
+    let device = inputs::parse_device(&plan.device)?;
+    let mut slots = BTreeMap::new();
+    for (slot, names) in &step.inputs {
+        let models: Vec<LoadedModel> = names
+            .iter()
+            .filter_map(|name| plan.models.get(name))
+            .map(|model| inputs::load_model(&model.name, &model.path, device))
+            .collect::<Result<_>>()?;
+        if !models.is_empty() {
+            slots.insert(slot.clone(), models);
+        }
+    }
+    Ok(slots)
+}
+
+fn collect_data(ready: &Ready, step: &PlannedStep) -> BTreeMap<String, Vec<Dataset>> {
+    let mut slots = BTreeMap::new();
+    for (slot, names) in &step.inputs {
+        let sets: Vec<Dataset> = names.iter().filter_map(|name| ready.data.get(name).cloned()).collect();
+        if !sets.is_empty() {
+            slots.insert(slot.clone(), sets);
+        }
+    }
+    slots
+}
+
+/// The pool of threads belongs to the process and can be set once; results do not depend on it.
+fn set_threads(threads: usize, host: &mut RunHost) {
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    if built.is_err() && rayon::current_num_threads() != threads {
+        host.warn(&format!("computes with {} threads instead of {threads}", rayon::current_num_threads()));
+    }
+}

@@ -1,0 +1,311 @@
+//! The plan: an experiment with everything resolved and checked before anything runs.
+//!
+//! `plan.json` records what a run depends on: program version, device, precision, seed, the hashes of
+//! models and data, the full configuration and version of every method. Resuming compares with it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::estimate::{self, Estimate};
+use super::store::fingerprint;
+use super::{Experiment, inputs};
+use crate::data::{Dataset, check_vocabulary};
+use crate::engine::weights;
+use crate::error::{Error, Result};
+use crate::methods::{self, InputKind};
+
+/// The schema number of `plan.json`.
+const SCHEMA: u32 = 1;
+
+/// Everything a run depends on. The content of `plan.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of the file format.
+    pub schema: u32,
+    /// Version of the program.
+    pub program: String,
+    /// Name of the experiment.
+    pub name: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Device.
+    pub device: String,
+    /// Number type of the arithmetic.
+    pub precision: String,
+    /// Processor threads; results do not depend on it.
+    pub threads: usize,
+    /// Models by name.
+    pub models: BTreeMap<String, PlannedModel>,
+    /// Data sets by name.
+    pub data: BTreeMap<String, PlannedData>,
+    /// Steps in order.
+    pub steps: Vec<PlannedStep>,
+    /// Memory and time.
+    pub estimate: Estimate,
+    /// What was not as it should be, but does not hinder the run.
+    pub warnings: Vec<String>,
+}
+
+/// A model of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlannedModel {
+    /// Shown name.
+    pub name: String,
+    /// Its folder.
+    pub path: PathBuf,
+    /// Architecture family.
+    pub family: String,
+    /// Number of parameters.
+    pub parameters: u64,
+    /// Layers.
+    pub n_layer: usize,
+    /// Width of the residual stream.
+    pub d_model: usize,
+    /// Width of the feed-forward blocks.
+    pub d_ff: usize,
+    /// Longest text in tokens.
+    pub n_ctx: usize,
+    /// Number of token ids.
+    pub vocab_size: usize,
+    /// Whether it came with a tokenizer.
+    pub has_tokenizer: bool,
+    /// Fingerprints of its files by name.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A data set of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlannedData {
+    /// Shown name.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The detected schema in words.
+    pub schema: String,
+    /// Rows that are used.
+    pub rows: usize,
+    /// Rows that could not be read.
+    pub bad_rows: usize,
+    /// SHA-256 of the file.
+    pub hash: String,
+}
+
+/// A step of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Id of the method.
+    pub method: String,
+    /// Version of its numbers.
+    pub version: u32,
+    /// The full configuration.
+    pub config: Value,
+    /// Names of models and data by input slot.
+    pub inputs: BTreeMap<String, Vec<String>>,
+}
+
+/// A plan with the data that was read for it.
+pub struct Ready {
+    /// The plan.
+    pub plan: Plan,
+    /// Data sets by name.
+    pub data: BTreeMap<String, Dataset>,
+}
+
+/// Resolves and checks an experiment. Reads headers of models and all data, computes nothing but a
+/// short calibration when `calibrate` asks for a time estimate.
+pub fn plan(experiment: &Experiment, calibrate: bool) -> Result<Ready> {
+    if let Some(problem) = experiment.problems().into_iter().next() {
+        return Err(problem.into_error());
+    }
+    inputs::parse_device(&experiment.device).map_err(|e| e.context("device"))?;
+    let mut plan = Plan {
+        schema: SCHEMA,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        name: experiment.name.clone(),
+        seed: experiment.seed,
+        device: experiment.device.clone(),
+        precision: experiment.precision.clone(),
+        threads: experiment.threads.unwrap_or_else(available_threads),
+        steps: planned_steps(experiment)?,
+        ..Plan::default()
+    };
+    for name in plan.used(InputKind::Model) {
+        let model = planned_model(experiment, &name).map_err(|e| e.context(&format!("model `{name}`")))?;
+        plan.models.insert(name, model);
+    }
+    let mut data = BTreeMap::new();
+    for name in plan.used(InputKind::Data) {
+        let set = load_data(experiment, &name).map_err(|e| e.context(&format!("data `{name}`")))?;
+        plan.warnings.extend(warnings_of(&name, &set));
+        plan.data.insert(name.clone(), planned_data(&set));
+        data.insert(name, set);
+    }
+    check_fit(&plan, &data)?;
+    plan.estimate = estimate::estimate(&plan, &data, calibrate)?;
+    plan.estimate.check()?;
+    Ok(Ready { plan, data })
+}
+
+impl Plan {
+    /// Fails when results under this plan could differ from those under `earlier`.
+    pub fn check_same(&self, earlier: &Self) -> Result<()> {
+        let refuse = |what: String, hint: &str| Err(Error::config(what).hint(hint));
+        if self.program != earlier.program {
+            let message =
+                format!("the run began with version {} of the program; this is {}", earlier.program, self.program);
+            return refuse(message, "finish it with that version, or start a new run");
+        }
+        for (name, model) in &self.models {
+            let Some(before) = earlier.models.get(name) else { continue };
+            let changed = |(file, hash): &(&String, &String)| before.files.get(*file) != Some(*hash);
+            let gone = before.files.keys().find(|file| !model.files.contains_key(*file));
+            if let Some(file) = model.files.iter().find(changed).map(|(file, _)| file).or(gone) {
+                let message = format!("the model `{name}` changed since the run began: {file}");
+                return refuse(message, "restore the file, or start a new run").map_err(|e| e.at(&model.path));
+            }
+        }
+        for (name, set) in &self.data {
+            if earlier.data.get(name).is_some_and(|before| before.hash != set.hash) {
+                let message = format!("the data `{name}` changed since the run began");
+                return refuse(message, "restore the file, or start a new run").map_err(|e| e.at(&set.path));
+            }
+        }
+        if self.steps != earlier.steps || self.seed != earlier.seed || self.precision != earlier.precision {
+            return refuse(
+                "the experiment or a method changed since the run began".to_owned(),
+                "start a new run: `memoscope run experiment.json`",
+            );
+        }
+        Ok(())
+    }
+
+    /// Names of the models or data that the steps use.
+    fn used(&self, kind: InputKind) -> Vec<String> {
+        let mut names = Vec::new();
+        for step in &self.steps {
+            let Ok(method) = methods::find(&step.method) else { continue };
+            for slot in method.inputs().iter().filter(|slot| slot.kind == kind) {
+                names.extend(step.inputs.get(slot.name).into_iter().flatten().cloned());
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl PlannedStep {
+    /// The first model of the slot `model`.
+    pub fn model(&self) -> Option<&String> {
+        self.inputs.get("model").and_then(|names| names.first())
+    }
+}
+
+fn planned_steps(experiment: &Experiment) -> Result<Vec<PlannedStep>> {
+    let planned = |step: &super::Step| {
+        let method = methods::find(&step.method)?;
+        let named = |slot: &methods::Input| {
+            let names = experiment.input_names(step, slot);
+            (!names.is_empty()).then(|| (slot.name.to_owned(), names))
+        };
+        Ok(PlannedStep {
+            method: step.method.clone(),
+            version: method.card().version,
+            config: method.resolved(&Value::Object(step.config.clone())),
+            inputs: method.inputs().iter().filter_map(named).collect(),
+        })
+    };
+    experiment.steps.iter().map(planned).collect()
+}
+
+fn planned_model(experiment: &Experiment, name: &str) -> Result<PlannedModel> {
+    let model = experiment.model_ref(name).ok_or_else(|| Error::config("is not defined"))?;
+    let folder = inputs::model_folder(model)?;
+    let opened = weights::open(&folder)?;
+    let config = &opened.blueprint.config;
+    Ok(PlannedModel {
+        name: inputs::model_name(model, &folder),
+        family: format!("{:?}", config.family),
+        parameters: opened.blueprint.n_elements() as u64,
+        n_layer: config.n_layer,
+        d_model: config.d_model,
+        d_ff: config.d_ff,
+        n_ctx: config.n_ctx,
+        vocab_size: config.vocab_size,
+        has_tokenizer: inputs::has_tokenizer(&folder),
+        files: super::store::model_files(&folder)?
+            .into_iter()
+            .map(|file| Ok((file.clone(), fingerprint(&folder.join(&file))?)))
+            .collect::<Result<_>>()?,
+        path: folder,
+    })
+}
+
+fn load_data(experiment: &Experiment, name: &str) -> Result<Dataset> {
+    let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
+    inputs::load_data(data)
+}
+
+fn planned_data(set: &Dataset) -> PlannedData {
+    PlannedData {
+        name: set.name.clone(),
+        path: set.path.clone(),
+        schema: set.schema.clone(),
+        rows: set.records.len(),
+        bad_rows: set.bad.len(),
+        hash: set.hash.clone(),
+    }
+}
+
+fn warnings_of(name: &str, set: &Dataset) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let mut warnings: Vec<String> = set.notes.iter().map(|note| format!("data `{name}`: {note}")).collect();
+    if !set.bad.is_empty() {
+        let first: Vec<String> =
+            set.bad.iter().take(SHOWN).map(|bad| format!("line {}: {}", bad.line, bad.reason)).collect();
+        let more = if set.bad.len() > SHOWN { "; …" } else { "" };
+        warnings.push(format!(
+            "data `{name}`: {} rows could not be read and are left out ({}{more})",
+            set.bad.len(),
+            first.join("; ")
+        ));
+    }
+    warnings
+}
+
+/// Data has to fit the model of its step: a tokenizer for text, ids within the vocabulary.
+fn check_fit(plan: &Plan, data: &BTreeMap<String, Dataset>) -> Result<()> {
+    for step in &plan.steps {
+        let Some(model) = step.model().and_then(|name| plan.models.get(name)) else { continue };
+        for (name, set) in step.inputs.values().flatten().filter_map(|name| Some((name, data.get(name)?))) {
+            check_data_fits(set, model).map_err(|e| e.context(&format!("data `{name}`")).at(&set.path))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_data_fits(set: &Dataset, model: &PlannedModel) -> Result<()> {
+    for record in &set.records {
+        match &record.token_ids {
+            Some(ids) => check_vocabulary(ids, model.vocab_size)
+                .map_err(|e| e.context(&format!("row {}, model `{}`", record.row + 1, model.name)))?,
+            None if !model.has_tokenizer => {
+                return Err(Error::data(format!("these are texts, and the model `{}` has no tokenizer", model.name))
+                    .hint(format!("put its tokenizer.json into {}", display(&model.path))));
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -147,15 +147,8 @@ fn record_bytes(record: &Record) -> u64 {
     (size_of::<Record>() + text + ids + paraphrases) as u64
 }
 
-/// Weights in `f32`, the activations of the rows that go through together, and gradients if there are any.
 fn model_bytes(model: &PlannedModel, work: Work) -> u64 {
-    const ROWS: u64 = 2048;
-    const NUMBER: u64 = 4;
-    let weights = model.parameters * NUMBER;
-    let widths = (8 * model.d_model + 3 * model.d_ff) as u64;
-    let layers = if work.backward_tokens > 0 { model.n_layer as u64 } else { 1 };
-    let gradients = if work.backward_tokens > 0 { weights } else { 0 };
-    weights + gradients + ROWS * widths * NUMBER * layers
+    if work.backward_tokens > 0 { model.gradient_bytes } else { model.score_bytes }
 }
 
 /// Tokens of a forward pass a second, measured on a short text; absent when measuring fails or would take long.

@@ -13,6 +13,8 @@ use super::estimate::{self, Estimate};
 use super::store::fingerprint;
 use super::{Experiment, inputs};
 use crate::data::{Dataset, check_vocabulary};
+use crate::engine::memory::{self, Optimizer};
+use crate::engine::model::Keep;
 use crate::engine::weights;
 use crate::error::{Error, Result};
 use crate::methods::{self, InputKind};
@@ -60,12 +62,10 @@ pub struct PlannedModel {
     pub family: String,
     /// Number of parameters.
     pub parameters: u64,
-    /// Layers.
-    pub n_layer: usize,
-    /// Width of the residual stream.
-    pub d_model: usize,
-    /// Width of the feed-forward blocks.
-    pub d_ff: usize,
+    /// Bytes of memory to score texts with it, beyond the weights that stay mapped from disk.
+    pub score_bytes: u64,
+    /// Bytes of memory for gradients of one text of the longest length.
+    pub gradient_bytes: u64,
     /// Longest text in tokens.
     pub n_ctx: usize,
     /// Number of token ids.
@@ -226,13 +226,13 @@ fn planned_model(experiment: &Experiment, name: &str) -> Result<PlannedModel> {
     let folder = inputs::model_folder(model)?;
     let opened = weights::open(&folder)?;
     let config = &opened.blueprint.config;
+    let (parameters, longest) = (opened.blueprint.n_elements() as u64, config.n_ctx as u64);
     Ok(PlannedModel {
         name: inputs::model_name(model, &folder),
         family: format!("{:?}", config.family),
-        parameters: opened.blueprint.n_elements() as u64,
-        n_layer: config.n_layer,
-        d_model: config.d_model,
-        d_ff: config.d_ff,
+        parameters,
+        score_bytes: memory::score_bytes(config, parameters, 0, longest).total(),
+        gradient_bytes: memory::train_bytes(config, parameters, longest, Optimizer::Sgd, Keep::All).total(),
         n_ctx: config.n_ctx,
         vocab_size: config.vocab_size,
         has_tokenizer: inputs::has_tokenizer(&folder),

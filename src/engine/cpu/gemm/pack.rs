@@ -1,0 +1,249 @@
+//! Operands repacked so that a tile reads both from front to back.
+//!
+//! Right: panels of 32 columns, `[n / 32][k][32]`. Left: panels of at most 14 rows, `[panel][k][16]`.
+//! Missing columns and rows are zeros.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::transpose::transpose;
+use super::{LHS_STRIDE, MAX_ROWS, NR};
+use crate::model::{Orientation, Weight};
+use crate::tensor::{Buffer, Real};
+
+/// Numbers below which packing stays on one thread.
+const SERIAL: usize = 1 << 15;
+/// Numbers in a cache line.
+const LINE: usize = 64 / size_of::<Real>();
+
+/// Numbers that begin on a cache line.
+#[derive(Debug)]
+struct Aligned {
+    buffer: Buffer,
+    start: usize,
+    len: usize,
+}
+
+impl Aligned {
+    fn stale(len: usize) -> Self {
+        let buffer = Buffer::stale(len + LINE);
+        let start = buffer.as_ptr().align_offset(64).min(LINE);
+        Self { buffer, start, len }
+    }
+
+    fn get(&self) -> &[Real] {
+        &self.buffer[self.start..self.start + self.len]
+    }
+
+    fn get_mut(&mut self) -> &mut [Real] {
+        &mut self.buffer[self.start..self.start + self.len]
+    }
+}
+
+/// A matrix as it lies: element (i, k) is `data[i * ld + k]`, or `data[k * ld + i]` when `turned`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix<'a> {
+    pub(crate) data: &'a [Real],
+    pub(crate) ld: usize,
+    pub(crate) turned: bool,
+}
+
+impl<'a> Matrix<'a> {
+    /// Element (i, k) at `i * ld + k`.
+    pub(crate) fn new(data: &'a [Real], ld: usize) -> Self {
+        Self { data, ld, turned: false }
+    }
+
+    /// The transpose.
+    pub(crate) fn flipped(self) -> Self {
+        Self { turned: !self.turned, ..self }
+    }
+
+    /// Elements (i, k) with k from `start` on.
+    pub(crate) fn from_step(self, start: usize) -> Self {
+        let skip = if self.turned { start * self.ld } else { start };
+        Self { data: self.data.get(skip..).unwrap_or_default(), ..self }
+    }
+
+    /// Elements (i, k) with i from `start` on.
+    pub(crate) fn from_row(self, start: usize) -> Self {
+        self.flipped().from_step(start).flipped()
+    }
+
+    /// Element (i, k) at `k * ld + i`.
+    pub(crate) fn turned(data: &'a [Real], ld: usize) -> Self {
+        Self { data, ld, turned: true }
+    }
+
+    /// Writes elements (`i`, `k`) as `[k][width]`, zeros where `i` ends early.
+    fn pack(&self, out: &mut [Real], i: Range<usize>, k: Range<usize>, width: usize) {
+        if !self.turned {
+            transpose(out, width, &self.data[i.start * self.ld + k.start..], self.ld, [i.len(), k.len()]);
+            return;
+        }
+        let rows = self.data[k.start * self.ld..].chunks(self.ld);
+        for (row, out) in rows.zip(out.chunks_exact_mut(width)) {
+            let (head, tail) = out.split_at_mut(i.len());
+            head.copy_from_slice(&row[i.clone()]);
+            tail.fill(0.0);
+        }
+    }
+}
+
+/// A matrix repacked into panels for products: the right-hand side, k × n.
+#[derive(Debug)]
+pub struct Packed {
+    panels: Aligned,
+    k: usize,
+    n: usize,
+}
+
+impl Packed {
+    /// The right-hand side whose element (k, n) is element (n, k) of `matrix`; on all threads if it pays.
+    pub(crate) fn new(matrix: Matrix<'_>, n: usize, k: usize) -> Self {
+        let mut panels = Aligned::stale(n.div_ceil(NR) * k * NR);
+        let work = |(p, out): (usize, &mut [Real])| matrix.pack(out, p * NR..n.min((p + 1) * NR), 0..k, NR);
+        if k == 0 {
+            return Self { panels, k, n };
+        }
+        if n * k < SERIAL {
+            panels.get_mut().chunks_exact_mut(k * NR).enumerate().for_each(work);
+        } else {
+            panels.get_mut().par_chunks_exact_mut(k * NR).enumerate().for_each(work);
+        }
+        Self { panels, k, n }
+    }
+
+    /// As [`Self::new`], on this thread.
+    pub(crate) fn serial(matrix: Matrix<'_>, n: usize, k: usize) -> Self {
+        let mut panels = Aligned::stale(n.div_ceil(NR) * k * NR);
+        if k > 0 {
+            for (p, out) in panels.get_mut().chunks_exact_mut(k * NR).enumerate() {
+                matrix.pack(out, p * NR..n.min((p + 1) * NR), 0..k, NR);
+            }
+        }
+        Self { panels, k, n }
+    }
+
+    /// For y = x·Wᵀ.
+    pub(crate) fn of_weight(w: &Weight) -> Self {
+        Self::new(weight_matrix(w, &w.values()), w.d_out(), w.d_in())
+    }
+
+    /// The same of the weight's tangent.
+    pub(crate) fn of_tangent(w: &Weight, tangent: &[Real]) -> Self {
+        Self::new(weight_matrix(w, tangent), w.d_out(), w.d_in())
+    }
+
+    /// All of it.
+    pub(crate) fn view(&self) -> Rhs<'_> {
+        Rhs { data: self.panels.get(), k: self.k, n: self.n, stride: self.k * NR }
+    }
+}
+
+/// `values` of `w` as a matrix (output, input).
+pub(crate) fn weight_matrix<'a>(w: &Weight, values: &'a [Real]) -> Matrix<'a> {
+    match w.orientation {
+        Orientation::OutIn => Matrix::new(values, w.d_in()),
+        Orientation::InOut => Matrix::turned(values, w.d_out()),
+    }
+}
+
+/// A packed right-hand side, or some of its columns or rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rhs<'a> {
+    pub(super) data: &'a [Real],
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+    /// Numbers from one panel to the next.
+    pub(super) stride: usize,
+}
+
+impl<'a> Rhs<'a> {
+    /// Panels `range` (32 columns each).
+    pub(crate) fn panels(self, range: Range<usize>) -> Self {
+        let end = (range.end * NR).min(self.n);
+        let data = &self.data[range.start * self.stride..];
+        Self { data, n: end.saturating_sub(range.start * NR), ..self }
+    }
+
+    /// Rows `range` of every panel.
+    pub(crate) fn rows(self, range: Range<usize>) -> Self {
+        Self { data: &self.data[range.start * NR..], k: range.len(), ..self }
+    }
+
+    /// Column `n`: its numbers lie [`NR`] apart.
+    pub(crate) fn column(self, n: usize) -> &'a [Real] {
+        &self.data[n / NR * self.stride + n % NR..]
+    }
+}
+
+/// The left-hand side in panels of nearly equal numbers of rows.
+#[derive(Debug)]
+pub(crate) struct Lhs {
+    panels: Aligned,
+    m: usize,
+    k: usize,
+    count: usize,
+}
+
+impl Lhs {
+    /// Rows 0..`m` of `matrix`; on all threads if it pays.
+    pub(crate) fn new(matrix: Matrix<'_>, m: usize, k: usize) -> Self {
+        let mut lhs = Self::room(m, k);
+        let count = lhs.count;
+        let work = |(p, out): (usize, &mut [Real])| matrix.pack(out, panel_rows(m, count, p), 0..k, LHS_STRIDE);
+        if k == 0 {
+            return lhs;
+        }
+        if m * k < SERIAL {
+            lhs.panels.get_mut().chunks_exact_mut(k * LHS_STRIDE).enumerate().for_each(work);
+        } else {
+            lhs.panels.get_mut().par_chunks_exact_mut(k * LHS_STRIDE).enumerate().for_each(work);
+        }
+        lhs
+    }
+
+    /// As [`Self::new`], on this thread.
+    pub(crate) fn serial(matrix: Matrix<'_>, m: usize, k: usize) -> Self {
+        let mut lhs = Self::room(m, k);
+        if k > 0 {
+            for (p, out) in lhs.panels.get_mut().chunks_exact_mut(k * LHS_STRIDE).enumerate() {
+                matrix.pack(out, panel_rows(m, lhs.count, p), 0..k, LHS_STRIDE);
+            }
+        }
+        lhs
+    }
+
+    fn room(m: usize, k: usize) -> Self {
+        let count = m.div_ceil(MAX_ROWS);
+        Self { panels: Aligned::stale(count * k * LHS_STRIDE), m, k, count }
+    }
+
+    /// Number of panels.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Rows of panel `p`.
+    pub(crate) fn panel_rows(&self, p: usize) -> Range<usize> {
+        panel_rows(self.m, self.count, p)
+    }
+
+    /// Rows of panels `range` together.
+    pub(crate) fn rows(&self, range: &Range<usize>) -> Range<usize> {
+        self.panel_rows(range.start).start..self.panel_rows(range.end - 1).end
+    }
+
+    /// Panel `p`, steps `k`.
+    pub(super) fn panel(&self, p: usize, k: &Range<usize>) -> &[Real] {
+        let start = p * self.k * LHS_STRIDE;
+        &self.panels.get()[start + k.start * LHS_STRIDE..start + k.end * LHS_STRIDE]
+    }
+}
+
+/// Rows of panel `p` of `count`: their numbers differ by at most one.
+fn panel_rows(m: usize, count: usize, p: usize) -> Range<usize> {
+    p * m / count..(p + 1) * m / count
+}

@@ -1,0 +1,333 @@
+//! The output head without whole logits: token scores and inner products of logit gradients.
+//!
+//! The vocabulary is cut into chunks of [`CHUNK`] tokens. Each task forms the logits of some rows and one chunk in
+//! its cache and keeps a few sums a row; chunks are joined in the order of the vocabulary, in f64.
+#![expect(clippy::inline_always, reason = "bodies are compiled per instruction set")]
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::check;
+use super::cross_entropy::check_targets;
+use super::gemm::{Lhs, Matrix, NR, Packed, Rhs, Start, element, gemm, gemm_tile};
+use super::grid::TileMut;
+use super::linear::packed;
+use super::scalar::{exp, max};
+use super::simd::simd;
+use crate::error::Result;
+use crate::kernels::{TokenScore, Want};
+use crate::model::Weight;
+use crate::tensor::{Buffer, Real, Tensor};
+
+/// Tokens of a chunk: a multiple of [`NR`].
+const CHUNK: usize = 1024;
+/// Panels of rows (14 rows each) of a task.
+const ROW_PANELS: usize = 8;
+/// Partial sums of a row, in f64.
+const LANES: usize = 16;
+/// Most entries of [`TokenScore::top`].
+const TOP: usize = 8;
+
+/// The head and the rows it is applied to.
+struct Head<'a> {
+    lhs: Lhs,
+    rhs: Rhs<'a>,
+    bias: Option<&'a [Real]>,
+    vocab: usize,
+}
+
+impl Head<'_> {
+    /// Tokens of chunk `c`.
+    fn tokens(&self, c: usize) -> Range<usize> {
+        c * CHUNK..self.vocab.min((c + 1) * CHUNK)
+    }
+
+    fn chunks(&self) -> usize {
+        self.vocab.div_ceil(CHUNK)
+    }
+
+    /// Where the sums of a chunk start.
+    fn start(&self, tokens: &Range<usize>) -> Start<'_> {
+        self.bias.map_or(Start::Zero, |bias| Start::Bias(&bias[tokens.clone()]))
+    }
+
+    /// The columns of a chunk.
+    fn columns(&self, tokens: &Range<usize>) -> Rhs<'_> {
+        self.rhs.panels(tokens.start / NR..tokens.end.div_ceil(NR))
+    }
+
+    /// The logit of one token, with the bits it has in a product.
+    fn logit(&self, x: &[Real], token: usize) -> Real {
+        let start = self.bias.map_or(0.0, |bias| bias[token]);
+        element(x, self.rhs.column(token), start)
+    }
+
+    /// Something about every row and chunk, row after row: `f(logits of a row in a chunk, row, first token)`.
+    fn scan<T: Send>(&self, f: impl Fn(&mut [Real], usize, usize) -> T + Sync) -> Vec<Vec<T>> {
+        let groups = self.lhs.count().div_ceil(ROW_PANELS);
+        let tasks: Vec<(usize, usize)> = (0..groups).flat_map(|g| (0..self.chunks()).map(move |c| (g, c))).collect();
+        let parts: Vec<Vec<T>> = tasks
+            .par_iter()
+            .map(|&(g, c)| {
+                let panels = g * ROW_PANELS..self.lhs.count().min((g + 1) * ROW_PANELS);
+                let (rows, tokens) = (self.lhs.rows(&panels), self.tokens(c));
+                let mut logits = Buffer::stale(rows.len() * tokens.len());
+                let mut tile = TileMut::whole(&mut logits, rows.len(), tokens.len());
+                gemm_tile(&mut tile, &self.lhs, panels, self.columns(&tokens), self.start(&tokens));
+                let each = logits.chunks_exact_mut(tokens.len()).take(rows.len()).enumerate();
+                each.map(|(i, row)| f(row, rows.start + i, tokens.start)).collect()
+            })
+            .collect();
+        let mut rows: Vec<Vec<T>> = Vec::new();
+        for ((_, c), part) in tasks.iter().zip(parts) {
+            if *c == 0 {
+                rows.extend(part.into_iter().map(|first| vec![first]));
+            } else {
+                let start = rows.len() - part.len();
+                rows[start..].iter_mut().zip(part).for_each(|(row, next)| row.push(next));
+            }
+        }
+        rows
+    }
+}
+
+fn check_head(x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()> {
+    check::that(x.cols() == w.d_in() && b.is_none_or(|b| b.len() == w.d_out()), || {
+        format!("head: x {:?}, {} {:?}", x.shape(), w.name, w.shape)
+    })
+}
+
+/// What a row is asked.
+#[derive(Clone, Copy)]
+struct Question {
+    target: usize,
+    /// The target's logit.
+    logit: Real,
+    want: Want,
+}
+
+/// What one chunk says about one row.
+struct Part {
+    top: Real,
+    argmax: usize,
+    /// Σ e, Σ e·t and Σ e·t² with t = z − top, e = exp(t).
+    sums: [f64; 3],
+    /// Tokens before the target.
+    ahead: u32,
+    best: Vec<(usize, Real)>,
+}
+
+/// Log-probability of each row's target and more.
+pub(super) fn token_scores(
+    x: &Tensor,
+    w: &Weight,
+    b: Option<&Weight>,
+    targets: &[u32],
+    want: Want,
+) -> Result<Vec<TokenScore>> {
+    check_head(x, w, b)?;
+    let (n, c) = (x.rows(), x.cols());
+    check_targets(targets, &vec![1.0; n], n, w.d_out())?;
+    let bias = b.map(Weight::values);
+    let lhs = Lhs::new(Matrix::new(x.value(), c), n, c);
+    let head = Head { lhs, rhs: packed(w).view(), bias: bias.as_deref(), vocab: w.d_out() };
+    let question = |i: usize| {
+        let target = targets[i] as usize;
+        Question { target, logit: head.logit(&x.value()[i * c..(i + 1) * c], target), want }
+    };
+    let questions: Vec<Question> = (0..n).into_par_iter().map(question).collect();
+    let parts = head.scan(|row, i, first| chunk_part(row, first, questions[i]));
+    Ok(parts.into_iter().zip(questions).map(|(parts, q)| join(&parts, q)).collect())
+}
+
+fn chunk_part(row: &mut [Real], first: usize, q: Question) -> Part {
+    let top = simd(max, row);
+    let best = if q.want.top > 0 { best_of(row, first, q.want.top.min(TOP)) } else { Vec::new() };
+    let ahead = if q.want.rank { simd(ahead_of, (&*row, first, q.target, q.logit)) } else { 0 };
+    let argmax = first + position(row, top);
+    let sums = if q.want.moments { simd(moments, (&*row, top)) } else { [simd(exp_sum, (&*row, top)), 0.0, 0.0] };
+    Part { top, argmax, sums, ahead, best }
+}
+
+/// The first place of `x` in `row`, 0 if there is none.
+fn position(row: &[Real], x: Real) -> usize {
+    const RUN: usize = 64;
+    let holds = |run: &[Real]| run.iter().fold(false, |any, &y| any | (y == x));
+    let run = row.chunks(RUN).position(holds).unwrap_or(0) * RUN;
+    row[run..].iter().position(|&y| y == x).map_or(0, |i| run + i)
+}
+
+/// The `k` largest, ties by lower id.
+fn best_of(row: &[Real], first: usize, k: usize) -> Vec<(usize, Real)> {
+    let mut best: Vec<(usize, Real)> = Vec::with_capacity(k + 1);
+    for (i, &z) in row.iter().enumerate() {
+        if best.len() == k && best.last().is_some_and(|&(_, least)| z <= least || z.is_nan()) {
+            continue;
+        }
+        let place = best.partition_point(|&(_, other)| other >= z);
+        best.insert(place, (first + i, z));
+        best.truncate(k);
+    }
+    best
+}
+
+/// How many tokens come before the target.
+#[inline(always)]
+fn ahead_of((row, first, target, logit): (&[Real], usize, usize, Real)) -> u32 {
+    let split = target.saturating_sub(first).min(row.len());
+    let before: u32 = row[..split].iter().map(|&z| u32::from(z >= logit)).sum();
+    let after: u32 = row[split..].iter().map(|&z| u32::from(z > logit)).sum();
+    before + after
+}
+
+#[inline(always)]
+fn exp_sum((row, top): (&[Real], Real)) -> f64 {
+    let mut lanes = [0.0f64; LANES];
+    for chunk in row.chunks(LANES) {
+        for (lane, &z) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(exp(z - top));
+        }
+    }
+    lanes.iter().sum()
+}
+
+#[inline(always)]
+fn moments((row, top): (&[Real], Real)) -> [f64; 3] {
+    let mut lanes = [[0.0f64; LANES]; 3];
+    let [zeroth, first, second] = &mut lanes;
+    for chunk in row.chunks(LANES) {
+        for (l, &z) in chunk.iter().enumerate() {
+            // a token without a chance (−∞) adds nothing
+            let t = if z - top < -200.0 { -200.0 } else { z - top };
+            let (e, t) = (f64::from(exp(t)), f64::from(t));
+            zeroth[l] += e;
+            first[l] += e * t;
+            second[l] += e * t * t;
+        }
+    }
+    lanes.map(|l| l.iter().sum())
+}
+
+/// All chunks of a row together.
+fn join(parts: &[Part], q: Question) -> TokenScore {
+    let best = parts.iter().fold(None::<&Part>, |best, p| match best {
+        Some(b) if p.top > b.top => Some(p),
+        None => Some(p),
+        _ => best,
+    });
+    let (top, argmax) = best.map_or((0.0, 0), |b| (b.top, b.argmax));
+    let mut sums = [0.0f64; 3];
+    for part in parts {
+        let shift = f64::from(part.top) - f64::from(top);
+        if shift == f64::NEG_INFINITY {
+            continue;
+        }
+        let (factor, [s0, s1, s2]) = (shift.exp(), part.sums);
+        sums[0] += factor * s0;
+        sums[1] += factor * (s1 + shift * s0);
+        sums[2] += factor * (s2 + 2.0 * shift * s1 + shift * shift * s0);
+    }
+    // the arg-max adds exactly 1, so ln Σ keeps the digits of the rest
+    let log_sum = (sums[0] - 1.0).ln_1p();
+    let log_prob = |z: Real| f64::from(z) - f64::from(top) - log_sum;
+    let moments = q.want.moments.then(|| {
+        let mean = sums[1] / sums[0];
+        [mean - log_sum, sums[2] / sums[0] - mean * mean]
+    });
+    let mut candidates: Vec<(usize, Real)> = parts.iter().flat_map(|p| p.best.iter().copied()).collect();
+    candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    candidates.truncate(q.want.top.min(TOP));
+    TokenScore {
+        log_prob: log_prob(q.logit),
+        argmax: argmax as u32,
+        rank: q.want.rank.then(|| parts.iter().map(|p| p.ahead).sum()),
+        moments,
+        top: candidates.into_iter().map(|(token, z)| (token as u32, log_prob(z))).collect(),
+    }
+}
+
+/// Softmax of one row: where it begins and what it is divided by.
+#[derive(Clone, Copy)]
+struct Normalizer {
+    top: Real,
+    factor: Real,
+    /// weight·(p(target) − 1), from the others.
+    target: Real,
+}
+
+/// S (N,N): inner products of the logit gradients of all rows.
+pub(super) fn head_gram(
+    s: &mut Tensor,
+    x: &Tensor,
+    w: &Weight,
+    b: Option<&Weight>,
+    targets: &[u32],
+    weights: &[Real],
+) -> Result<()> {
+    check_head(x, w, b)?;
+    let (n, c) = (x.rows(), x.cols());
+    check::that(s.shape() == [n, n], || format!("head gram: s {:?} for {n} rows", s.shape()))?;
+    check_targets(targets, weights, n, w.d_out())?;
+    let bias = b.map(Weight::values);
+    let lhs = Lhs::new(Matrix::new(x.value(), c), n, c);
+    let head = Head { lhs, rhs: packed(w).view(), bias: bias.as_deref(), vocab: w.d_out() };
+    let normalizers = normalizers(&head, targets, weights);
+    let (s, tangent) = s.planes_mut();
+    if let Some(tangent) = tangent {
+        tangent.fill(0.0);
+    }
+    s.fill(0.0);
+    for chunk in 0..head.chunks() {
+        let tokens = head.tokens(chunk);
+        let mut a = Buffer::stale(n * tokens.len());
+        gemm(&mut a, tokens.len(), &head.lhs, head.columns(&tokens), head.start(&tokens));
+        a[..n * tokens.len()].par_chunks_exact_mut(tokens.len()).enumerate().for_each(|(i, row)| {
+            let norm = normalizers[i];
+            simd(gradient, (&mut *row, norm.top, norm.factor * weights[i]));
+            if tokens.contains(&(targets[i] as usize)) {
+                row[targets[i] as usize - tokens.start] = norm.target;
+            }
+        });
+        let a = Matrix::new(&a, tokens.len());
+        let rhs = Packed::new(a, n, tokens.len());
+        gemm(s, n, &Lhs::new(a, n, tokens.len()), rhs.view(), Start::Add);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn gradient((row, top, factor): (&mut [Real], Real, Real)) {
+    for z in row {
+        *z = exp(*z - top) * factor;
+    }
+}
+
+fn normalizers(head: &Head<'_>, targets: &[u32], weights: &[Real]) -> Vec<Normalizer> {
+    let parts = head.scan(|row, i, first| {
+        let target = (targets[i] as usize).wrapping_sub(first);
+        let own = row.get(target).copied();
+        let top = simd(max, &*row);
+        if own.is_some() {
+            row[target] = Real::NEG_INFINITY;
+        }
+        (top, own, simd(exp_sum, (&*row, top)))
+    });
+    parts.iter().zip(weights).map(|(parts, &weight)| normalizer(parts, weight)).collect()
+}
+
+/// From each chunk's maximum, the target's logit if it is there, and Σ exp over the others.
+fn normalizer(parts: &[(Real, Option<Real>, f64)], weight: Real) -> Normalizer {
+    let top = parts.iter().fold(Real::NEG_INFINITY, |m, p| if p.0 > m { p.0 } else { m });
+    let (mut others, mut own) = (0.0f64, 0.0f64);
+    for &(chunk_top, target, sum) in parts {
+        if chunk_top > Real::NEG_INFINITY {
+            others += (f64::from(chunk_top) - f64::from(top)).exp() * sum;
+        }
+        if let Some(z) = target {
+            own = (f64::from(z) - f64::from(top)).exp();
+        }
+    }
+    let total = others + own;
+    Normalizer { top, factor: (1.0 / total) as Real, target: -(f64::from(weight) * others / total) as Real }
+}

@@ -53,8 +53,8 @@ impl Kernels for CpuKernels {
         reduce::column_sum_acc(db, x, rows)
     }
 
-    fn gram(&self, a: Rows<'_>, b: Rows<'_>, bias: bool) -> Result<f64> {
-        reduce::gram(&a, &b, bias)
+    fn gram(&self, a: Rows<'_>, b: Rows<'_>) -> Result<f64> {
+        reduce::gram(&a, &b)
     }
 
     fn norm(&self, y: &mut Tensor, x: &Tensor, gain: &Weight, bias: Option<&Weight>, norm: Norm) -> Result<()> {

@@ -82,8 +82,8 @@ fn dot_body((a, b): (&[Real], &[Real])) -> f64 {
     lanes.iter().sum()
 }
 
-/// Σ over pairs s, t of (x_s·x'_t + bias)(dy_s·dy'_t), tile after tile.
-pub(super) fn gram(a: &Rows<'_>, b: &Rows<'_>, bias: bool) -> Result<f64> {
+/// Σ over pairs s, t of (x_s·x'_t)(dy_s·dy'_t), tile after tile.
+pub(super) fn gram(a: &Rows<'_>, b: &Rows<'_>) -> Result<f64> {
     for side in [a, b] {
         check::that(side.rows.end <= side.x.rows() && side.rows.end <= side.dy.rows(), || {
             format!("gram: rows {:?} of {:?} and {:?}", side.rows, side.x.shape(), side.dy.shape())
@@ -94,8 +94,7 @@ pub(super) fn gram(a: &Rows<'_>, b: &Rows<'_>, bias: bool) -> Result<f64> {
     })?;
     let tiles: Vec<(Range<usize>, Range<usize>)> =
         tiles(&a.rows).flat_map(|r| tiles(&b.rows).map(move |c| (r.clone(), c))).collect();
-    let extra = if bias { 1.0 } else { 0.0 };
-    let parts: Vec<f64> = tiles.into_par_iter().map(|(r, c)| gram_tile(a, b, &r, &c, extra)).collect();
+    let parts: Vec<f64> = tiles.into_par_iter().map(|(r, c)| gram_tile(a, b, &r, &c)).collect();
     Ok(parts.iter().sum())
 }
 
@@ -104,7 +103,7 @@ fn tiles(rows: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
     rows.clone().step_by(TILE).map(move |start| start..rows.end.min(start + TILE))
 }
 
-fn gram_tile(a: &Rows<'_>, b: &Rows<'_>, r: &Range<usize>, c: &Range<usize>, extra: f64) -> f64 {
+fn gram_tile(a: &Rows<'_>, b: &Rows<'_>, r: &Range<usize>, c: &Range<usize>) -> f64 {
     let product = |left: &Tensor, right: &Tensor| {
         let k = left.cols();
         let lhs = Lhs::serial(Matrix::new(left.value(), k).from_row(r.start), r.len(), k);
@@ -115,15 +114,15 @@ fn gram_tile(a: &Rows<'_>, b: &Rows<'_>, r: &Range<usize>, c: &Range<usize>, ext
     };
     let (x, dy) = (product(a.x, b.x), product(a.dy, b.dy));
     let row = |i: usize| i * c.len()..(i + 1) * c.len();
-    (0..r.len()).map(|i| simd(gram_row, (&x[row(i)], &dy[row(i)], extra))).sum()
+    (0..r.len()).map(|i| simd(gram_row, (&x[row(i)], &dy[row(i)]))).sum()
 }
 
 #[inline(always)]
-fn gram_row((x, dy, extra): (&[Real], &[Real], f64)) -> f64 {
+fn gram_row((x, dy): (&[Real], &[Real])) -> f64 {
     let mut lanes = [0.0f64; LANES];
     for (x, dy) in x.chunks(LANES).zip(dy.chunks(LANES)) {
         for (lane, (&x, &dy)) in lanes.iter_mut().zip(x.iter().zip(dy)) {
-            *lane = (f64::from(x) + extra).mul_add(f64::from(dy), *lane);
+            *lane = f64::from(x).mul_add(f64::from(dy), *lane);
         }
     }
     lanes.iter().sum()

@@ -1,4 +1,5 @@
 //! The one integration test binary.
 
 mod data;
+mod figures;
 mod tidy;

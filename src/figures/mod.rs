@@ -2,16 +2,30 @@
 //!
 //! [`export`] writes a [`Figure`] as SVG, PDF, PNG, CSV or pgfplots at its physical size; [`compose`] sets several
 //! into one file with (a), (b), (c); [`export_table`] writes tables. Equal input gives equal bytes: no clock, no locale.
-//! [`palette`] and [`ticks`] serve the window too.
+//! [`palette`], [`ticks`], [`axes`] and [`thin`] serve the window too.
 
+pub mod axes;
+mod canvas;
 mod csv;
 mod figure;
+mod fonts;
+mod heat;
+mod labels;
 mod latex;
+mod legend;
+mod marks;
 mod notes;
+mod page;
 pub mod palette;
+mod panel;
+mod pdf;
+mod png;
 mod spec;
+mod style;
 mod tables;
+mod tex;
 mod text;
+pub mod thin;
 pub mod ticks;
 
 pub use figure::{Axis, Band, Figure, Mark, Scale, Series};
@@ -49,11 +63,19 @@ pub fn export_all(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Resu
         return Err(Error::config("there is no figure to export").hint("choose at least one figure and one column"));
     }
     figures.iter().try_for_each(validate)?;
-    let notices: Vec<String> = figures.iter().flat_map(notices).collect();
+    let mut notices: Vec<String> = figures.iter().flat_map(notices).collect();
     let bytes = match spec.format {
         Format::Csv => csv::write(figures, spec)?,
-        Format::Svg | Format::Pdf | Format::Png | Format::Pgfplots => {
-            return Err(Error::config(format!("{} is not available yet", spec.format.title())));
+        Format::Pgfplots => tex::write(figures, columns, spec)?,
+        Format::Svg | Format::Pdf | Format::Png => {
+            let fonts = fonts::Fonts::new(spec.font)?;
+            let page = page::draw(figures, columns, spec, &fonts);
+            notices.extend(fonts.notices());
+            match spec.format {
+                Format::Pdf => pdf::write(&page, figures, spec, &fonts)?,
+                Format::Png => png::write(&page, figures, spec, &fonts)?,
+                _ => page.svg.into_bytes(),
+            }
         }
     };
     Ok(Exported { bytes, notices })

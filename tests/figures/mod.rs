@@ -1,0 +1,4 @@
+//! Figures as files.
+
+mod gallery;
+mod samples;

@@ -19,12 +19,15 @@ const HOPELESS: usize = 1_000;
 /// So many bad rows are kept; a file with more is refused.
 const MAX_BAD: usize = 100_000;
 
+/// So many different columns are remembered.
+const MAX_COLUMNS: usize = 1_000;
+
 /// Where a reader puts rows. Every method returns whether to read on.
 pub(super) struct Collector<'a> {
     spec: &'a DataSpec,
     asked: BTreeMap<Role, String>,
     mapping: Option<Mapping>,
-    /// Columns in the order in which they were first seen, of the first rows.
+    /// Columns in the order in which they were first seen.
     pub(super) columns: Vec<String>,
     unseen: BTreeMap<Role, String>,
     /// Rows so far, good and bad.
@@ -32,6 +35,9 @@ pub(super) struct Collector<'a> {
     pub(super) records: Vec<Record>,
     pub(super) bad: Vec<BadLine>,
     failure: Option<Error>,
+    /// The first rows as they are, when previewing.
+    pub(super) raw: Vec<Row>,
+    preview: Option<usize>,
 }
 
 /// What was gathered.
@@ -40,7 +46,6 @@ pub(super) struct Collected {
     pub(super) bad: Vec<BadLine>,
     /// Found columns in words.
     pub(super) schema: String,
-    pub(super) columns: Vec<String>,
     pub(super) mapping: BTreeMap<Role, String>,
 }
 
@@ -58,19 +63,39 @@ impl<'a> Collector<'a> {
             records: Vec::new(),
             bad: Vec::new(),
             failure: None,
+            raw: Vec::new(),
+            preview: None,
         })
+    }
+
+    /// Keeps the first `n` rows as they are, and reads no more.
+    pub(super) fn previewing(mut self, n: usize) -> Self {
+        self.preview = Some(n);
+        self
+    }
+
+    /// Takes the columns of a file that names them before its rows.
+    pub(super) fn see_header(&mut self, names: &[String]) {
+        self.unseen.retain(|_, column| !names.contains(column));
+        self.columns = names.to_vec();
     }
 
     /// Takes a row that was parsed; `line` is one-based.
     pub(super) fn row(&mut self, line: usize, row: &Row) -> bool {
-        self.see_columns(row);
-        let mapping = match &self.mapping {
+        let is_new = self.see_columns(row);
+        if self.preview.is_some() {
+            self.raw.push(row.clone());
+        }
+        let mapping = match &mut self.mapping {
             Some(mapping) => mapping,
             None => match columns::find(&self.asked, row) {
                 Ok(mapping) => self.mapping.insert(mapping),
                 Err(error) => return self.fail(error),
             },
         };
+        if is_new {
+            columns::find_optional(&mut mapping.roles, row);
+        }
         match row::records(mapping, self.rows, row) {
             Ok(records) => {
                 self.rows += 1;
@@ -91,28 +116,37 @@ impl<'a> Collector<'a> {
             let error = self.with_first_reason(message);
             return self.fail(error);
         }
-        true
+        self.preview.is_none() || self.wants_preview()
     }
 
     /// Stops the reading with an error.
     pub(super) fn fail(&mut self, error: Error) -> bool {
         self.failure.get_or_insert(error);
-        false
+        self.wants_preview()
     }
 
     fn wants_more(&self) -> bool {
-        self.spec.limit.is_none_or(|limit| self.records.len() < limit)
+        match self.preview {
+            Some(_) => self.wants_preview(),
+            None => self.spec.limit.is_none_or(|limit| self.records.len() < limit),
+        }
     }
 
-    fn see_columns(&mut self, row: &Row) {
+    /// Whether a preview has too few rows yet; one goes on after errors to show what the file holds.
+    fn wants_preview(&self) -> bool {
+        self.preview.is_some_and(|n| self.raw.len() < n && self.bad.len() < n)
+    }
+
+    /// Notes the columns of a row; returns whether there were new ones.
+    fn see_columns(&mut self, row: &Row) -> bool {
         self.unseen.retain(|_, column| row::cell(row, column).is_none());
-        if self.rows < 100 {
-            for column in row.keys() {
-                if !self.columns.contains(column) && self.columns.len() < 1_000 {
-                    self.columns.push(column.clone());
-                }
+        let before = self.columns.len();
+        for column in row.keys() {
+            if self.columns.len() < MAX_COLUMNS && !self.columns.contains(column) {
+                self.columns.push(column.clone());
             }
         }
+        self.columns.len() > before
     }
 
     fn with_first_reason(&self, message: String) -> Error {
@@ -125,7 +159,7 @@ impl<'a> Collector<'a> {
 
     /// The result, or what was wrong with the file as a whole.
     pub(super) fn finish(mut self) -> Result<Collected> {
-        if let Some((role, column)) = self.unseen.pop_first().filter(|_| self.columns.iter().len() > 0) {
+        if let Some((role, column)) = self.unseen.pop_first().filter(|_| !self.columns.is_empty()) {
             return Err(columns::missing(role, &column, &self.columns));
         }
         if let Some(error) = self.failure.take() {
@@ -141,12 +175,6 @@ impl<'a> Collector<'a> {
             });
         }
         let mapping = self.mapping.unwrap_or_default();
-        Ok(Collected {
-            records: self.records,
-            bad: self.bad,
-            schema: mapping.describe(),
-            columns: self.columns,
-            mapping: mapping.roles,
-        })
+        Ok(Collected { records: self.records, bad: self.bad, schema: mapping.describe(), mapping: mapping.roles })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::collect::Row;
-use super::row;
+use super::row as cells;
 use super::spec::{DataSpec, Role};
 use crate::error::{Error, Result};
 
@@ -80,6 +80,12 @@ pub(super) fn asked(spec: &DataSpec) -> Result<BTreeMap<Role, String>> {
 pub(super) fn find(asked: &BTreeMap<Role, String>, first: &Row) -> Result<Mapping> {
     let mut roles = asked.clone();
     find_content(&mut roles, first)?;
+    find_optional(&mut roles, first);
+    Ok(Mapping { roles })
+}
+
+/// Finds the columns beside the example itself; called again when a later row has new columns.
+pub(super) fn find_optional(roles: &mut BTreeMap<Role, String>, row: &Row) {
     for role in [Role::Label, Role::Id, Role::Source, Role::Paraphrases] {
         if roles.contains_key(&role) {
             continue;
@@ -87,13 +93,12 @@ pub(super) fn find(asked: &BTreeMap<Role, String>, first: &Row) -> Result<Mappin
         let taken: Vec<&String> = roles.values().collect();
         let name = usual(role).iter().find(|name| {
             !taken.iter().any(|column| column == *name)
-                && row::cell(first, name).is_some_and(|value| suits(role, value))
+                && cells::cell(row, name).is_some_and(|value| suits(role, value))
         });
         if let Some(name) = name {
             roles.insert(role, (*name).to_owned());
         }
     }
-    Ok(Mapping { roles })
 }
 
 /// Finds the columns that hold the example itself.
@@ -159,9 +164,11 @@ fn suits(role: Role, value: &Value) -> bool {
     };
     match role {
         Role::TokenIds => ids(value),
+        Role::Label if value.is_null() => false,
+        _ if value.is_null() => role != Role::Member,
         Role::Text | Role::Member | Role::Nonmember => value.is_string(),
         Role::Prompt | Role::Continuation => value.is_string() || ids(value),
-        Role::Label => matches!(value, Value::Number(_) | Value::Bool(_)) || row::label(value).is_ok(),
+        Role::Label => matches!(value, Value::Number(_) | Value::Bool(_)) || cells::label(value).is_ok(),
         Role::Id => value.is_string() || value.is_number(),
         Role::Source => value.is_string(),
         Role::Paraphrases => value.is_array() || value.is_string(),

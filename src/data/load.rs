@@ -1,12 +1,13 @@
 //! Reads a data file as a whole.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::collect::{Collected, Collector};
-use super::record::Dataset;
+use super::record::{Dataset, Record};
 use super::source::Source;
 use super::spec::{DataSpec, Format};
-use super::{detect, jsonl, text};
+use super::{columnar, detect, json, jsonl, table, text};
 use crate::error::{Error, Result};
 
 /// Reads every row of `path` as `spec` says, in file order.
@@ -27,28 +28,68 @@ use crate::error::{Error, Result};
 pub fn load(path: &Path, spec: &DataSpec) -> Result<Dataset> {
     let format = detect::format(path, spec.format)?;
     let mut collector = Collector::new(spec).map_err(|error| error.at(path))?;
-    let hash = read(path, format, &mut collector)?;
+    let (source, key) = read_rows(path, format, &mut collector)?;
     let Collected { records, bad, schema, .. } = collector.finish().map_err(|error| error.at(path))?;
+    let hash = source.finish().map_err(|error| Error::io("reading", path, &error))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     Ok(Dataset {
         name: stem.unwrap_or_default(),
         path: path.to_owned(),
-        schema: format!("{format}: {schema}"),
+        schema: match key {
+            Some(key) => format!("{format}, rows under {key}: {schema}"),
+            None => format!("{format}: {schema}"),
+        },
+        notes: notes(&records),
         records,
         bad,
-        notes: Vec::new(),
         hash,
     })
 }
 
-/// Reads the rows, then the rest of the file for its hash.
-fn read(path: &Path, format: Format, collector: &mut Collector<'_>) -> Result<String> {
+/// Hands the rows of a file to `collector` until it has enough; returns the source, whose rest is unread, and the key
+/// under which a JSON document had its rows.
+pub(super) fn read_rows(
+    path: &Path,
+    format: Format,
+    collector: &mut Collector<'_>,
+) -> Result<(Source, Option<&'static str>)> {
     let mut source = Source::open(path)?;
     let done = match format {
-        Format::Jsonl => jsonl::read(&mut source, collector),
-        Format::Text => text::read_lines(&mut source, collector),
-        Format::Paragraphs => text::read_paragraphs(&mut source, collector),
-        other => return Err(Error::config(format!("{other} is not read yet")).at(path)),
+        Format::Jsonl => jsonl::read(&mut source, collector).map(|()| None),
+        Format::Json => json::read(&mut source, collector),
+        Format::Csv => table::read(&mut source, b',', collector).map(|()| None),
+        Format::Tsv => table::read(&mut source, b'\t', collector).map(|()| None),
+        Format::Text => text::read_lines(&mut source, collector).map(|()| None),
+        Format::Paragraphs => text::read_paragraphs(&mut source, collector).map(|()| None),
+        Format::Parquet => {
+            columnar::read(path, collector).map_err(|error| error.at(path))?;
+            Ok(None)
+        }
     };
-    done.and_then(|()| source.finish()).map_err(|error| Error::io("reading", path, &error))
+    done.map(|key| (source, key)).map_err(|error| Error::io("reading", path, &error))
+}
+
+/// What a user should know about the rows that were kept.
+fn notes(records: &[Record]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut first = BTreeMap::new();
+    let mut repeated = records.iter().filter_map(|record| {
+        let id = record.id.as_deref()?;
+        first.insert(id, record.row).map(|earlier| (id, earlier, record.row))
+    });
+    if let Some((id, earlier, later)) = repeated.next() {
+        let more = repeated.count() + 1;
+        let (one, other) = (earlier + 1, later + 1);
+        notes.push(format!(
+            "{more} rows repeat an id that occurred before, the first is `{id}` in rows {one} and {other}"
+        ));
+    }
+    let excluded = records.iter().fold((0, 0), |(empty, identical), record| {
+        (empty + record.excluded.empty, identical + record.excluded.identical)
+    });
+    if excluded != (0, 0) {
+        let (empty, identical) = excluded;
+        notes.push(format!("paraphrases left out: {empty} empty, {identical} equal to their original"));
+    }
+    notes
 }

@@ -12,18 +12,26 @@
 #![warn(missing_docs)]
 
 mod collect;
+mod columnar;
 mod columns;
 mod detect;
+pub mod hub;
+mod json;
 mod jsonl;
 mod load;
+mod preview;
 mod record;
 mod row;
 mod source;
 mod spec;
+mod statistics;
+mod table;
 mod text;
 mod tokenizer;
 
 pub use load::load;
+pub use preview::{Preview, preview};
 pub use record::{BadLine, Dataset, Excluded, Record};
 pub use spec::{DataSpec, Format, Role};
+pub use statistics::{Spread, Statistics, statistics};
 pub use tokenizer::{Encoding, Special, Tokenizer, TokenizerSummary, check_vocabulary};

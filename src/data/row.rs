@@ -95,7 +95,7 @@ fn required<'a>(mapping: &Mapping, row: &'a Row, role: Role) -> Result<&'a Value
 }
 
 fn absent(column: &str) -> String {
-    format!("column `{column}` is missing")
+    format!("column `{column}` is missing or empty")
 }
 
 fn text(value: &Value) -> Result<String, String> {

@@ -31,6 +31,12 @@ impl Read for Hashing {
     }
 }
 
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
 /// One line, without its end.
 pub(super) enum Line<'a> {
     /// The bytes.
@@ -70,6 +76,11 @@ impl Source {
             return Ok(Some(Line::TooLong(n as u64 + skipped)));
         }
         Ok(Some(Line::Whole(buffer)))
+    }
+
+    /// What was read ahead.
+    pub(super) fn peek(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
     }
 
     /// Skips to the line end; returns the number of bytes before it.

@@ -1,0 +1,58 @@
+//! Models of known shapes with random weights.
+
+use serde_json::{Value, json};
+
+use crate::engine::families::blueprint;
+use crate::engine::model::{Decoder, Weight};
+use crate::engine::rng::Stream;
+use crate::engine::tensor::Real;
+use crate::error::Result;
+
+/// GPT-2 with 124 M parameters.
+pub(super) fn gpt2() -> Result<Decoder> {
+    random(&json!({
+        "model_type": "gpt2", "vocab_size": 50257, "n_positions": 1024, "n_embd": 768, "n_layer": 12, "n_head": 12,
+        "activation_function": "gelu_new"
+    }))
+}
+
+/// Pythia with 160 M parameters.
+pub(super) fn pythia_160m() -> Result<Decoder> {
+    neox(12, 768, 12)
+}
+
+/// Pythia with 70 M parameters.
+pub(super) fn pythia_70m() -> Result<Decoder> {
+    neox(6, 512, 8)
+}
+
+fn neox(layers: usize, width: usize, heads: usize) -> Result<Decoder> {
+    random(&json!({
+        "model_type": "gpt_neox", "vocab_size": 50304, "hidden_size": width, "num_hidden_layers": layers,
+        "num_attention_heads": heads, "intermediate_size": 4 * width, "max_position_embeddings": 2048,
+        "rotary_pct": 0.25, "hidden_act": "gelu"
+    }))
+}
+
+/// Norm gains 1, vectors 0, matrices uniform with deviation 0.02: what a fresh model looks like.
+fn random(config: &Value) -> Result<Decoder> {
+    let mut stream = Stream::new(0, "bench weights");
+    blueprint(config)?.build(|wanted| {
+        let n: usize = wanted.shape.iter().product();
+        let is_vector = wanted.shape.len() == 1;
+        let is_gain = is_vector && wanted.name.ends_with(".weight");
+        let number = |stream: &mut Stream| (stream.uniform() - 0.5) as Real * 0.07;
+        let values = if is_vector {
+            vec![if is_gain { 1.0 } else { 0.0 }; n]
+        } else {
+            (0..n).map(|_| number(&mut stream)).collect()
+        };
+        Weight::owned(&wanted.name, &wanted.shape, wanted.orientation, values)
+    })
+}
+
+/// `n` random token sequences of length `t`.
+pub(super) fn ids(n: usize, t: usize, vocab_size: usize, seed: u64) -> Vec<Vec<u32>> {
+    let mut stream = Stream::new(seed, "bench tokens");
+    (0..n).map(|_| (0..t).map(|_| stream.below(vocab_size) as u32).collect()).collect()
+}

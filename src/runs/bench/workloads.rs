@@ -1,0 +1,173 @@
+//! The workloads: names and units are those of the peer script.
+
+use std::hint::black_box;
+
+use super::models::{gpt2, ids, pythia_70m, pythia_160m};
+use crate::engine::alignment::head_gram;
+use crate::engine::generate::greedy_from;
+use crate::engine::hooks::NoTap;
+use crate::engine::hvp::{Direction, hvp};
+use crate::engine::kernels::Want;
+use crate::engine::loss::loss_gradient;
+use crate::engine::model::{Keep, Orientation, Weight};
+use crate::engine::rng::Stream;
+use crate::engine::score::{score_targets, score_tokens};
+use crate::engine::sinks::{Gram, Pairs};
+use crate::engine::tensor::{Batch, Real, Tensor};
+use crate::engine::{Kernels, cpu::CpuKernels};
+use crate::error::Result;
+
+/// Repeatable work; each call says how many units it did.
+pub type Work = Box<dyn FnMut() -> Result<f64> + Send>;
+
+/// Something to measure.
+pub struct Workload {
+    /// Name, as in the peer script.
+    pub name: &'static str,
+    /// Unit of the rate.
+    pub unit: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Multiply-adds of matrix products that one unit cannot avoid, in GFLOP; absent where memory decides.
+    pub gflop: Option<f64>,
+    /// Builds model and data.
+    pub make: fn() -> Result<Work>,
+}
+
+/// Parameters in the matrices of the blocks and of the head.
+const GPT2: (f64, f64) = (84.9e6, 38.6e6);
+const PYTHIA_160M: (f64, f64) = (84.9e6, 38.6e6);
+const PYTHIA_70M: (f64, f64) = (18.9e6, 25.8e6);
+
+/// All workloads; the first is the ceiling.
+pub const WORKLOADS: &[Workload] = &[
+    Workload {
+        name: "sgemm",
+        unit: "GFLOP/s",
+        about: "The machine's own ceiling: a 1024 x 1024 x 1024 product.",
+        gflop: Some(1.0),
+        make: sgemm,
+    },
+    Workload {
+        name: "forward-gpt2",
+        unit: "token/s",
+        about: "GPT-2 124M: loss of 2 x 512 tokens.",
+        gflop: Some(2e-9 * (GPT2.0 + GPT2.1)),
+        make: forward_gpt2,
+    },
+    Workload {
+        name: "score-decode",
+        unit: "sequence/s",
+        about: "Memorization score, Pythia-160M shape: prefix 32, greedy continuation 32, batch 8, KV cache.",
+        gflop: None,
+        make: score_decode,
+    },
+    Workload {
+        name: "exact-scan",
+        unit: "sequence/s",
+        about: "Which of 8 rows (32-token prefix, 32-token suffix) are extracted exactly.",
+        gflop: Some(2e-9 * (63.0 * PYTHIA_160M.0 + 32.0 * PYTHIA_160M.1)),
+        make: exact_scan,
+    },
+    Workload {
+        name: "align-head",
+        unit: "pair/s",
+        about: "Cosine of the output-head gradients of two 128-token texts, Pythia-160M shape.",
+        gflop: Some(2e-9 * 256.0 * (PYTHIA_160M.0 + PYTHIA_160M.1)),
+        make: align_head,
+    },
+    Workload {
+        name: "persample-gradnorm",
+        unit: "sample/s",
+        about: "Norm of each sample's own gradient over all parameters, Pythia-70M shape, 64 tokens.",
+        gflop: Some(4e-9 * 64.0 * (PYTHIA_70M.0 + PYTHIA_70M.1)),
+        make: persample_gradnorm,
+    },
+    Workload {
+        name: "hvp",
+        unit: "product/s",
+        about: "Exact Hessian-vector products over all parameters, Pythia-70M shape, 4 x 64 tokens.",
+        gflop: Some(16e-9 * 256.0 * (PYTHIA_70M.0 + PYTHIA_70M.1)),
+        make: hessian_vector,
+    },
+];
+
+fn sgemm() -> Result<Work> {
+    let mut stream = Stream::new(0, "bench product");
+    let mut numbers = || (0..1 << 20).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
+    let x = Tensor::from_vec(&[1024, 1024], numbers())?;
+    let w = Weight::owned("w", &[1024, 1024], Orientation::OutIn, numbers())?;
+    let mut y = Tensor::stale(&[1024, 1024], false);
+    Ok(Box::new(move || {
+        for _ in 0..20 {
+            CpuKernels.linear(&mut y, &x, &w, None)?;
+        }
+        Ok(20.0 * 2.0 * 1024f64.powi(3) / 1e9)
+    }))
+}
+
+fn forward_gpt2() -> Result<Work> {
+    let (model, texts) = (gpt2()?, ids(2, 512, 50257, 1));
+    Ok(Box::new(move || {
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        black_box(score_tokens(&model, &texts, Want::default())?);
+        Ok(1024.0)
+    }))
+}
+
+fn score_decode() -> Result<Work> {
+    let (model, texts) = (pythia_160m()?, ids(8, 32, 50304, 1));
+    Ok(Box::new(move || {
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        black_box(greedy_from(&model, &texts, &[32; 8], &mut |_| true)?);
+        Ok(8.0)
+    }))
+}
+
+fn exact_scan() -> Result<Work> {
+    let (model, texts) = (pythia_160m()?, ids(8, 64, 50304, 1));
+    Ok(Box::new(move || {
+        let mut batch = Batch::causal(&texts);
+        for rows in batch.offsets.clone().iter() {
+            batch.weights[rows.start..rows.start + 31].fill(0.0);
+        }
+        let scores = score_targets(&model, &batch, Want::default())?;
+        let exact = scores.iter().zip(&texts).filter(|(s, t)| s.iter().zip(&t[32..]).all(|(s, id)| s.argmax == *id));
+        black_box(exact.count());
+        Ok(8.0)
+    }))
+}
+
+fn align_head() -> Result<Work> {
+    let model = pythia_160m()?;
+    let mut texts = ids(1, 128, 50304, 1);
+    texts.extend(ids(1, 128, 50304, 2));
+    Ok(Box::new(move || {
+        let gram = head_gram(&model, &Batch::causal(&texts).example_mean())?;
+        black_box(gram.cosine(0, 1));
+        Ok(1.0)
+    }))
+}
+
+fn persample_gradnorm() -> Result<Work> {
+    let (model, texts) = (pythia_70m()?, ids(4, 64, 50304, 1));
+    Ok(Box::new(move || {
+        let batch = Batch::causal(&texts).example_mean();
+        let mut norms = Gram::new(&model, &batch, Pairs::Norms, &|_| true);
+        loss_gradient(&model, &batch, &mut norms, &mut NoTap, Keep::All)?;
+        black_box(norms.into_products());
+        Ok(4.0)
+    }))
+}
+
+fn hessian_vector() -> Result<Work> {
+    let mut model = pythia_70m()?;
+    let batch = Batch::causal(&ids(4, 64, 50304, 1)).token_mean();
+    let mut stream = Stream::new(3, "bench direction");
+    let mut numbers = |n: usize| (0..n).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
+    let direction: Direction = model.params.iter().map(|(id, w)| (id, numbers(w.len()).into())).collect();
+    Ok(Box::new(move || {
+        black_box(hvp(&mut model, &batch, direction.clone(), &|_| true, Keep::All)?);
+        Ok(1.0)
+    }))
+}

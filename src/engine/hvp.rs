@@ -1,6 +1,7 @@
 //! Exact Hessian-vector products: one forward and one backward on value and tangent (Pearlmutter 1994).
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::hooks::NoTap;
@@ -9,8 +10,8 @@ use crate::model::{Decoder, Keep, ParamId};
 use crate::sinks::SumGrads;
 use crate::tensor::{Batch, Buffer, Tensor};
 
-/// Numbers for some parameters; zero for the others.
-pub type Direction = Vec<(ParamId, Buffer)>;
+/// Numbers for some parameters, in the shapes on disk; zero for the others. Cheap to clone.
+pub type Direction = Vec<(ParamId, Arc<Buffer>)>;
 
 /// A model whose passes carry the derivative along a direction; the direction is taken off when this is dropped.
 pub struct Directed<'a> {

@@ -136,7 +136,7 @@ pub(crate) fn decoder(config: &ModelConfig, seed: u64) -> Decoder {
     } else {
         m.linear("head", v, c, config.family == Family::GptJ, Orientation::OutIn)
     };
-    let kernels = Arc::new(CpuKernels::default());
+    let kernels = Arc::new(CpuKernels);
     Decoder { config: config.clone(), params: m.params, embed, positions, blocks, final_norm, head, kernels }
 }
 

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod estimate;
 mod execute;
+pub mod bench;
 mod experiment;
 mod host;
 pub mod inputs;

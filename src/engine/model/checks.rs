@@ -1,6 +1,8 @@
 //! Checks of whole models: gradients against differences (f64 build), sinks against each other,
 //! and the promise that a text's scores depend on nothing but the text.
 
+use std::sync::Arc;
+
 use crate::alignment::head_gram;
 use crate::hooks::{NoTap, Site};
 use crate::hvp::{Direction, hvp};
@@ -24,7 +26,7 @@ fn everything(_: ParamId) -> bool {
 fn direction(model: &Decoder, seed: u64) -> Direction {
     let mut random = Stream::new(seed, "direction");
     let numbers = |n: usize, random: &mut Stream| (0..n).map(|_| random.normal() as Real).collect::<Vec<_>>();
-    model.params.iter().map(|(id, w)| (id, numbers(w.len(), &mut random).into())).collect()
+    model.params.iter().map(|(id, w)| (id, Arc::new(numbers(w.len(), &mut random).into()))).collect()
 }
 
 fn gradient(model: &Decoder, batch: &Batch, keep: Keep) -> (f64, Vec<(ParamId, Tensor)>) {

@@ -79,7 +79,7 @@ pub struct Weight {
     /// How a matrix lies.
     pub orientation: Orientation,
     store: Store,
-    tangent: Option<Buffer>,
+    tangent: Option<Arc<Buffer>>,
     /// Repacked for products; made at first use, dropped when the numbers change.
     pub(crate) packed: OnceLock<crate::cpu::Packed>,
     pub(crate) packed_tangent: OnceLock<crate::cpu::Packed>,
@@ -182,11 +182,11 @@ impl Weight {
 
     /// The direction of a directional derivative, if one is set.
     pub fn tangent(&self) -> Option<&[Real]> {
-        self.tangent.as_deref()
+        self.tangent.as_deref().map(|t| &**t)
     }
 
     /// Sets or clears the direction.
-    pub fn set_tangent(&mut self, tangent: Option<Buffer>) {
+    pub fn set_tangent(&mut self, tangent: Option<Arc<Buffer>>) {
         self.packed_tangent = OnceLock::new();
         self.tangent = tangent;
     }
@@ -216,9 +216,9 @@ fn widen(bytes: &[u8], kind: StoredType) -> Cow<'_, [Real]> {
     let wide = |f: &dyn Fn(&[u8]) -> Real| bytes.chunks_exact(kind.bytes()).map(f).collect::<Vec<Real>>();
     Cow::Owned(match kind {
         StoredType::F64 => wide(&|b| f64::from_le_bytes(b.try_into().unwrap_or_default()) as Real),
-        StoredType::F32 => wide(&|b| f32::from_le_bytes(b.try_into().unwrap_or_default()) as Real),
-        StoredType::F16 => wide(&|b| f16::from_le_bytes([b[0], b[1]]).to_f32() as Real),
-        StoredType::Bf16 => wide(&|b| bf16::from_le_bytes([b[0], b[1]]).to_f32() as Real),
+        StoredType::F32 => wide(&|b| Real::from(f32::from_le_bytes(b.try_into().unwrap_or_default()))),
+        StoredType::F16 => wide(&|b| Real::from(f16::from_le_bytes([b[0], b[1]]).to_f32())),
+        StoredType::Bf16 => wide(&|b| Real::from(bf16::from_le_bytes([b[0], b[1]]).to_f32())),
     })
 }
 

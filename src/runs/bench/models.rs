@@ -1,8 +1,11 @@
 //! Models of known shapes with random weights.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use crate::engine::families::blueprint;
+use crate::engine::cpu::CpuKernels;
+use crate::engine::families::{Wanted, blueprint};
 use crate::engine::model::{Decoder, Weight};
 use crate::engine::rng::Stream;
 use crate::engine::tensor::Real;
@@ -37,7 +40,7 @@ fn neox(layers: usize, width: usize, heads: usize) -> Result<Decoder> {
 /// Norm gains 1, vectors 0, matrices uniform with deviation 0.02: what a fresh model looks like.
 fn random(config: &Value) -> Result<Decoder> {
     let mut stream = Stream::new(0, "bench weights");
-    blueprint(config)?.build(|wanted| {
+    blueprint(config)?.build(Arc::new(CpuKernels), |wanted: &Wanted| {
         let n: usize = wanted.shape.iter().product();
         let is_vector = wanted.shape.len() == 1;
         let is_gain = is_vector && wanted.name.ends_with(".weight");

@@ -1,6 +1,7 @@
 //! The workloads: names and units are those of the peer script.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use super::models::{gpt2, ids, pythia_70m, pythia_160m};
 use crate::engine::alignment::head_gram;
@@ -165,7 +166,7 @@ fn hessian_vector() -> Result<Work> {
     let batch = Batch::causal(&ids(4, 64, 50304, 1)).token_mean();
     let mut stream = Stream::new(3, "bench direction");
     let mut numbers = |n: usize| (0..n).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
-    let direction: Direction = model.params.iter().map(|(id, w)| (id, numbers(w.len()).into())).collect();
+    let direction: Direction = model.params.iter().map(|(id, w)| (id, Arc::new(numbers(w.len()).into()))).collect();
     Ok(Box::new(move || {
         black_box(hvp(&mut model, &batch, direction.clone(), &|_| true, Keep::All)?);
         Ok(1.0)

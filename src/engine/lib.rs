@@ -20,6 +20,8 @@ pub mod score;
 pub mod sinks;
 pub mod taps;
 pub mod tensor;
+#[cfg(test)]
+mod testing;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -4,10 +4,10 @@
 //! checked. [`execute`] carries a plan out inside a [`RunDir`], where a killed process loses at most
 //! the last ten seconds and [`resume`] ends with the same bytes. What methods compute is not known here.
 
+pub mod bench;
 pub mod clock;
 pub mod estimate;
 mod execute;
-pub mod bench;
 mod experiment;
 mod host;
 pub mod inputs;

@@ -3,6 +3,8 @@
 mod acts;
 pub(crate) mod block;
 mod block_backward;
+#[cfg(test)]
+mod checks;
 mod config;
 mod decoder;
 mod params;

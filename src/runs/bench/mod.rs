@@ -63,7 +63,8 @@ pub struct Rate {
 /// `Config` for an unknown workload or a peer that does not answer.
 pub fn bench(spec: &BenchSpec, out: &mut dyn Write) -> Result<Vec<Rate>> {
     let chosen = choose(&spec.names)?;
-    let threads = if spec.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { spec.threads };
+    let threads =
+        if spec.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { spec.threads };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -76,7 +77,8 @@ pub fn bench(spec: &BenchSpec, out: &mut dyn Write) -> Result<Vec<Rate>> {
         } else {
             pool.install(|| median_rate(workload, spec.runs))?
         };
-        let peer = spec.peer.as_deref().map(|command| peer::rate(command, workload.name, threads, spec.runs)).transpose()?;
+        let peer =
+            spec.peer.as_deref().map(|command| peer::rate(command, workload.name, threads, spec.runs)).transpose()?;
         let rate = Rate {
             workload: workload.name,
             unit: workload.unit,

@@ -205,7 +205,7 @@ impl<'a> Comparison<'a> {
         let mut direction = Vec::with_capacity(directions.len());
         for (id, entry) in directions {
             let values: Vec<Real> = numbers(self.file, entry)?.into_iter().map(|x| x as Real).collect();
-            direction.push((id, values.into()));
+            direction.push((id, std::sync::Arc::new(values.into())));
         }
         let batch = Batch::causal(&self.sequences).token_mean();
         let products = hvp(self.model, &batch, direction, &|id| entries.contains_key(&id), Keep::All)?;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::alignment::head_gram;
 use crate::hooks::{NoTap, Site};
-use crate::hvp::{Direction, hvp};
+use crate::hvp::Direction;
+#[cfg(feature = "f64")]
+use crate::hvp::hvp;
 use crate::kernels::Want;
 use crate::loss::{logits, loss_gradient};
 use crate::model::{Decoder, Keep, ParamId};

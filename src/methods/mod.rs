@@ -6,6 +6,7 @@
 
 pub mod common;
 mod context;
+pub mod gradient;
 mod registry;
 mod report;
 pub mod schema;

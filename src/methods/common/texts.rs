@@ -124,12 +124,13 @@ pub fn skipped_notes(name: &str, skipped: &[Skipped]) -> Vec<String> {
 
 /// What reading the file already left out.
 pub fn data_notes(data: &Dataset) -> Vec<String> {
-    if data.bad.is_empty() {
-        return Vec::new();
+    let mut notes: Vec<String> = data.notes.iter().map(|note| format!("{}: {note}", data.name)).collect();
+    if !data.bad.is_empty() {
+        let lines: Vec<usize> = data.bad.iter().map(|b| b.line).collect();
+        let n = counted(lines.len(), "bad line");
+        notes.push(format!("{}: {n} left out (line {}).", data.name, listed(&lines)));
     }
-    let lines: Vec<usize> = data.bad.iter().map(|b| b.line).collect();
-    let n = counted(lines.len(), "bad line");
-    vec![format!("{}: {n} left out (line {}).", data.name, listed(&lines))]
+    notes
 }
 
 /// Token ids of the records of `data` for `model`; each text has at least one prediction.

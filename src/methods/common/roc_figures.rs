@@ -1,0 +1,110 @@
+//! Figures of membership scores.
+
+use super::histogram::{Histogram, range};
+use super::roc::Curve;
+use crate::figures::{Axis, Figure, Mark, Scale, Series};
+
+const BINS: usize = 30;
+
+/// One score: its values by item, its curve, and the color it has in every figure.
+pub struct Scored<'a> {
+    /// Shown name.
+    pub name: &'a str,
+    /// Index into the palette.
+    pub color: usize,
+    /// Values of the items in `rows`.
+    pub values: &'a [f64],
+    /// Whether each item is a member.
+    pub labels: &'a [bool],
+    /// Rows of the table of scores.
+    pub rows: &'a [usize],
+}
+
+/// The curves with both axes linear, and with both logarithmic, where small false positive rates can be seen.
+pub fn roc(scores: &[Scored<'_>], caption: &str) -> [Figure; 2] {
+    let axis = |label: &str, scale: Scale, low: f64| Axis {
+        label: label.to_owned(),
+        scale,
+        range: Some([low, 1.0]),
+        ..Axis::default()
+    };
+    let figure = |id: &str, scale: Scale| {
+        let low = if scale == Scale::Log { smallest_rate(scores) } else { 0.0 };
+        let chance = Mark::Reference { from: [low, low], to: [1.0, 1.0] };
+        let mut series: Vec<Series> = scores.iter().filter_map(|s| curve(s, low)).collect();
+        series.push(Series { name: "chance".to_owned(), color: series.len(), mark: chance, rows: Vec::new() });
+        Figure {
+            id: id.to_owned(),
+            title: "Members against nonmembers".to_owned(),
+            x: axis("false positive rate", scale, low),
+            y: axis("true positive rate", scale, low),
+            series,
+            caption: caption.to_owned(),
+        }
+    };
+    [figure("roc", Scale::Linear), figure("roc_log", Scale::Log)]
+}
+
+/// One over the larger class: smaller rates cannot be told from zero.
+fn smallest_rate(scores: &[Scored<'_>]) -> f64 {
+    let largest = scores.iter().map(|s| {
+        let members = s.labels.iter().filter(|l| **l).count();
+        members.max(s.labels.len() - members)
+    });
+    1.0 / largest.max().unwrap_or(1).max(2) as f64
+}
+
+/// The curve; points below `low` are left out, for logarithmic axes.
+fn curve(score: &Scored<'_>, low: f64) -> Option<Series> {
+    let curve = Curve::new(score.values, score.labels)?;
+    let item = |threshold: &f64| score.values.iter().position(|v| v == threshold);
+    let row = |threshold: &f64| item(threshold).and_then(|i| score.rows.get(i)).copied();
+    let (mut points, mut rows) = (Vec::new(), Vec::new());
+    for (point, threshold) in curve.rates().into_iter().zip(curve.thresholds()) {
+        if point[0] >= low && point[1] >= low {
+            points.push(point);
+            rows.push(row(threshold).or_else(|| score.rows.first().copied()).unwrap_or(0));
+        }
+    }
+    let name = format!("{} ({:.3})", score.name, curve.auroc());
+    Some(Series { name, color: score.color, mark: Mark::Line { points, band: None, dashed: false }, rows })
+}
+
+/// Members and nonmembers by score, in shared bins.
+pub fn histogram(id: &str, score: &Scored<'_>, unit: &str, caption: &str) -> Option<Figure> {
+    let [low, high] = range(score.values.iter().copied())?;
+    let of = |member: bool, name: &str, color: usize| {
+        let values: Vec<f64> =
+            score.values.iter().zip(score.labels).filter(|(_, l)| **l == member).map(|(v, _)| *v).collect();
+        let histogram = Histogram::new(&values, low, high, BINS);
+        let heights = histogram.shares();
+        let mark = Mark::Histogram { edges: histogram.edges, heights };
+        Series { name: name.to_owned(), color, mark, rows: Vec::new() }
+    };
+    Some(Figure {
+        id: id.to_owned(),
+        title: format!("{} of members and nonmembers", score.name),
+        x: Axis { label: score.name.to_owned(), unit: unit.to_owned(), ..Axis::default() },
+        y: Axis { label: "share of texts".to_owned(), ..Axis::default() },
+        series: vec![of(true, "members", 0), of(false, "nonmembers", 1)],
+        caption: caption.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_lead_back_to_the_rows_of_the_table() {
+        let (values, labels, rows) = ([0.9, 0.1, 0.5], [true, false, true], [7, 8, 9]);
+        let score = Scored { name: "loss", color: 2, values: &values, labels: &labels, rows: &rows };
+        let [linear, log] = roc(&[score], "c");
+        let Mark::Line { points, .. } = &linear.series[0].mark else { panic!("a line") };
+        assert_eq!(points, &[[0.0, 0.0], [0.0, 0.5], [0.0, 1.0], [1.0, 1.0]]);
+        assert_eq!(linear.series[0].rows, [7, 7, 9, 8]);
+        assert_eq!(linear.series[0].name, "loss (1.000)");
+        let Mark::Line { points, .. } = &log.series[0].mark else { panic!("a line") };
+        assert_eq!(points, &[[1.0, 1.0]], "logarithmic axes have no zero");
+    }
+}

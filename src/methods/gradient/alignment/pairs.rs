@@ -1,0 +1,192 @@
+//! Originals with the paraphrases that count.
+
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::methods::common::quality::{Quality, is_valid, quality};
+use crate::methods::common::tables::counted;
+use crate::methods::common::texts::{Encoder, LongTexts, Prepared, Skipped, Text, TextOptions};
+use crate::methods::{Context, LoadedModel};
+
+/// A file and what its texts are.
+pub(super) struct Set<'a> {
+    pub(super) data: &'a Dataset,
+    /// Whether all its texts are members; `None` when the rows say so themselves, or nothing is known.
+    pub(super) label: Option<bool>,
+}
+
+/// Which paraphrases count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filter {
+    pub(super) min_word_jaccard: f64,
+    pub(super) max_zlib_ratio: f64,
+    pub(super) drop_duplicates: bool,
+    /// Fill up with the first paraphrase, or with the original, to the number of the first text.
+    pub(super) paper: bool,
+    /// Shorter texts have no target.
+    pub(super) min_tokens: usize,
+}
+
+/// An original with the paraphrases that count.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// Index of the set.
+    pub(super) set: usize,
+    pub(super) original: Text,
+    pub(super) label: Option<bool>,
+    pub(super) paraphrases: Vec<Paraphrase>,
+    /// Paraphrases of the file that do not count.
+    pub(super) n_excluded: usize,
+}
+
+/// A paraphrase that counts.
+#[derive(Clone, Debug)]
+pub(super) struct Paraphrase {
+    /// Index among the record's paraphrases; `None` for the original in its own place (paper mode).
+    pub(super) index: Option<usize>,
+    pub(super) ids: Vec<u32>,
+    pub(super) n_special: usize,
+    pub(super) quality: Option<Quality>,
+}
+
+/// Items, and sentences about what was left out.
+pub(super) struct Collected {
+    pub(super) items: Vec<Item>,
+    pub(super) notes: Vec<String>,
+}
+
+/// The inputs that were given.
+pub(super) fn sets<'a>(cx: &Context<'a>) -> Result<Vec<Set<'a>>> {
+    let labelled = [("data", None), ("members", Some(true)), ("nonmembers", Some(false))];
+    let of = |(slot, label): (&str, Option<bool>)| cx.datasets(slot).iter().map(move |data| Set { data, label });
+    let sets: Vec<Set<'a>> = labelled.into_iter().flat_map(of).collect();
+    if sets.is_empty() {
+        return Err(Error::config("no texts were given").hint("give `data`, or `members` and `nonmembers`"));
+    }
+    Ok(sets)
+}
+
+/// The quality of every paraphrase, by set, record and paraphrase.
+pub(super) fn qualities(
+    cx: &mut Context<'_>,
+    sets: &[Set<'_>],
+    limit: Option<usize>,
+) -> Result<Vec<Vec<Vec<Quality>>>> {
+    const CHUNK: usize = 8;
+    let mut all = Vec::new();
+    for (i, set) in sets.iter().enumerate() {
+        let records = &set.data.records;
+        let n = records.len().min(limit.unwrap_or(usize::MAX));
+        all.push(cx.map(&format!("quality of set {}", i + 1), n, CHUNK, |range| {
+            let of = |r: &crate::data::Record| {
+                let original = r.text.as_deref().unwrap_or_default();
+                (0..r.paraphrases.len()).map(|k| quality(original, &r.paraphrases, k)).collect()
+            };
+            records[range].iter().map(of).collect()
+        })?);
+    }
+    Ok(all)
+}
+
+/// Encodes originals and paraphrases and leaves out what does not count.
+pub(super) fn collect(
+    model: &LoadedModel,
+    sets: &[Set<'_>],
+    qualities: &[Vec<Vec<Quality>>],
+    options: &TextOptions,
+    filter: &Filter,
+) -> Result<Collected> {
+    let encoder = Encoder::new(model, options)?;
+    let mut collected = Collected { items: Vec::new(), notes: Vec::new() };
+    for (s, (set, qualities)) in sets.iter().zip(qualities).enumerate() {
+        let mut sorting = Sorting { encoder: &encoder, filter, prepared: Prepared::default(), per_text: None };
+        sorting.prepared.max_tokens = encoder.max_tokens;
+        let mut excluded = 0;
+        for (index, qualities) in qualities.iter().enumerate() {
+            let item = sorting.item(set, s, index, qualities).map_err(|e| e.at(&set.data.path))?;
+            excluded += item.as_ref().map_or(0, |i| i.n_excluded);
+            collected.items.extend(item);
+        }
+        collected.notes.extend(sorting.notes(set.data, excluded));
+    }
+    if collected.items.is_empty() {
+        let names: Vec<&str> = sets.iter().map(|s| s.data.name.as_str()).collect();
+        return Err(Error::data(format!("no text of {} has a valid paraphrase", names.join(", ")))
+            .hint("the file needs a column `paraphrases`, a list of texts for each original"));
+    }
+    Ok(collected)
+}
+
+struct Sorting<'a> {
+    encoder: &'a Encoder<'a>,
+    filter: &'a Filter,
+    prepared: Prepared,
+    /// Paper mode: paraphrases of the first text, for all.
+    per_text: Option<usize>,
+}
+
+impl Sorting<'_> {
+    /// The item of a record; `None`, with the reason kept, when it cannot be used.
+    fn item(&mut self, set: &Set<'_>, s: usize, index: usize, qualities: &[Quality]) -> Result<Option<Item>> {
+        let Some(record) = set.data.records.get(index) else { return Ok(None) };
+        let original = match self.encoder.record(record, index)? {
+            Ok(text) if text.ids.len() >= self.filter.min_tokens => text,
+            Ok(_) => return Ok(self.skip(record.row, "it is too short")),
+            Err(reason) => return Ok(self.skip(record.row, reason)),
+        };
+        let text = record.text.as_deref().unwrap_or_default();
+        let mut paraphrases = Vec::new();
+        for (k, (paraphrase, quality)) in record.paraphrases.iter().zip(qualities).enumerate() {
+            if !is_valid(text, paraphrase) || !self.filter.keeps(quality) {
+                continue;
+            }
+            let encoded = self.encoder.text(paraphrase)?;
+            if encoded.ids.len() >= self.filter.min_tokens {
+                let (ids, n_special) = (encoded.ids, encoded.n_special);
+                paraphrases.push(Paraphrase { index: Some(k), ids, n_special, quality: Some(*quality) });
+            }
+        }
+        let n_excluded = record.excluded.total() + record.paraphrases.len() - paraphrases.len();
+        if self.filter.paper {
+            self.fill(&original, &mut paraphrases);
+        }
+        if paraphrases.is_empty() {
+            return Ok(self.skip(record.row, "no valid paraphrase"));
+        }
+        if original.n_cut > 0 {
+            self.prepared.texts.push(original.clone());
+        }
+        let label = set.label.or(record.label.map(|l| l == 1));
+        Ok(Some(Item { set: s, original, label, paraphrases, n_excluded }))
+    }
+
+    fn skip(&mut self, row: usize, reason: &'static str) -> Option<Item> {
+        self.prepared.skipped.push(Skipped { row, reason });
+        None
+    }
+
+    /// As Paramem: the original where there is no paraphrase, and as many for all texts as the first has, missing
+    /// ones replaced by the first.
+    fn fill(&mut self, original: &Text, paraphrases: &mut Vec<Paraphrase>) {
+        let own = Paraphrase { index: None, ids: original.ids.clone(), n_special: original.n_special, quality: None };
+        let first = paraphrases.first().cloned().unwrap_or(own);
+        let wanted = *self.per_text.get_or_insert(paraphrases.len().max(1));
+        paraphrases.resize(wanted, first);
+    }
+
+    fn notes(&self, data: &Dataset, excluded: usize) -> Vec<String> {
+        let mut notes = self.prepared.notes(data, LongTexts::Truncate);
+        if excluded > 0 {
+            let n = counted(excluded, "paraphrase");
+            notes.push(format!("{}: {n} left out: empty, a copy of the original, too short, or filtered.", data.name));
+        }
+        notes
+    }
+}
+
+impl Filter {
+    fn keeps(&self, quality: &Quality) -> bool {
+        quality.word_jaccard >= self.min_word_jaccard
+            && quality.zlib_ratio <= self.max_zlib_ratio
+            && !(self.drop_duplicates && quality.is_duplicate)
+    }
+}

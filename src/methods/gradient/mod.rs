@@ -1,0 +1,3 @@
+//! What gradients say about texts.
+
+pub mod alignment;

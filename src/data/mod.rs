@@ -20,6 +20,7 @@ mod json;
 mod jsonl;
 mod load;
 mod preview;
+mod published;
 mod record;
 mod row;
 mod source;
@@ -31,6 +32,7 @@ mod tokenizer;
 
 pub use load::load;
 pub use preview::{Preview, preview};
+pub use published::{PublishedRow, published};
 pub use record::{BadLine, Dataset, Excluded, Record};
 pub use spec::{DataSpec, Format, Role};
 pub use statistics::{Spread, Statistics, statistics};

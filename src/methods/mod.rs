@@ -7,6 +7,7 @@
 pub mod common;
 mod context;
 pub mod gradient;
+pub mod mia;
 mod registry;
 mod report;
 pub mod schema;

@@ -214,6 +214,15 @@ impl<'a> Encoder<'a> {
         self.finish(Text { ids: ids.to_vec(), ..Text::default() })
     }
 
+    /// Ids that another model's tokenizer made, cut to what this model may read.
+    pub fn foreign_ids(&self, ids: &[u32]) -> Result<Vec<u32>> {
+        let mut ids = ids.to_vec();
+        if self.options.long != LongTexts::Window {
+            ids.truncate(self.max_tokens);
+        }
+        self.check_vocabulary(&ids).map(|()| ids)
+    }
+
     /// Adds the beginning token and cuts.
     fn finish(&self, mut text: Text) -> Result<Text> {
         if let (Bos::Always, Some(bos)) = (self.options.bos, self.bos)

@@ -1,0 +1,225 @@
+//! Scores that need further passes: other texts, other models, gradients.
+
+use super::columns::{Column, Pass};
+use super::samples::{Sample, Samples};
+use super::{Config, scores};
+use crate::data::Dataset;
+use crate::engine::score::score_targets;
+use crate::engine::{Batch, Want};
+use crate::error::{Error, Result};
+use crate::methods::common::alignment::{AlignOptions, align, gradient_norms};
+use crate::methods::common::correlation::mean;
+use crate::methods::common::quality::is_valid;
+use crate::methods::common::texts::{Encoder, chunk_len, score};
+use crate::methods::{Context, LoadedModel};
+
+/// A packed pass over some sequences; `None` where there is none, or it has no prediction.
+fn passes_over(model: &LoadedModel, ids: &[Option<Vec<u32>>], max_tokens: usize) -> Result<Vec<Option<Pass>>> {
+    let usable = |ids: &&Vec<u32>| ids.len() > 1;
+    let sequences: Vec<&[u32]> = ids.iter().flatten().filter(usable).map(Vec::as_slice).collect();
+    let mut scored = score(&model.decoder, &sequences, Want::default(), max_tokens, max_tokens / 2)?.into_iter();
+    let own = |ids: &Option<Vec<u32>>| {
+        let next = ids.as_ref().filter(usable).and_then(|_| scored.next());
+        next.map(|s| Pass::new(&s))
+    };
+    Ok(ids.iter().map(own).collect())
+}
+
+/// Mean log-probability of other texts; `None` where there is none.
+fn means(model: &LoadedModel, encoder: &Encoder<'_>, texts: &[Option<String>]) -> Result<Vec<Option<f64>>> {
+    let encode = |text: &Option<String>| text.as_deref().map(|t| Ok(encoder.text(t)?.ids)).transpose();
+    let ids: Vec<Option<Vec<u32>>> = texts.iter().map(encode).collect::<Result<_>>()?;
+    Ok(passes_over(model, &ids, encoder.max_tokens)?.iter().map(|p| p.as_ref().and_then(Pass::mean)).collect())
+}
+
+pub(super) fn lowercase(
+    config: &Config,
+    cx: &mut Context<'_>,
+    model: &LoadedModel,
+    samples: &Samples<'_>,
+    passes: &[Pass],
+) -> Result<Column> {
+    let encoder = Encoder::new(model, &config.text_options())?;
+    let chunk = chunk_len(samples.lengths(), config.batch_tokens);
+    let lower = cx.map("score lowercase", samples.list.len(), chunk, |range| {
+        let lower: Vec<Option<String>> =
+            samples.list[range].iter().map(|s| s.record.text.as_deref().map(str::to_lowercase)).collect();
+        means(model, &encoder, &lower)
+    })?;
+    let values = lower.iter().zip(passes).map(|(l, p)| scores::lowercase::score((*l)?, p.mean()?)).collect();
+    Ok(Column::new("lowercase", "Lowercase", values))
+}
+
+pub(super) fn reference(
+    config: &Config,
+    cx: &mut Context<'_>,
+    samples: &Samples<'_>,
+    passes: &[Pass],
+) -> Result<Vec<Column>> {
+    let reference = cx.model("reference").map_err(|e| e.context("the score `reference`"))?;
+    let encoder = Encoder::new(reference, &config.text_options())?;
+    let chunk = chunk_len(samples.lengths(), config.batch_tokens);
+    // Sums and numbers of tokens.
+    let of_reference = cx.map("score reference", samples.list.len(), chunk, |range| {
+        let encode = |s: &Sample<'_>| match s.read_text() {
+            Some(text) if !config.is_paper() => Ok(Some(encoder.text(text)?.ids)),
+            _ => Ok(Some(encoder.foreign_ids(&s.text.ids)?)),
+        };
+        let ids: Vec<Option<Vec<u32>>> = samples.list[range].iter().map(encode).collect::<Result<_>>()?;
+        let of = |p: &Pass| (p.log_probs.iter().sum::<f64>(), p.log_probs.len());
+        let passes = passes_over(reference, &ids, encoder.max_tokens)?;
+        Ok(passes.iter().map(|p| p.as_ref().map(of)).collect::<Vec<Option<(f64, usize)>>>())
+    })?;
+    let pairs = || passes.iter().zip(&of_reference).zip(&samples.list);
+    let per_token = pairs().map(|((p, r), _)| {
+        let (sum, n) = (*r)?;
+        Some(scores::reference::per_token(p.mean()?, sum / n as f64))
+    });
+    let per_byte = pairs().map(|((p, r), s)| {
+        let bytes = s.read_text()?.len();
+        scores::reference::per_byte(p.log_probs.iter().sum(), (*r)?.0, bytes)
+    });
+    let by_byte = Column::new("reference_per_byte", "Reference per byte", per_byte.collect());
+    Ok(vec![Column::new("reference", "Reference", per_token.collect()), Column { is_headline: false, ..by_byte }])
+}
+
+pub(super) fn neighborhood(
+    config: &Config,
+    cx: &mut Context<'_>,
+    model: &LoadedModel,
+    samples: &Samples<'_>,
+    passes: &[Pass],
+) -> Result<Column> {
+    let neighbors = neighbors(cx.datasets("neighbors"), samples)?;
+    let encoder = Encoder::new(model, &config.text_options())?;
+    let of_neighbors = cx.map("score neighbors", samples.list.len(), 1, |range| {
+        let one = |texts: &Vec<&str>| {
+            let texts: Vec<Option<String>> = texts.iter().map(|&t| Some(t.to_owned())).collect();
+            Ok(means(model, &encoder, &texts)?.into_iter().flatten().collect())
+        };
+        neighbors[range].iter().map(one).collect::<Result<Vec<Vec<f64>>>>()
+    })?;
+    let values = passes.iter().zip(&of_neighbors).map(|(p, n)| scores::neighborhood::score(p.mean()?, n)).collect();
+    Ok(Column::new("neighborhood", "Neighborhood", values))
+}
+
+/// The neighbors of each sample: paraphrases of a row with the same text, or else of the row at its place; or m rows
+/// a text, row i·m + j for text i.
+fn neighbors<'a>(data: &'a [Dataset], samples: &Samples<'_>) -> Result<Vec<Vec<&'a str>>> {
+    let rows: Vec<&crate::data::Record> = data.iter().flat_map(|d| &d.records).collect();
+    if rows.is_empty() {
+        return Err(Error::config("the score `neighborhood` needs the input `neighbors`"));
+    }
+    let n = samples.list.len();
+    if rows.iter().any(|r| !r.paraphrases.is_empty()) {
+        let by_text: std::collections::BTreeMap<&str, &crate::data::Record> =
+            rows.iter().filter_map(|r| Some((r.text.as_deref()?, *r))).collect();
+        let of = |(i, s): (usize, &Sample<'_>)| {
+            let found = s.record.text.as_deref().and_then(|t| by_text.get(t)).or_else(|| rows.get(i));
+            found.map(|r| r.paraphrases.iter().map(String::as_str).collect()).unwrap_or_default()
+        };
+        return Ok(samples.list.iter().enumerate().map(of).collect());
+    }
+    if rows.len() % n != 0 {
+        return Err(Error::data(format!("{} neighbors for {n} texts: every text needs as many", rows.len()))
+            .hint("give rows with paraphrases instead, in the order of the texts"));
+    }
+    let m = rows.len() / n;
+    Ok(rows.chunks(m).map(|own| own.iter().filter_map(|r| r.text.as_deref()).collect()).collect())
+}
+
+pub(super) fn recall(
+    config: &Config,
+    cx: &mut Context<'_>,
+    model: &LoadedModel,
+    samples: &Samples<'_>,
+    passes: &[Pass],
+) -> Result<Column> {
+    let n = samples.list.len();
+    let shots: Vec<usize> = (0..n).filter(|&i| !samples.list[i].is_member).take(config.recall_shots).collect();
+    let shot_ids: Vec<&[u32]> = shots.iter().map(|&i| samples.list[i].body()).collect();
+    let average = samples.list.iter().map(|s| s.body().len()).sum::<usize>() / n.max(1);
+    let prefix = scores::recall::prefix(&shot_ids, samples.max_tokens.saturating_sub(average + 1));
+    if prefix.is_empty() {
+        return Err(Error::data("no nonmember is short enough to go before the texts")
+            .hint("leave `recall` out, or lower max_tokens"));
+    }
+    let conditional = cx.map("score after nonmembers", n, 1, |range| {
+        range.map(|i| conditional(model, &prefix, &samples.list[i], samples.max_tokens)).collect()
+    })?;
+    let of = |(i, (c, p)): (usize, (&Option<f64>, &Pass))| {
+        if shots.contains(&i) { None } else { scores::recall::score((*c)?, p.mean()?) }
+    };
+    Ok(Column::new("recall", "ReCaLL", conditional.iter().zip(passes).enumerate().map(of).collect()))
+}
+
+/// Mean log-probability of a text after the end of `prefix`, as much of both as fits.
+fn conditional(model: &LoadedModel, prefix: &[u32], sample: &Sample<'_>, max_tokens: usize) -> Result<Option<f64>> {
+    let special = &sample.text.ids[..sample.text.n_special];
+    let body = &sample.body()[..sample.body().len().min(max_tokens.saturating_sub(special.len() + 1))];
+    let room = max_tokens.saturating_sub(special.len() + body.len());
+    let prefix = &prefix[prefix.len().saturating_sub(room)..];
+    let ids = [special, prefix, body].concat();
+    let mut batch = Batch::causal(&[&ids]);
+    let known = ids.len() - body.len();
+    batch.weights.iter_mut().take(known - 1).for_each(|w| *w = 0.0);
+    let scored = score_targets(&model.decoder, &batch, Want::default())?;
+    Ok(scored.iter().map(|s| Pass::new(s)).next().and_then(|p| p.mean()))
+}
+
+pub(super) fn gradient_norm(
+    config: &Config,
+    cx: &mut Context<'_>,
+    model: &LoadedModel,
+    samples: &Samples<'_>,
+) -> Result<Column> {
+    let values = cx.map("gradient norm", samples.list.len(), 1, |range| {
+        let one = |i: usize| -> Result<Option<f64>> {
+            let ids = &samples.list[i].text.ids;
+            let ids = &ids[..ids.len().min(samples.max_tokens)];
+            if config.is_paper() {
+                return scores::gradient_norm::mean_of_tensors(&model.decoder, ids, config.tensor_norm).map(Some);
+            }
+            Ok(gradient_norms(&model.decoder, &[ids])?.first().map(|norm| -norm))
+        };
+        range.map(one).collect()
+    })?;
+    Ok(Column::new("gradient_norm", "Gradient norm", values))
+}
+
+pub(super) fn alignment(
+    config: &Config,
+    cx: &mut Context<'_>,
+    model: &LoadedModel,
+    samples: &Samples<'_>,
+) -> Result<Column> {
+    if samples.list.iter().all(|s| s.record.paraphrases.is_empty()) {
+        return Err(Error::config("the score `alignment` needs texts with paraphrases")
+            .hint("leave it out of `scores`, or give files with a column `paraphrases`"));
+    }
+    let options = AlignOptions {
+        scope: config.alignment_scope,
+        shift: if config.is_paper() { 2 } else { 1 },
+        by_name: config.is_paper(),
+        ..AlignOptions::default()
+    };
+    let encoder = Encoder::new(model, &config.text_options())?;
+    let cut = |ids: Vec<u32>| ids.into_iter().take(samples.max_tokens).collect::<Vec<u32>>();
+    let values = cx.map("align", samples.list.len(), 1, |range| {
+        let one = |i: usize| -> Result<Option<f64>> {
+            let sample = &samples.list[i];
+            let text = sample.record.text.as_deref().unwrap_or_default();
+            let valid = sample.record.paraphrases.iter().filter(|p| is_valid(text, p));
+            let ids: Vec<Vec<u32>> = valid.map(|p| Ok(cut(encoder.text(p)?.ids))).collect::<Result<_>>()?;
+            let usable: Vec<&[u32]> = ids.iter().map(Vec::as_slice).filter(|p| p.len() > options.shift).collect();
+            let original = cut(sample.text.ids.clone());
+            if usable.is_empty() || original.len() <= options.shift {
+                return Ok(None);
+            }
+            let pairs = align(&model.decoder, &original, &usable, &options)?.pairs;
+            Ok(mean(&pairs.iter().filter_map(|p| p.cosine).collect::<Vec<_>>()))
+        };
+        range.map(one).collect()
+    })?;
+    Ok(Column::new("alignment", "Gradient alignment", values))
+}

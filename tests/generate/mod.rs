@@ -56,7 +56,7 @@ fn models() -> Vec<(&'static str, Decoder)> {
 fn random(name: &str, mut config: Value) -> Decoder {
     config["vocab_size"] = 97.into();
     let blueprint = families::blueprint(&config).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let kernels = Arc::new(CpuKernels::default());
+    let kernels = Arc::new(CpuKernels);
     let decoder = blueprint.build(kernels, |wanted| {
         let mut stream = Stream::new(11, &wanted.name);
         let values = (0..wanted.shape.iter().product()).map(|_| 0.4 * stream.normal() as f32).collect();

@@ -9,6 +9,7 @@ use super::checkpoint::{Checkpoint, shorten};
 use super::folder::{CONFIG, GENERATION};
 use super::json;
 use super::tensor_file::{Entry, TensorFile};
+use crate::cpu::CpuKernels;
 use crate::error::{Error, Result};
 use crate::families::{self, Blueprint, Wanted};
 use crate::kernels::Kernels;
@@ -253,7 +254,9 @@ impl Model {
 
 /// The operations on a device.
 fn kernels(device: Device) -> Result<Arc<dyn Kernels>> {
-    Err(Error::device(format!("{device:?} has no kernels yet")))
+    match device {
+        Device::Cpu => Ok(Arc::new(CpuKernels)),
+    }
 }
 
 fn mismatch(wanted: &Wanted, file: &TensorFile, entry: &Entry) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The one integration test binary.
 
 mod data;
-mod generate;
 mod figures;
+mod generate;
 mod tidy;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::clock::now;
 use super::host::{Control, RunHost};
-use super::inputs;
+use super::inputs::{self, Access};
 use super::plan::{self, Plan, PlannedStep, Ready};
 use super::store::{self, RunDir, RunLock, SavedReport, SavedStep, State};
 use crate::data::Dataset;
@@ -24,7 +24,7 @@ pub fn execute(run: &RunDir, ready: Ready, control: Control) -> Result<SavedRepo
 ///
 /// # Errors
 /// Another process works on it, or what it depends on changed since it began.
-pub fn resume(run: &RunDir, control: Control) -> Result<SavedReport> {
+pub fn resume(run: &RunDir, access: &mut Access, control: Control) -> Result<SavedReport> {
     let lock = run.lock()?;
     if run.status(now())?.state == State::Done
         && let Some(report) = SavedReport::read(run)?
@@ -33,10 +33,9 @@ pub fn resume(run: &RunDir, control: Control) -> Result<SavedReport> {
     }
     work(run, lock, control, || {
         let earlier: Option<Plan> = run.plan_path().exists().then(|| store::read_json(&run.plan_path())).transpose()?;
-        let mut ready = plan::plan(&run.experiment()?, earlier.is_none())?;
+        let ready = plan::plan(&run.experiment()?, access, earlier.as_ref())?;
         if let Some(earlier) = earlier {
             ready.plan.check_same(&earlier)?;
-            ready.plan.estimate.about_secs = earlier.estimate.about_secs;
         }
         Ok(ready)
     })

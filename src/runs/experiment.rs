@@ -187,11 +187,24 @@ impl Experiment {
         if name == "model" { self.models.get(name).or(self.model.as_ref()) } else { self.models.get(name) }
     }
 
+    /// Makes all paths absolute, so that the experiment means the same in another folder.
+    pub fn make_paths_absolute(&mut self) {
+        for path in self.paths_mut() {
+            if let Ok(absolute) = std::path::absolute(&path) {
+                *path = absolute;
+            }
+        }
+    }
+
     fn rebase(&mut self, base: &Path) {
-        let models = self.model.iter_mut().chain(self.models.values_mut()).filter_map(|m| m.path.as_mut());
-        for path in models.chain(self.data.values_mut().filter_map(|d| d.path.as_mut())) {
+        for path in self.paths_mut() {
             *path = base.join(&path);
         }
+    }
+
+    fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let models = self.model.iter_mut().chain(self.models.values_mut()).filter_map(|m| m.path.as_mut());
+        models.chain(self.data.values_mut().filter_map(|d| d.path.as_mut()))
     }
 
     fn check_refs(&self, found: &mut Vec<schema::Problem>) {

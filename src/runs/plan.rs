@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Experiment;
 use super::estimate::{self, Estimate};
+use super::inputs::{self, Access};
 use super::store::fingerprint;
-use super::{Experiment, inputs};
 use crate::data::{Dataset, check_vocabulary};
 use crate::engine::memory::{self, Optimizer};
 use crate::engine::model::Keep;
@@ -114,9 +115,10 @@ pub struct Ready {
     pub data: BTreeMap<String, Dataset>,
 }
 
-/// Resolves and checks an experiment. Reads headers of models and all data, computes nothing but a
-/// short calibration when `calibrate` asks for a time estimate.
-pub fn plan(experiment: &Experiment, calibrate: bool) -> Result<Ready> {
+/// Resolves and checks an experiment: fetches what is on the hub, reads headers of models and all data,
+/// and computes nothing but a short calibration for the time estimate. A run that goes on gives its
+/// `earlier` plan: then inputs of the hub stay at their commit and the time estimate stays as it was.
+pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>) -> Result<Ready> {
     if let Some(problem) = experiment.problems().into_iter().next() {
         return Err(problem.into_error());
     }
@@ -133,18 +135,24 @@ pub fn plan(experiment: &Experiment, calibrate: bool) -> Result<Ready> {
         ..Plan::default()
     };
     for name in plan.used(InputKind::Model) {
-        let model = planned_model(experiment, &name).map_err(|e| e.context(&format!("model `{name}`")))?;
+        let pinned = earlier.and_then(|plan| plan.models.get(&name)).map(|model| model.path.clone());
+        let model =
+            planned_model(experiment, &name, pinned, access).map_err(|e| e.context(&format!("model `{name}`")))?;
         plan.models.insert(name, model);
     }
     let mut data = BTreeMap::new();
     for name in plan.used(InputKind::Data) {
-        let set = load_data(experiment, &name).map_err(|e| e.context(&format!("data `{name}`")))?;
+        let pinned = earlier.and_then(|plan| plan.data.get(&name)).map(|set| set.path.clone());
+        let set = load_data(experiment, &name, pinned, access).map_err(|e| e.context(&format!("data `{name}`")))?;
         plan.warnings.extend(warnings_of(&name, &set));
         plan.data.insert(name.clone(), planned_data(&set));
         data.insert(name, set);
     }
     check_fit(&plan, &data)?;
-    plan.estimate = estimate::estimate(&plan, &data, calibrate)?;
+    plan.estimate = estimate::estimate(&plan, &data, earlier.is_none())?;
+    if let Some(earlier) = earlier {
+        plan.estimate.about_secs = earlier.estimate.about_secs;
+    }
     plan.estimate.check()?;
     Ok(Ready { plan, data })
 }
@@ -221,9 +229,17 @@ fn planned_steps(experiment: &Experiment) -> Result<Vec<PlannedStep>> {
     experiment.steps.iter().map(planned).collect()
 }
 
-fn planned_model(experiment: &Experiment, name: &str) -> Result<PlannedModel> {
+fn planned_model(
+    experiment: &Experiment,
+    name: &str,
+    pinned: Option<PathBuf>,
+    access: &mut Access,
+) -> Result<PlannedModel> {
     let model = experiment.model_ref(name).ok_or_else(|| Error::config("is not defined"))?;
-    let folder = inputs::model_folder(model)?;
+    let folder = match pinned {
+        Some(folder) => folder,
+        None => inputs::model_folder(model, access)?,
+    };
     let opened = weights::open(&folder)?;
     let config = &opened.blueprint.config;
     let (parameters, longest) = (opened.blueprint.n_elements() as u64, config.n_ctx as u64);
@@ -244,9 +260,13 @@ fn planned_model(experiment: &Experiment, name: &str) -> Result<PlannedModel> {
     })
 }
 
-fn load_data(experiment: &Experiment, name: &str) -> Result<Dataset> {
+fn load_data(experiment: &Experiment, name: &str, pinned: Option<PathBuf>, access: &mut Access) -> Result<Dataset> {
     let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
-    inputs::load_data(data)
+    let file = match pinned {
+        Some(file) => file,
+        None => inputs::data_file(data, access)?,
+    };
+    inputs::load_data(data, &file)
 }
 
 fn planned_data(set: &Dataset) -> PlannedData {

@@ -1,0 +1,191 @@
+//! `export`: figures and tables of a run as files.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+
+use super::{Streams, path_arg, text};
+use crate::error::{Error, Result};
+use crate::figures::{
+    Cell, Direction, ExportSpec, FontFamily, Format, Provenance, TableColumn, TableFormat, TableView, export_all,
+    export_table, length_mm,
+};
+use crate::methods::{Table, Values};
+use crate::runs::RunDir;
+use crate::runs::store::{self, SavedFigure, SavedReport, SavedStep, SavedTable};
+
+pub(super) fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    let length = |name: &'static str, help: &'static str| Arg::new(name).long(name).value_name("LENGTH").help(help);
+    let points = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("X").value_parser(value_parser!(f64)).help(help)
+    };
+    Command::new("export")
+        .about("Write a figure or a table of a run as a file; without either, name them all")
+        .arg(path_arg("run", "RUN", "Folder of a run"))
+        .arg(Arg::new("figure").long("figure").value_name("N|ID").help("A figure, by its number from 1 or its id"))
+        .arg(Arg::new("table").long("table").value_name("N|ID").help("A table, by its number from 1 or its id"))
+        .arg(flag("svg", "Vector graphics; text stays text"))
+        .arg(flag("pdf", "Vector graphics with embedded fonts"))
+        .arg(flag("png", "Pixels"))
+        .arg(flag("csv", "Numbers; the default for tables"))
+        .arg(flag("tex", "A figure for pgfplots"))
+        .arg(flag("md", "A table in Markdown"))
+        .arg(flag("latex", "A table for LaTeX with booktabs"))
+        .arg(length("width", "Width: 77mm, 3.25in, 218pt, or a venue such as acl-column [default: 77mm]"))
+        .arg(length("height", "Height [default: by the width]"))
+        .arg(
+            Arg::new("font")
+                .long("font")
+                .value_name("FONT")
+                .help("computer-modern, times, helvetica, libertinus, mono"),
+        )
+        .arg(points("size", "Size of labels in points at final size [default: 8]"))
+        .arg(points("dpi", "Pixels an inch of a PNG [default: 300]"))
+        .arg(flag("title", "Draw the title"))
+        .arg(flag("transparent", "Leave the background out"))
+        .arg(
+            Arg::new("out")
+                .long("out")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("File to write [default: the id with the extension, in the current folder]"),
+        )
+        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "tex", "md", "latex"]))
+        .group(ArgGroup::new("what").args(["figure", "table"]))
+}
+
+pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    let run = RunDir::open(Path::new(&text(args, "run")))?;
+    let Some(report) = SavedReport::read(&run)? else {
+        return Err(Error::config("the run has no results yet")
+            .hint("`memoscope resume` goes on with it")
+            .at(run.path()));
+    };
+    match (args.get_one::<String>("figure"), args.get_one::<String>("table")) {
+        (Some(which), _) => figure(&run, &report, which, args, streams),
+        (None, Some(which)) => table(&run, &report, which, args, streams),
+        (None, None) => contents(&report, streams),
+    }
+}
+
+fn contents(report: &SavedReport, streams: &mut Streams<'_>) -> Result<()> {
+    for (i, figure) in report.figures().enumerate() {
+        streams.line(&format!("--figure {} or {}: {}", i + 1, figure.id, figure.title))?;
+    }
+    for (i, table) in report.tables().enumerate() {
+        streams.line(&format!("--table {} or {}: {} ({} rows)", i + 1, table.id, table.title, table.rows))?;
+    }
+    Ok(())
+}
+
+fn figure(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    let ids: Vec<&str> = report.figures().map(|figure| figure.id.as_str()).collect();
+    let index = chosen(which, &ids, "figure")?;
+    let all: Vec<(&SavedStep, &SavedFigure)> =
+        report.steps.iter().flat_map(|step| step.figures.iter().map(move |figure| (step, figure))).collect();
+    let (step, saved) = *all.get(index).ok_or_else(|| Error::bug("a figure without a step"))?;
+    let spec = figure_spec(args, run, step)?;
+    let exported = export_all(&[saved.read(run)?], 1, &spec)?;
+    for notice in &exported.notices {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(streams.err, "note: {notice}");
+    }
+    save(args, &saved.id, spec.format.extension(), &exported.bytes, streams)
+}
+
+fn figure_spec(args: &ArgMatches, run: &RunDir, step: &SavedStep) -> Result<ExportSpec> {
+    let by_name = args.get_one::<PathBuf>("out").and_then(|path| path.extension()?.to_str());
+    let format = match (format_flag(args), by_name) {
+        (Some(word @ ("md" | "latex")), _) => {
+            return Err(Error::config(format!("a figure cannot be written as {word}"))
+                .hint("use --svg, --pdf, --png, --csv or --tex"));
+        }
+        (Some(word), _) => Format::parse(word)?,
+        (None, Some(extension)) => Format::parse(extension)?,
+        (None, None) => Format::Svg,
+    };
+    let mut spec = ExportSpec::new(format);
+    if let Some(width) = args.get_one::<String>("width") {
+        spec.width_mm = length_mm(width)?;
+    }
+    spec.height_mm = args.get_one::<String>("height").map(|height| length_mm(height)).transpose()?;
+    if let Some(font) = args.get_one::<String>("font") {
+        spec.font = FontFamily::parse(font)?;
+    }
+    if let Some(size) = args.get_one::<f64>("size") {
+        spec.font_pt = *size;
+        spec.tick_pt = size - 1.0;
+    }
+    if let Some(dpi) = args.get_one::<f64>("dpi") {
+        spec.dpi = *dpi;
+    }
+    spec.show_title = args.get_flag("title");
+    spec.transparent = args.get_flag("transparent");
+    let method_version = step.card.get("version").and_then(serde_json::Value::as_u64).map(|version| version as u32);
+    spec.provenance =
+        Provenance { run: run.name(), method: step.method.clone(), method_version, ..Provenance::default() };
+    Ok(spec)
+}
+
+fn table(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    let ids: Vec<&str> = report.tables().map(|table| table.id.as_str()).collect();
+    let index = chosen(which, &ids, "table")?;
+    let saved: &SavedTable = report.tables().nth(index).ok_or_else(|| Error::bug("a table without a step"))?;
+    let by_name = args.get_one::<PathBuf>("out").and_then(|path| path.extension()?.to_str());
+    let (format, extension) = match format_flag(args).or(by_name) {
+        None | Some("csv") => (TableFormat::Csv, "csv"),
+        Some("md") => (TableFormat::Markdown, "md"),
+        Some("latex" | "tex") => (TableFormat::Latex, "tex"),
+        Some(word) => {
+            return Err(
+                Error::config(format!("a table cannot be written as {word}")).hint("use --csv, --md or --latex")
+            );
+        }
+    };
+    let written = export_table(&view(&saved.read(run)?), format)?;
+    save(args, &saved.id, extension, written.as_bytes(), streams)
+}
+
+/// A table of values as a table to be written.
+pub fn view(table: &Table) -> TableView {
+    let columns = table
+        .columns
+        .iter()
+        .map(|c| TableColumn {
+            name: c.name.clone(),
+            unit: c.unit.clone(),
+            direction: Direction::Neutral,
+            digits: None,
+        })
+        .collect();
+    let cell = |values: &Values, row: usize| match values {
+        Values::Float(values) => values.get(row).copied().flatten().map_or(Cell::Missing, Cell::number),
+        Values::Int(values) => values.get(row).copied().flatten().map_or(Cell::Missing, Cell::Int),
+        Values::Text(values) => values.get(row).map_or(Cell::Missing, |text| Cell::Text(text.clone())),
+        Values::Bool(values) => values.get(row).map_or(Cell::Missing, |yes| Cell::Text(yes.to_string())),
+    };
+    let rows = (0..table.rows()).map(|row| table.columns.iter().map(|c| cell(&c.values, row)).collect()).collect();
+    TableView { title: table.title.clone(), columns, rows }
+}
+
+fn format_flag(args: &ArgMatches) -> Option<&'static str> {
+    ["svg", "pdf", "png", "csv", "tex", "md", "latex"].into_iter().find(|name| args.get_flag(name))
+}
+
+/// The index that a number from 1 or an id means.
+fn chosen(which: &str, ids: &[&str], what: &str) -> Result<usize> {
+    let by_number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).filter(|i| *i < ids.len());
+    by_number.or_else(|| ids.iter().position(|id| *id == which)).ok_or_else(|| {
+        let known: Vec<String> = ids.iter().enumerate().map(|(i, id)| format!("{} {id}", i + 1)).collect();
+        let known = if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
+        Error::config(format!("the run has no {what} `{which}`")).hint(format!("{what}s: {known}"))
+    })
+}
+
+fn save(args: &ArgMatches, id: &str, extension: &str, bytes: &[u8], streams: &mut Streams<'_>) -> Result<()> {
+    let path = args.get_one::<PathBuf>("out").cloned().unwrap_or_else(|| PathBuf::from(format!("{id}.{extension}")));
+    store::write_atomic(&path, bytes)?;
+    streams.line(&path.display().to_string())
+}

@@ -1,0 +1,207 @@
+//! The command line. Everything is written to the given writers, so that tests can read it.
+//!
+//! Verbs of methods are made from the registry: inputs become `--model PATH`, fields of the
+//! configuration `--k 32` with their doc comment, range and default as help. What they do is the same
+//! as `memoscope run` with a one-step experiment.
+
+mod control;
+mod export;
+mod generate;
+mod method;
+mod run;
+mod show;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::builder::styling::Styles;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use super::inputs::{self, Access};
+use crate::error::{Error, Result};
+
+pub use export::view as table_view;
+pub use method::command_line;
+
+/// Where the verbs write.
+pub struct Streams<'a> {
+    /// Results.
+    pub out: &'a mut dyn Write,
+    /// Messages and errors; progress goes to the process's standard error itself.
+    pub err: &'a mut dyn Write,
+    /// Opens the window with these models, data files, experiments and runs.
+    pub window: &'a dyn Fn(Vec<PathBuf>) -> Result<()>,
+}
+
+impl Streams<'_> {
+    /// A line of a result.
+    fn line(&mut self, text: &str) -> Result<()> {
+        writeln!(self.out, "{text}").map_err(|e| Error::io("writing the outcome", Path::new("standard output"), &e))
+    }
+
+    /// A value as indented JSON.
+    fn json<T: serde::Serialize>(&mut self, value: &T) -> Result<()> {
+        let text = serde_json::to_string_pretty(value).map_err(|e| Error::bug(e.to_string()))?;
+        self.line(&text)
+    }
+}
+
+/// Runs the program with these arguments, the first of which is its name, and gives the exit code:
+/// 0 done, 1 failed, 2 usage or configuration, 3 device, 130 cancelled.
+pub fn main(args: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> u8 {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error, streams),
+    };
+    match dispatch(&matches, streams) {
+        Ok(code) => code,
+        Err(error) => {
+            let name = if matches!(error, Error::Cancelled) { "" } else { "error: " };
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(streams.err, "{name}{error}");
+            error.exit_code()
+        }
+    }
+}
+
+/// The whole command line.
+pub fn command() -> Command {
+    let mut command = Command::new("memoscope")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("See what a language model has memorized: measure, localize, visualize, remove, re-measure")
+        .after_help(AFTER_HELP)
+        .styles(Styles::plain())
+        .subcommand_required(false)
+        .disable_help_subcommand(true)
+        .args(global_args());
+    let verbs = [run::command(), run::resume_command(), run::cancel_command()];
+    let shows = [show::list_command(), show::describe_command(), show::runs_command()];
+    let files = [export::command(), inspect_command(), verify_command(), generate::command(), open_command()];
+    for verb in verbs.into_iter().chain(shows).chain(files).chain(method::commands()) {
+        command = command.subcommand(verb);
+    }
+    command
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 device, 130 cancelled.\n\
+    Without a command the window opens. Results go to standard output, progress to standard error.";
+
+fn global_args() -> [Arg; 2] {
+    [
+        Arg::new("offline")
+            .long("offline")
+            .global(true)
+            .action(ArgAction::SetTrue)
+            .help("Never use the network: models and data of the hub come from the cache"),
+        Arg::new("hub-token")
+            .long("hub-token")
+            .global(true)
+            .value_name("TOKEN")
+            .help("Token for models and data of the hub that need one [default: $HF_TOKEN]"),
+    ]
+}
+
+fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
+    let Some((verb, args)) = matches.subcommand() else { return (streams.window)(Vec::new()).map(|()| 0) };
+    let done = match verb {
+        "run" => run::run(args, streams),
+        "resume" => run::resume(args, streams),
+        "cancel" => run::cancel(args, streams),
+        "list" => show::list(args, streams),
+        "describe" => show::describe(args, streams),
+        "runs" => show::runs(args, streams),
+        "export" => export::export(args, streams),
+        "generate" => generate::generate(args, streams),
+        "inspect" => return inspect(args, streams),
+        "verify" => return verify(args, streams),
+        "open" => (streams.window)(paths(args, "paths")),
+        method => method::run(method, args, streams),
+    };
+    done.map(|()| 0)
+}
+
+fn open_command() -> Command {
+    Command::new("open").about("Open the window").arg(
+        Arg::new("paths")
+            .value_name("PATHS")
+            .num_args(0..)
+            .value_parser(value_parser!(PathBuf))
+            .help("Models, data files, experiments and runs to open"),
+    )
+}
+
+/// The hub as the environment and the options describe it; downloads are told on standard error.
+fn access(args: &ArgMatches) -> Access {
+    let mut access = Access::from_env();
+    access.hub.offline |= args.get_flag("offline");
+    if let Some(token) = args.get_one::<String>("hub-token") {
+        access.hub.token = Some(token.clone());
+    }
+    access.watch = control::download_watch();
+    access
+}
+
+fn inspect_command() -> Command {
+    Command::new("inspect")
+        .about("Look into a model folder: family, parameters, tensors, tokenizer, memory needed")
+        .arg(path_arg("model", "MODEL", "Model folder or hub id"))
+        .arg(json_arg())
+}
+
+fn inspect(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
+    let folder = inputs::model_folder(&inputs::model_ref(&text(args, "model")), &mut access(args))?;
+    let loadable = super::inspect::inspect(&folder, args.get_flag("json"), streams.out)?;
+    Ok(u8::from(!loadable))
+}
+
+fn verify_command() -> Command {
+    Command::new("verify")
+        .about("Compare a model with reference numbers of another implementation")
+        .arg(path_arg("model", "MODEL", "Model folder or hub id"))
+        .arg(
+            Arg::new("reference")
+                .long("reference")
+                .required(true)
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Safetensors file with input_ids and what belongs to them: logits, nll, loss, grad/…, hvp/…"),
+        )
+        .arg(json_arg())
+}
+
+fn verify(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
+    let folder = inputs::model_folder(&inputs::model_ref(&text(args, "model")), &mut access(args))?;
+    let reference: PathBuf = args.get_one("reference").cloned().unwrap_or_default();
+    let agrees = super::verify::verify(&folder, &reference, args.get_flag("json"), streams.out)?;
+    Ok(u8::from(!agrees))
+}
+
+/// Help and version are no errors; anything else is a wrong command line.
+fn refuse(error: &clap::Error, streams: &mut Streams<'_>) -> u8 {
+    let text = error.render().to_string();
+    let (stream, code): (&mut dyn Write, u8) =
+        if error.use_stderr() { (&mut *streams.err, 2) } else { (&mut *streams.out, 0) };
+    // Nobody is left to tell when the stream is closed.
+    let _ = write!(stream, "{text}");
+    code
+}
+
+fn json_arg() -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Print the result as JSON, and nothing else on standard output")
+}
+
+fn path_arg(name: &'static str, shown: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).value_name(shown).required(true).help(help)
+}
+
+fn text(args: &ArgMatches, name: &str) -> String {
+    args.get_one::<String>(name).cloned().unwrap_or_default()
+}
+
+fn paths(args: &ArgMatches, name: &str) -> Vec<PathBuf> {
+    args.get_many::<PathBuf>(name).into_iter().flatten().cloned().collect()
+}

@@ -12,15 +12,6 @@ fn main() -> ExitCode {
     ExitCode::from(cli::main(std::env::args_os(), &mut streams))
 }
 
-/// Runs of the current folder are shown where there are any.
-#[cfg(feature = "gui")]
-fn open(paths: Vec<PathBuf>) -> Result<()> {
-    let here = PathBuf::from("runs");
-    let runs = here.is_dir().then_some(here);
-    memoscope::app::run(memoscope::app::Options { open: paths, runs, remember: true })
-}
-
-#[cfg(not(feature = "gui"))]
 fn open(_: Vec<PathBuf>) -> Result<()> {
     Err(memoscope::error::Error::config("this is the headless program; it has no window")
         .hint("see `memoscope --help`"))

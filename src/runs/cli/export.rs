@@ -1,6 +1,5 @@
 //! `export`: figures and tables of a run as files.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};

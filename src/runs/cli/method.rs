@@ -23,7 +23,7 @@ fn command(method: &dyn Method) -> Command {
     let card = method.card();
     let fields = method.fields();
     let mut command = Command::new(card.id)
-        .about(card.about)
+        .about(card.about.trim_end_matches('.'))
         .long_about(format!("{}\n\n{}\n\n{}\n\nSource: {}", card.about, card.formula, card.conventions, card.source));
     for slot in method.inputs() {
         command = command.arg(slot_arg(slot));

@@ -18,7 +18,7 @@ const HEADER_BYTES: u64 = 8;
 const MAX_RECORD_BYTES: usize = 1 << 30;
 
 /// What a journal needs of its file; a trait so that tests can fill the disk.
-pub(crate) trait LogFile: Write + Send {
+pub trait LogFile: Write + Send {
     /// Cuts the file to `length` bytes and goes on writing there.
     fn cut(&mut self, length: u64) -> std::io::Result<()>;
 }

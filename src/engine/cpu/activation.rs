@@ -4,11 +4,13 @@
 //! GELU's tanh form is x·σ(2u) with u = √(2/π)(x + 0.044715x³), which cancels nothing on the left.
 #![expect(clippy::inline_always, reason = "bodies are compiled per instruction set")]
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use super::check;
 use super::scalar::{Dual, Scalar, Source, normal_cdf, normal_density, sigmoid};
-use super::simd::simd;
+use super::simd::{Job, simd};
 use crate::error::Result;
 use crate::model::Activation;
 use crate::tensor::{Real, Tensor};
@@ -108,17 +110,29 @@ fn forward_as<S: Scalar, C: Curve>(y: &mut Tensor, x: &Tensor) {
     S::blocks(y, BLOCK).into_par_iter().enumerate().for_each(|(block, y)| {
         let start = block * BLOCK;
         let end = x.value.len().min(start + BLOCK);
-        simd(forward_block::<S, C>, (y, S::read(&x, start..end)));
+        simd(Forward::<S, C> { y, x: S::read(&x, start..end), curve: PhantomData });
     });
 }
 
-#[inline(always)]
-fn forward_block<'a, S: Scalar + 'a, C: Curve>((mut y, x): (S::RowMut<'a>, S::Row<'a>)) {
-    let n = S::len(x);
-    let mut y = S::slice_mut(&mut y, 0..n);
-    let x = S::slice(x, 0..n);
-    for i in 0..n {
-        S::put(&mut y, i, C::value(S::at(x, i)));
+/// y = f(x)
+struct Forward<'a, S: Scalar, C: Curve> {
+    y: S::RowMut<'a>,
+    x: S::Row<'a>,
+    curve: PhantomData<C>,
+}
+
+impl<S: Scalar, C: Curve> Job for Forward<'_, S, C> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { mut y, x, .. } = self;
+        let n = S::len(x);
+        let mut y = S::slice_mut(&mut y, 0..n);
+        let x = S::slice(x, 0..n);
+        for i in 0..n {
+            S::put(&mut y, i, C::value(S::at(x, i)));
+        }
     }
 }
 
@@ -138,17 +152,30 @@ fn backward_as<S: Scalar, C: Curve>(dx: &mut Tensor, dy: &Tensor, x: &Tensor) {
     S::blocks(dx, BLOCK).into_par_iter().enumerate().for_each(|(block, dx)| {
         let start = block * BLOCK;
         let part = start..x.value.len().min(start + BLOCK);
-        simd(backward_block::<S, C>, (dx, S::read(&dy, part.clone()), S::read(&x, part)));
+        simd(Backward::<S, C> { dx, dy: S::read(&dy, part.clone()), x: S::read(&x, part), curve: PhantomData });
     });
 }
 
-#[inline(always)]
-fn backward_block<'a, S: Scalar + 'a, C: Curve>((mut dx, dy, x): (S::RowMut<'a>, S::Row<'a>, S::Row<'a>)) {
-    let n = S::len(x);
-    let mut dx = S::slice_mut(&mut dx, 0..n);
-    let (dy, x) = (S::slice(dy, 0..n), S::slice(x, 0..n));
-    for i in 0..n {
-        S::put(&mut dx, i, S::at(dy, i) * C::slope(S::at(x, i)));
+/// dx = dy ⊙ f'(x)
+struct Backward<'a, S: Scalar, C: Curve> {
+    dx: S::RowMut<'a>,
+    dy: S::Row<'a>,
+    x: S::Row<'a>,
+    curve: PhantomData<C>,
+}
+
+impl<S: Scalar, C: Curve> Job for Backward<'_, S, C> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { mut dx, dy, x, .. } = self;
+        let n = S::len(x);
+        let mut dx = S::slice_mut(&mut dx, 0..n);
+        let (dy, x) = (S::slice(dy, 0..n), S::slice(x, 0..n));
+        for i in 0..n {
+            S::put(&mut dx, i, S::at(dy, i) * C::slope(S::at(x, i)));
+        }
     }
 }
 
@@ -168,17 +195,30 @@ fn gate_as<S: Scalar, C: Curve>(y: &mut Tensor, gate: &Tensor, up: &Tensor) {
     S::blocks(y, BLOCK).into_par_iter().enumerate().for_each(|(block, y)| {
         let start = block * BLOCK;
         let part = start..gate.value.len().min(start + BLOCK);
-        simd(gate_block::<S, C>, (y, S::read(&gate, part.clone()), S::read(&up, part)));
+        simd(Gate::<S, C> { y, gate: S::read(&gate, part.clone()), up: S::read(&up, part), curve: PhantomData });
     });
 }
 
-#[inline(always)]
-fn gate_block<'a, S: Scalar + 'a, C: Curve>((mut y, gate, up): (S::RowMut<'a>, S::Row<'a>, S::Row<'a>)) {
-    let n = S::len(gate);
-    let mut y = S::slice_mut(&mut y, 0..n);
-    let (gate, up) = (S::slice(gate, 0..n), S::slice(up, 0..n));
-    for i in 0..n {
-        S::put(&mut y, i, C::value(S::at(gate, i)) * S::at(up, i));
+/// y = f(gate) ⊙ up
+struct Gate<'a, S: Scalar, C: Curve> {
+    y: S::RowMut<'a>,
+    gate: S::Row<'a>,
+    up: S::Row<'a>,
+    curve: PhantomData<C>,
+}
+
+impl<S: Scalar, C: Curve> Job for Gate<'_, S, C> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { mut y, gate, up, .. } = self;
+        let n = S::len(gate);
+        let mut y = S::slice_mut(&mut y, 0..n);
+        let (gate, up) = (S::slice(gate, 0..n), S::slice(up, 0..n));
+        for i in 0..n {
+            S::put(&mut y, i, C::value(S::at(gate, i)) * S::at(up, i));
+        }
     }
 }
 
@@ -208,21 +248,32 @@ fn gate_backward_as<S: Scalar, C: Curve>([dgate, dup]: [&mut Tensor; 2], inputs:
         let part = block * BLOCK..len.min((block + 1) * BLOCK);
         let [dy, gate, up] = &inputs;
         let inputs = [dy, gate, up].map(|s| S::read(s, part.clone()));
-        simd(gate_backward_block::<S, C>, (dgate, dup, inputs));
+        simd(GateBackward::<S, C> { dgate, dup, inputs, curve: PhantomData });
     });
 }
 
-#[inline(always)]
-fn gate_backward_block<'a, S: Scalar + 'a, C: Curve>(
-    (mut dgate, mut dup, [dy, gate, up]): (S::RowMut<'a>, S::RowMut<'a>, [S::Row<'a>; 3]),
-) {
-    let n = S::len(dy);
-    let mut dgate = S::slice_mut(&mut dgate, 0..n);
-    let mut dup = S::slice_mut(&mut dup, 0..n);
-    let (dy, gate, up) = (S::slice(dy, 0..n), S::slice(gate, 0..n), S::slice(up, 0..n));
-    for i in 0..n {
-        let (d, g) = (S::at(dy, i), S::at(gate, i));
-        S::put(&mut dgate, i, d * S::at(up, i) * C::slope(g));
-        S::put(&mut dup, i, d * C::value(g));
+/// dgate = dy ⊙ up ⊙ f'(gate), dup = dy ⊙ f(gate)
+struct GateBackward<'a, S: Scalar, C: Curve> {
+    dgate: S::RowMut<'a>,
+    dup: S::RowMut<'a>,
+    inputs: [S::Row<'a>; 3],
+    curve: PhantomData<C>,
+}
+
+impl<S: Scalar, C: Curve> Job for GateBackward<'_, S, C> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { mut dgate, mut dup, inputs: [dy, gate, up], .. } = self;
+        let n = S::len(dy);
+        let mut dgate = S::slice_mut(&mut dgate, 0..n);
+        let mut dup = S::slice_mut(&mut dup, 0..n);
+        let (dy, gate, up) = (S::slice(dy, 0..n), S::slice(gate, 0..n), S::slice(up, 0..n));
+        for i in 0..n {
+            let (d, g) = (S::at(dy, i), S::at(gate, i));
+            S::put(&mut dgate, i, d * S::at(up, i) * C::slope(g));
+            S::put(&mut dup, i, d * C::value(g));
+        }
     }
 }

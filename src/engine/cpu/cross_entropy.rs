@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::check;
 use super::scalar::{exp, max};
-use super::simd::simd;
+use super::simd::{Job, simd};
 use crate::error::Result;
 use crate::tensor::{Real, Tensor};
 
@@ -46,35 +46,45 @@ pub(super) fn forward_backward(logits: &mut Tensor, targets: &[u32], weights: &[
             return 0.0;
         }
         let target = target as usize;
-        let (loss, factor) = simd(probabilities, (&mut *row, target));
+        let (loss, factor) = simd(Probabilities { row: &mut *row, target });
         if let Some(tangent) = tangent {
-            simd(tangent_body, (tangent, &*row, target, factor, weight));
+            simd(Tangent { tangent, row: &*row, target, factor, weight });
         }
-        simd(gradient, (row, target, factor, weight));
+        simd(Gradient { row, target, factor, weight });
         loss
     };
     Ok(rows.map(row).collect())
 }
 
 /// −ln p for e = p·s: from the others when p is near 1.
-pub(super) fn loss(e_target: f64, others: f64, distance: f64) -> f64 {
+fn loss(e_target: f64, others: f64, distance: f64) -> f64 {
     if e_target > 1e-3 { (others / e_target).ln_1p() } else { (others + e_target).ln() - distance }
 }
 
-/// Writes exp(z − max), 0 at the target; returns the loss and 1/Σ.
-#[inline(always)]
-fn probabilities((row, target): (&mut [Real], usize)) -> (f64, Real) {
-    let top = max(row);
-    let distance = row[target] - top;
-    row[target] = Real::NEG_INFINITY;
-    let others = exp_sum((row, top));
-    let e = f64::from(distance).exp();
-    (loss(e, others, f64::from(distance)), (1.0 / (others + e)) as Real)
+/// Writes exp(z − max), 0 at the target; gives the loss and 1/Σ.
+struct Probabilities<'a> {
+    row: &'a mut [Real],
+    target: usize,
+}
+
+impl Job for Probabilities<'_> {
+    type Out = (f64, Real);
+
+    #[inline(always)]
+    fn run(self) -> (f64, Real) {
+        let Self { row, target } = self;
+        let top = max(row);
+        let distance = row[target] - top;
+        row[target] = Real::NEG_INFINITY;
+        let others = exp_sum(row, top);
+        let e = f64::from(distance).exp();
+        (loss(e, others, f64::from(distance)), (1.0 / (others + e)) as Real)
+    }
 }
 
 /// Writes exp(z − top) over z and returns the sum.
 #[inline(always)]
-pub(super) fn exp_sum((row, top): (&mut [Real], Real)) -> f64 {
+fn exp_sum(row: &mut [Real], top: Real) -> f64 {
     let mut lanes = [0.0f64; LANES];
     let mut chunks = row.chunks_exact_mut(LANES);
     for chunk in &mut chunks {
@@ -91,36 +101,61 @@ pub(super) fn exp_sum((row, top): (&mut [Real], Real)) -> f64 {
 }
 
 /// Turns exp(z − max) into weight·(p − one-hot).
-#[inline(always)]
-fn gradient((row, target, factor, weight): (&mut [Real], usize, Real, Real)) {
-    let mut lanes = [0.0f64; LANES];
-    for chunk in row.chunks_mut(LANES) {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            let p = *x * factor;
-            *lane += f64::from(p);
-            *x = weight * p;
+struct Gradient<'a> {
+    row: &'a mut [Real],
+    target: usize,
+    factor: Real,
+    weight: Real,
+}
+
+impl Job for Gradient<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { row, target, factor, weight } = self;
+        let mut lanes = [0.0f64; LANES];
+        for chunk in row.chunks_mut(LANES) {
+            for (lane, x) in lanes.iter_mut().zip(chunk) {
+                let p = *x * factor;
+                *lane += f64::from(p);
+                *x = weight * p;
+            }
         }
+        row[target] = weight * -(lanes.iter().sum::<f64>()) as Real;
     }
-    row[target] = weight * -(lanes.iter().sum::<f64>()) as Real;
 }
 
 /// Turns ṡ into weight·ṗ; `row` holds exp(z − max), 0 at the target.
-#[inline(always)]
-fn tangent_body((tangent, row, target, factor, weight): (&mut [Real], &[Real], usize, Real, Real)) {
-    let own = tangent[target];
-    let mut lanes = [0.0f64; LANES];
-    for (t, e) in tangent.chunks(LANES).zip(row.chunks(LANES)) {
-        for (lane, (&t, &e)) in lanes.iter_mut().zip(t.iter().zip(e)) {
-            *lane += f64::from(e * factor) * f64::from(t - own);
+struct Tangent<'a> {
+    tangent: &'a mut [Real],
+    row: &'a [Real],
+    target: usize,
+    factor: Real,
+    weight: Real,
+}
+
+impl Job for Tangent<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { tangent, row, target, factor, weight } = self;
+        let own = tangent[target];
+        let mut lanes = [0.0f64; LANES];
+        for (t, e) in tangent.chunks(LANES).zip(row.chunks(LANES)) {
+            for (lane, (&t, &e)) in lanes.iter_mut().zip(t.iter().zip(e)) {
+                *lane += f64::from(e * factor) * f64::from(t - own);
+            }
         }
+        // the mean of ṡ, seen from the target's
+        let mean = lanes.iter().sum::<f64>() as Real;
+        let others = lanes_of_p(row, factor);
+        for (t, &e) in tangent.iter_mut().zip(row) {
+            *t = weight * (e * factor) * ((*t - own) - mean);
+        }
+        tangent[target] = weight * -(1.0 - others) * mean;
     }
-    // the mean of ṡ, seen from the target's
-    let mean = lanes.iter().sum::<f64>() as Real;
-    let others = lanes_of_p(row, factor);
-    for (t, &e) in tangent.iter_mut().zip(row) {
-        *t = weight * (e * factor) * ((*t - own) - mean);
-    }
-    tangent[target] = weight * -(1.0 - others) * mean;
 }
 
 /// Σ p over all but the target.

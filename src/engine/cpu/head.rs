@@ -14,7 +14,7 @@ use super::gemm::{Lhs, Matrix, NR, Packed, Rhs, Start, element, gemm, gemm_tile}
 use super::grid::TileMut;
 use super::linear::packed;
 use super::scalar::{exp, max};
-use super::simd::simd;
+use super::simd::{Job, simd};
 use crate::error::Result;
 use crate::kernels::{TokenScore, Want};
 use crate::model::Weight;
@@ -142,11 +142,12 @@ pub(super) fn token_scores(
 }
 
 fn chunk_part(row: &mut [Real], first: usize, q: Question) -> Part {
-    let top = simd(max, row);
+    let top = simd(Max { row: &*row });
     let best = if q.want.top > 0 { best_of(row, first, q.want.top.min(TOP)) } else { Vec::new() };
-    let ahead = if q.want.rank { simd(ahead_of, (&*row, first, q.target, q.logit)) } else { 0 };
+    let ahead = if q.want.rank { simd(Ahead { row: &*row, first, target: q.target, logit: q.logit }) } else { 0 };
     let argmax = first + position(row, top);
-    let sums = if q.want.moments { simd(moments, (&*row, top)) } else { [simd(exp_sum, (&*row, top)), 0.0, 0.0] };
+    let sums =
+        if q.want.moments { simd(Moments { row: &*row, top }) } else { [simd(ExpSum { row: &*row, top }), 0.0, 0.0] };
     Part { top, argmax, sums, ahead, best }
 }
 
@@ -172,41 +173,89 @@ fn best_of(row: &[Real], first: usize, k: usize) -> Vec<(usize, Real)> {
     best
 }
 
+/// The largest logit.
+struct Max<'a> {
+    row: &'a [Real],
+}
+
+impl Job for Max<'_> {
+    type Out = Real;
+
+    #[inline(always)]
+    fn run(self) -> Real {
+        max(self.row)
+    }
+}
+
 /// How many tokens come before the target.
-#[inline(always)]
-fn ahead_of((row, first, target, logit): (&[Real], usize, usize, Real)) -> u32 {
-    let split = target.saturating_sub(first).min(row.len());
-    let before: u32 = row[..split].iter().map(|&z| u32::from(z >= logit)).sum();
-    let after: u32 = row[split..].iter().map(|&z| u32::from(z > logit)).sum();
-    before + after
+struct Ahead<'a> {
+    row: &'a [Real],
+    first: usize,
+    target: usize,
+    logit: Real,
 }
 
-#[inline(always)]
-fn exp_sum((row, top): (&[Real], Real)) -> f64 {
-    let mut lanes = [0.0f64; LANES];
-    for chunk in row.chunks(LANES) {
-        for (lane, &z) in lanes.iter_mut().zip(chunk) {
-            *lane += f64::from(exp(z - top));
-        }
+impl Job for Ahead<'_> {
+    type Out = u32;
+
+    #[inline(always)]
+    fn run(self) -> u32 {
+        let Self { row, first, target, logit } = self;
+        let split = target.saturating_sub(first).min(row.len());
+        let before: u32 = row[..split].iter().map(|&z| u32::from(z >= logit)).sum();
+        let after: u32 = row[split..].iter().map(|&z| u32::from(z > logit)).sum();
+        before + after
     }
-    lanes.iter().sum()
 }
 
-#[inline(always)]
-fn moments((row, top): (&[Real], Real)) -> [f64; 3] {
-    let mut lanes = [[0.0f64; LANES]; 3];
-    let [zeroth, first, second] = &mut lanes;
-    for chunk in row.chunks(LANES) {
-        for (l, &z) in chunk.iter().enumerate() {
-            // a token without a chance (−∞) adds nothing
-            let t = if z - top < -200.0 { -200.0 } else { z - top };
-            let (e, t) = (f64::from(exp(t)), f64::from(t));
-            zeroth[l] += e;
-            first[l] += e * t;
-            second[l] += e * t * t;
+/// Σ exp(z − top)
+struct ExpSum<'a> {
+    row: &'a [Real],
+    top: Real,
+}
+
+impl Job for ExpSum<'_> {
+    type Out = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Self { row, top } = self;
+        let mut lanes = [0.0f64; LANES];
+        for chunk in row.chunks(LANES) {
+            for (lane, &z) in lanes.iter_mut().zip(chunk) {
+                *lane += f64::from(exp(z - top));
+            }
         }
+        lanes.iter().sum()
     }
-    lanes.map(|l| l.iter().sum())
+}
+
+/// Σ e, Σ e·t and Σ e·t² with t = z − top, e = exp(t).
+struct Moments<'a> {
+    row: &'a [Real],
+    top: Real,
+}
+
+impl Job for Moments<'_> {
+    type Out = [f64; 3];
+
+    #[inline(always)]
+    fn run(self) -> [f64; 3] {
+        let Self { row, top } = self;
+        let mut lanes = [[0.0f64; LANES]; 3];
+        let [zeroth, first, second] = &mut lanes;
+        for chunk in row.chunks(LANES) {
+            for (l, &z) in chunk.iter().enumerate() {
+                // a token without a chance (−∞) adds nothing
+                let t = if z - top < -200.0 { -200.0 } else { z - top };
+                let (e, t) = (f64::from(exp(t)), f64::from(t));
+                zeroth[l] += e;
+                first[l] += e * t;
+                second[l] += e * t * t;
+            }
+        }
+        lanes.map(|l| l.iter().sum())
+    }
 }
 
 /// All chunks of a row together.
@@ -284,7 +333,7 @@ pub(super) fn head_gram(
         gemm(&mut a, tokens.len(), &head.lhs, head.columns(&tokens), head.start(&tokens));
         a[..n * tokens.len()].par_chunks_exact_mut(tokens.len()).enumerate().for_each(|(i, row)| {
             let norm = normalizers[i];
-            simd(gradient, (&mut *row, norm.top, norm.factor * weights[i]));
+            simd(Gradient { row: &mut *row, top: norm.top, factor: norm.factor * weights[i] });
             if tokens.contains(&(targets[i] as usize)) {
                 row[targets[i] as usize - tokens.start] = norm.target;
             }
@@ -296,10 +345,22 @@ pub(super) fn head_gram(
     Ok(())
 }
 
-#[inline(always)]
-fn gradient((row, top, factor): (&mut [Real], Real, Real)) {
-    for z in row {
-        *z = exp(*z - top) * factor;
+/// Turns logits into exp(z − top)·factor.
+struct Gradient<'a> {
+    row: &'a mut [Real],
+    top: Real,
+    factor: Real,
+}
+
+impl Job for Gradient<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { row, top, factor } = self;
+        for z in row {
+            *z = exp(*z - top) * factor;
+        }
     }
 }
 
@@ -307,11 +368,11 @@ fn normalizers(head: &Head<'_>, targets: &[u32], weights: &[Real]) -> Vec<Normal
     let parts = head.scan(|row, i, first| {
         let target = (targets[i] as usize).wrapping_sub(first);
         let own = row.get(target).copied();
-        let top = simd(max, &*row);
+        let top = simd(Max { row: &*row });
         if own.is_some() {
             row[target] = Real::NEG_INFINITY;
         }
-        (top, own, simd(exp_sum, (&*row, top)))
+        (top, own, simd(ExpSum { row: &*row, top }))
     });
     parts.iter().zip(weights).map(|(parts, &weight)| normalizer(parts, weight)).collect()
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::check;
 use super::scalar::{Dual, Scalar, Source, sum};
-use super::simd::simd;
+use super::simd::{Job, simd};
 use crate::error::Result;
 use crate::model::{Norm, Weight};
 use crate::tensor::{Real, Tensor};
@@ -47,7 +47,8 @@ fn forward_as<S: Scalar>(y: &mut Tensor, x: &Tensor, gain: &Weight, bias: Option
             let row = (block * size + i) * c;
             let y = S::slice_mut(&mut y, i * c..(i + 1) * c);
             let bias = bias.as_ref().map(|b| S::read(b, 0..c));
-            simd(forward_row::<S>, (y, S::read(&x, row..row + c), S::read(&gain, 0..c), bias, norm));
+            let (x, gain) = (S::read(&x, row..row + c), S::read(&gain, 0..c));
+            simd(ForwardRow::<S> { y, x, gain, bias, norm });
         }
     });
 }
@@ -72,24 +73,36 @@ fn moments<S: Scalar>(x: S::Row<'_>, n: usize, norm: Norm) -> (S, S) {
     }
 }
 
-#[inline(always)]
-fn forward_row<'a, S: Scalar + 'a>(
-    (mut y, x, gain, bias, norm): (S::RowMut<'a>, S::Row<'a>, S::Row<'a>, Option<S::Row<'a>>, Norm),
-) {
-    let n = S::len(x);
-    let (x, gain) = (S::slice(x, 0..n), S::slice(gain, 0..n));
-    let mut y = S::slice_mut(&mut y, 0..n);
-    let (mean, rstd) = moments::<S>(x, n, norm);
-    match bias {
-        Some(bias) => {
-            let bias = S::slice(bias, 0..n);
-            for i in 0..n {
-                S::put(&mut y, i, (S::at(x, i) - mean) * rstd * S::at(gain, i) + S::at(bias, i));
+/// y = norm(x)·gain + bias
+struct ForwardRow<'a, S: Scalar> {
+    y: S::RowMut<'a>,
+    x: S::Row<'a>,
+    gain: S::Row<'a>,
+    bias: Option<S::Row<'a>>,
+    norm: Norm,
+}
+
+impl<S: Scalar> Job for ForwardRow<'_, S> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { mut y, x, gain, bias, norm } = self;
+        let n = S::len(x);
+        let (x, gain) = (S::slice(x, 0..n), S::slice(gain, 0..n));
+        let mut y = S::slice_mut(&mut y, 0..n);
+        let (mean, rstd) = moments::<S>(x, n, norm);
+        match bias {
+            Some(bias) => {
+                let bias = S::slice(bias, 0..n);
+                for i in 0..n {
+                    S::put(&mut y, i, (S::at(x, i) - mean) * rstd * S::at(gain, i) + S::at(bias, i));
+                }
             }
-        }
-        None => {
-            for i in 0..n {
-                S::put(&mut y, i, (S::at(x, i) - mean) * rstd * S::at(gain, i));
+            None => {
+                for i in 0..n {
+                    S::put(&mut y, i, (S::at(x, i) - mean) * rstd * S::at(gain, i));
+                }
             }
         }
     }
@@ -138,38 +151,57 @@ fn backward_as<S: Scalar>(
         for i in 0..size.min(x.value.len() / c - block * size) {
             let (row, part) = ((block * size + i) * c, i * c..(i + 1) * c);
             let read = |s| S::read(s, row..row + c);
-            let args = [read(&dy), read(&x), S::read(&gain, 0..c)];
             let dgain = dgain.as_mut().map(|d| S::slice_mut(d, part.clone()));
-            simd(backward_row::<S>, (S::slice_mut(&mut dx, part), dgain, args, norm));
+            simd(BackwardRow::<S> {
+                dx: S::slice_mut(&mut dx, part),
+                dgain,
+                dy: read(&dy),
+                x: read(&x),
+                gain: S::read(&gain, 0..c),
+                norm,
+            });
         }
     });
 }
 
-#[inline(always)]
-fn backward_row<'a, S: Scalar + 'a>(
-    (mut dx, dgain, [dy, x, gain], norm): (S::RowMut<'a>, Option<S::RowMut<'a>>, [S::Row<'a>; 3], Norm),
-) {
-    let n = S::len(x);
-    let (x, dy, gain) = (S::slice(x, 0..n), S::slice(dy, 0..n), S::slice(gain, 0..n));
-    let mut dx = S::slice_mut(&mut dx, 0..n);
-    let (mean, rstd) = moments::<S>(x, n, norm);
-    let count = S::lift(n as Real);
-    let hat = |i| (S::at(x, i) - mean) * rstd;
-    let g = |i| S::at(gain, i) * S::at(dy, i);
-    let mean_g = match norm {
-        Norm::Layer { .. } => sum(n, g) / count,
-        Norm::Rms { .. } => S::lift(0.0),
-    };
-    let mean_gx = sum(n, |i| g(i) * hat(i)) / count;
-    for i in 0..n {
-        let d = (g(i) - mean_g - hat(i) * mean_gx) * rstd;
-        let total = S::get(&dx, i) + d;
-        S::put(&mut dx, i, total);
-    }
-    if let Some(mut dgain) = dgain {
-        let mut dgain = S::slice_mut(&mut dgain, 0..n);
+/// dx += ∂L/∂x, dgain = dy ⊙ x̂
+struct BackwardRow<'a, S: Scalar> {
+    dx: S::RowMut<'a>,
+    dgain: Option<S::RowMut<'a>>,
+    dy: S::Row<'a>,
+    x: S::Row<'a>,
+    gain: S::Row<'a>,
+    norm: Norm,
+}
+
+impl<S: Scalar> Job for BackwardRow<'_, S> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { mut dx, dgain, dy, x, gain, norm } = self;
+        let n = S::len(x);
+        let (x, dy, gain) = (S::slice(x, 0..n), S::slice(dy, 0..n), S::slice(gain, 0..n));
+        let mut dx = S::slice_mut(&mut dx, 0..n);
+        let (mean, rstd) = moments::<S>(x, n, norm);
+        let count = S::lift(n as Real);
+        let hat = |i| (S::at(x, i) - mean) * rstd;
+        let g = |i| S::at(gain, i) * S::at(dy, i);
+        let mean_g = match norm {
+            Norm::Layer { .. } => sum(n, g) / count,
+            Norm::Rms { .. } => S::lift(0.0),
+        };
+        let mean_gx = sum(n, |i| g(i) * hat(i)) / count;
         for i in 0..n {
-            S::put(&mut dgain, i, S::at(dy, i) * hat(i));
+            let d = (g(i) - mean_g - hat(i) * mean_gx) * rstd;
+            let total = S::get(&dx, i) + d;
+            S::put(&mut dx, i, total);
+        }
+        if let Some(mut dgain) = dgain {
+            let mut dgain = S::slice_mut(&mut dgain, 0..n);
+            for i in 0..n {
+                S::put(&mut dgain, i, S::at(dy, i) * hat(i));
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::check;
 use super::gemm::{Lhs, Matrix, Packed, Start, gemm_serial};
-use super::simd::simd;
+use super::simd::{Job, simd};
 use crate::error::Result;
 use crate::kernels::Rows;
 use crate::tensor::{Buffer, Real, Tensor};
@@ -63,23 +63,34 @@ pub(super) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
 }
 
 fn dot_slices(a: &[Real], b: &[Real]) -> f64 {
-    let parts: Vec<f64> = a.par_chunks(BLOCK).zip(b.par_chunks(BLOCK)).map(|(a, b)| simd(dot_body, (a, b))).collect();
+    let parts: Vec<f64> = a.par_chunks(BLOCK).zip(b.par_chunks(BLOCK)).map(|(a, b)| simd(Dot { a, b })).collect();
     parts.iter().sum()
 }
 
-#[inline(always)]
-fn dot_body((a, b): (&[Real], &[Real])) -> f64 {
-    let mut lanes = [0.0f64; LANES];
-    let (mut left, mut right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    for (a, b) in (&mut left).zip(&mut right) {
-        for (l, lane) in lanes.iter_mut().enumerate() {
-            *lane = f64::from(a[l]).mul_add(f64::from(b[l]), *lane);
+/// Σ a·b
+struct Dot<'a> {
+    a: &'a [Real],
+    b: &'a [Real],
+}
+
+impl Job for Dot<'_> {
+    type Out = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Self { a, b } = self;
+        let mut lanes = [0.0f64; LANES];
+        let (mut left, mut right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+        for (a, b) in (&mut left).zip(&mut right) {
+            for (l, lane) in lanes.iter_mut().enumerate() {
+                *lane = f64::from(a[l]).mul_add(f64::from(b[l]), *lane);
+            }
         }
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(left.remainder().iter().zip(right.remainder())) {
+            *lane = f64::from(a).mul_add(f64::from(b), *lane);
+        }
+        lanes.iter().sum()
     }
-    for (lane, (&a, &b)) in lanes.iter_mut().zip(left.remainder().iter().zip(right.remainder())) {
-        *lane = f64::from(a).mul_add(f64::from(b), *lane);
-    }
-    lanes.iter().sum()
 }
 
 /// Σ over pairs s, t of (x_s·x'_t)(dy_s·dy'_t), tile after tile.
@@ -114,16 +125,27 @@ fn gram_tile(a: &Rows<'_>, b: &Rows<'_>, r: &Range<usize>, c: &Range<usize>) -> 
     };
     let (x, dy) = (product(a.x, b.x), product(a.dy, b.dy));
     let row = |i: usize| i * c.len()..(i + 1) * c.len();
-    (0..r.len()).map(|i| simd(gram_row, (&x[row(i)], &dy[row(i)]))).sum()
+    (0..r.len()).map(|i| simd(GramRow { x: &x[row(i)], dy: &dy[row(i)] })).sum()
 }
 
-#[inline(always)]
-fn gram_row((x, dy): (&[Real], &[Real])) -> f64 {
-    let mut lanes = [0.0f64; LANES];
-    for (x, dy) in x.chunks(LANES).zip(dy.chunks(LANES)) {
-        for (lane, (&x, &dy)) in lanes.iter_mut().zip(x.iter().zip(dy)) {
-            *lane = f64::from(x).mul_add(f64::from(dy), *lane);
+/// Σ x·dy over a row of two tiles.
+struct GramRow<'a> {
+    x: &'a [Real],
+    dy: &'a [Real],
+}
+
+impl Job for GramRow<'_> {
+    type Out = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Self { x, dy } = self;
+        let mut lanes = [0.0f64; LANES];
+        for (x, dy) in x.chunks(LANES).zip(dy.chunks(LANES)) {
+            for (lane, (&x, &dy)) in lanes.iter_mut().zip(x.iter().zip(dy)) {
+                *lane = f64::from(x).mul_add(f64::from(dy), *lane);
+            }
         }
+        lanes.iter().sum()
     }
-    lanes.iter().sum()
 }

@@ -1,7 +1,6 @@
 //! Runs a loop compiled for the widest instructions of this machine.
 //!
-//! A body is an `#[inline(always)]` function over slices; it is compiled three times and the loops in it
-//! become vector loops. Products are fused only where the body says `mul_add`, so an element's result
+//! A [`Job`] is compiled three times and the loops in it become vector loops. Products are fused only where the body says `mul_add`, so an element's result
 //! depends neither on the width of the vectors nor on its place in them.
 #![expect(unsafe_code, reason = "functions compiled for detected instructions are called here and nowhere else")]
 
@@ -45,27 +44,34 @@ fn detect() -> Level {
     Level::Base
 }
 
-/// `body(args)`, vectorized for this machine. `body` must be `#[inline(always)]`.
-pub(crate) fn simd<A, R>(body: impl FnOnce(A) -> R, args: A) -> R {
+/// A loop over slices, with what it works on.
+pub(crate) trait Job {
+    type Out;
+    /// Does it. Must be `#[inline(always)]`, as must be all that it calls.
+    fn run(self) -> Self::Out;
+}
+
+/// Does `job`, vectorized for this machine.
+pub(crate) fn simd<J: Job>(job: J) -> J::Out {
     match level() {
-        Level::Base => body(args),
+        Level::Base => job.run(),
         // SAFETY: the features were detected.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { avx2(body, args) },
+        Level::Avx2 => unsafe { avx2(job) },
         // SAFETY: the features were detected.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { avx512(body, args) },
+        Level::Avx512 => unsafe { avx512(job) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2<A, R>(body: impl FnOnce(A) -> R, args: A) -> R {
-    body(args)
+fn avx2<J: Job>(job: J) -> J::Out {
+    job.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-fn avx512<A, R>(body: impl FnOnce(A) -> R, args: A) -> R {
-    body(args)
+fn avx512<J: Job>(job: J) -> J::Out {
+    job.run()
 }

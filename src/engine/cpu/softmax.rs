@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::scalar::{LANES, exp, max, sum};
-use super::simd::simd;
+use super::simd::{Job, simd};
 use crate::tensor::Real;
 
 /// From the first lane of the first column seen.
@@ -19,23 +19,36 @@ fn aligned(seen: &Range<usize>) -> Range<usize> {
 pub(super) fn softmax(row: &mut [Real], seen: &Range<usize>, scale: Real) {
     row[..seen.start].fill(0.0);
     row[seen.end..].fill(0.0);
-    simd(softmax_body, (&mut row[aligned(seen)], seen.start % LANES, scale));
+    simd(Softmax { row: &mut row[aligned(seen)], skip: seen.start % LANES, scale });
 }
 
-#[inline(always)]
-fn softmax_body((row, skip, scale): (&mut [Real], usize, Real)) {
-    let seen = &mut row[skip..];
-    for x in seen.iter_mut() {
-        *x *= scale;
-    }
-    let top = max(seen);
-    for x in seen.iter_mut() {
-        *x = exp(*x - top);
-    }
-    let total = sum(row.len(), |i| row[i]);
-    let factor = 1.0 / total;
-    for x in row.iter_mut() {
-        *x *= factor;
+/// What [`softmax`] does.
+struct Softmax<'a> {
+    row: &'a mut [Real],
+    /// Columns before the first one seen.
+    skip: usize,
+    scale: Real,
+}
+
+impl Job for Softmax<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { row, skip, scale } = self;
+        let seen = &mut row[skip..];
+        for x in seen.iter_mut() {
+            *x *= scale;
+        }
+        let top = max(seen);
+        for x in seen.iter_mut() {
+            *x = exp(*x - top);
+        }
+        let total = sum(row.len(), |i| row[i]);
+        let factor = 1.0 / total;
+        for x in row.iter_mut() {
+            *x *= factor;
+        }
     }
 }
 
@@ -44,7 +57,7 @@ pub(super) fn softmax_tangent(row: &mut [Real], p: &[Real], seen: &Range<usize>,
     row[..seen.start].fill(0.0);
     row[seen.end..].fill(0.0);
     let part = aligned(seen);
-    simd(backward_body, (&mut row[part.clone()], &p[part], scale));
+    simd(Backward { row: &mut row[part.clone()], p: &p[part], scale });
 }
 
 /// Turns dp in columns `seen` into ds = p(dp − Σp·dp)·scale; the other columns become 0.
@@ -52,12 +65,24 @@ pub(super) fn backward(dp: &mut [Real], p: &[Real], seen: &Range<usize>, scale: 
     softmax_tangent(dp, p, seen, scale);
 }
 
-#[inline(always)]
-fn backward_body((row, p, scale): (&mut [Real], &[Real], Real)) {
-    let p = &p[..row.len()];
-    let mean = sum(row.len(), |i| p[i] * row[i]);
-    for (x, p) in row.iter_mut().zip(p) {
-        *x = p * (*x - mean) * scale;
+/// What [`backward`] does.
+struct Backward<'a> {
+    row: &'a mut [Real],
+    p: &'a [Real],
+    scale: Real,
+}
+
+impl Job for Backward<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { row, p, scale } = self;
+        let p = &p[..row.len()];
+        let mean = sum(row.len(), |i| p[i] * row[i]);
+        for (x, p) in row.iter_mut().zip(p) {
+            *x = p * (*x - mean) * scale;
+        }
     }
 }
 
@@ -71,18 +96,30 @@ pub(super) fn backward_dual(rows: [&mut [Real]; 2], weights: [&[Real]; 2], seen:
     }
     let part = aligned(seen);
     let rows = [&mut dp[part.clone()], &mut dp_t[part.clone()]];
-    simd(backward_dual_body, (rows, weights.map(|w| &w[part.clone()]), scale));
+    simd(BackwardDual { rows, weights: weights.map(|w| &w[part.clone()]), scale });
 }
 
-#[inline(always)]
-fn backward_dual_body(([dp, dp_t], [p, p_t], scale): ([&mut [Real]; 2], [&[Real]; 2], Real)) {
-    let n = dp.len();
-    let (dp_t, p, p_t) = (&mut dp_t[..n], &p[..n], &p_t[..n]);
-    let mean = sum(n, |i| p[i] * dp[i]);
-    let mean_t = sum(n, |i| p_t[i] * dp[i] + p[i] * dp_t[i]);
-    for i in 0..n {
-        let centered = dp[i] - mean;
-        dp_t[i] = (p_t[i] * centered + p[i] * (dp_t[i] - mean_t)) * scale;
-        dp[i] = p[i] * centered * scale;
+/// What [`backward_dual`] does.
+struct BackwardDual<'a> {
+    rows: [&'a mut [Real]; 2],
+    weights: [&'a [Real]; 2],
+    scale: Real,
+}
+
+impl Job for BackwardDual<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { rows: [dp, dp_t], weights: [p, p_t], scale } = self;
+        let n = dp.len();
+        let (dp_t, p, p_t) = (&mut dp_t[..n], &p[..n], &p_t[..n]);
+        let mean = sum(n, |i| p[i] * dp[i]);
+        let mean_t = sum(n, |i| p_t[i] * dp[i] + p[i] * dp_t[i]);
+        for i in 0..n {
+            let centered = dp[i] - mean;
+            dp_t[i] = (p_t[i] * centered + p[i] * (dp_t[i] - mean_t)) * scale;
+            dp[i] = p[i] * centered * scale;
+        }
     }
 }

@@ -23,7 +23,7 @@ pub use pack::Packed;
 pub(crate) use pack::{Lhs, Matrix, Rhs, weight_matrix};
 
 use super::grid::TileMut;
-use super::simd::{Level, level, simd};
+use super::simd::{Job, Level, level, simd};
 use crate::tensor::Real;
 
 /// Columns of a panel of the right-hand side.
@@ -105,20 +105,31 @@ impl Tile<'_> {
 /// start + x·column: one element of a product, with the bits it has there. The numbers of the column lie
 /// [`NR`] apart.
 pub(crate) fn element(x: &[Real], column: &[Real], start: Real) -> Real {
-    simd(element_body, (x, column, start))
+    simd(Element { x, column, start })
 }
 
-#[inline(always)]
-fn element_body((x, column, start): (&[Real], &[Real], Real)) -> Real {
-    let fused = level() != Level::Base && size_of::<Real>() == 4;
-    let mut column = column.iter().step_by(NR);
-    x.chunks(KC).fold(start, |total, x| {
-        let chain = x
-            .iter()
-            .zip(column.by_ref())
-            .fold(0.0, |sum: Real, (&a, &b)| if fused { a.mul_add(b, sum) } else { kernel_portable::step(a, b, sum) });
-        total + chain
-    })
+/// What [`element`] computes.
+struct Element<'a> {
+    x: &'a [Real],
+    column: &'a [Real],
+    start: Real,
+}
+
+impl Job for Element<'_> {
+    type Out = Real;
+
+    #[inline(always)]
+    fn run(self) -> Real {
+        let Self { x, column, start } = self;
+        let fused = level() != Level::Base && size_of::<Real>() == 4;
+        let mut column = column.iter().step_by(NR);
+        x.chunks(KC).fold(start, |total, x| {
+            let chain = x.iter().zip(column.by_ref()).fold(0.0, |sum: Real, (&a, &b)| {
+                if fused { a.mul_add(b, sum) } else { kernel_portable::step(a, b, sum) }
+            });
+            total + chain
+        })
+    }
 }
 
 /// c = start + a·b, on all threads. `c` has the rows of `a` and `ldc` numbers a row.

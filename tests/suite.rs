@@ -3,4 +3,6 @@
 mod data;
 mod figures;
 mod generate;
+mod malformed;
+mod models;
 mod tidy;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::data::{Tokenizer, TokenizerSummary};
 use crate::engine::memory::{Needs, Optimizer, score_bytes, train_bytes};
 use crate::engine::model::{Activation, Keep, Mlp, ModelConfig, Norm, Position, Residual};
 use crate::engine::weights::{self, Findings, Model};
@@ -42,6 +43,18 @@ pub struct Memory {
     pub train_tokens: usize,
 }
 
+/// The tokenizer of a folder.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenizerState {
+    /// It was read.
+    Present(TokenizerSummary),
+    /// The folder has none.
+    Absent,
+    /// It cannot be read, or does not fit the model; the reason.
+    Broken(String),
+}
+
 /// What is in a model folder.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
@@ -63,6 +76,8 @@ pub struct Inspection {
     pub unexpected: Vec<String>,
     /// Buffers and duplicates that carry nothing.
     pub ignored: Vec<String>,
+    /// The tokenizer.
+    pub tokenizer: TokenizerState,
     /// Memory needed, in f32.
     pub memory: Memory,
     /// Every tensor on disk, by name.
@@ -118,6 +133,7 @@ impl Inspection {
             wrong,
             unexpected: [foreign, unused].concat(),
             ignored,
+            tokenizer: tokenizer(&model.dir, config.vocab_size),
             memory: Memory {
                 score: score_bytes(config, n_parameters, stored, 0),
                 train_sgd: train(Optimizer::Sgd),
@@ -136,6 +152,7 @@ impl Inspection {
         let (n, size) = (grouped(self.n_parameters), bytes(self.file_bytes));
         writeln!(out, "  parameters   {n} in {} tensors, {size} on disk", self.tensors.len())?;
         self.write_config(out)?;
+        writeln!(out, "  tokenizer    {}", self.tokenizer.line())?;
         let m = &self.memory;
         writeln!(out, "  memory       to score {}", bytes(m.score.total()))?;
         for (needs, name) in [(&m.train_sgd, "SGD"), (&m.train_adamw, "AdamW")] {
@@ -183,6 +200,39 @@ impl Inspection {
         let eos: Vec<String> = c.eos.iter().map(u32::to_string).collect();
         let eos = if eos.is_empty() { "none".to_owned() } else { eos.join(", ") };
         writeln!(out, "  tokens       begin {bos}, end {eos}")
+    }
+}
+
+impl TokenizerState {
+    fn line(&self) -> String {
+        match self {
+            Self::Absent => "none in this folder".to_owned(),
+            Self::Broken(reason) => reason.replace('\n', "\n              "),
+            Self::Present(t) => {
+                let adds = match (t.adds_bos, t.adds_eos) {
+                    (true, true) => ", adds begin and end of text",
+                    (true, false) => ", adds begin of text",
+                    (false, true) => ", adds end of text",
+                    (false, false) => "",
+                };
+                format!("{} ({}), {} ids{adds}", t.model, t.spelling, grouped(t.vocab_size as u64))
+            }
+        }
+    }
+}
+
+fn tokenizer(dir: &Path, vocab_size: usize) -> TokenizerState {
+    const FILES: [&str; 3] = ["tokenizer.json", "vocab.json", "tokenizer.model"];
+    if !FILES.iter().any(|name| dir.join(name).exists()) {
+        return TokenizerState::Absent;
+    }
+    match Tokenizer::load(dir) {
+        Ok(tokenizer) if tokenizer.vocab_size() > vocab_size => TokenizerState::Broken(format!(
+            "has {} ids but the model knows {vocab_size}: it belongs to another model",
+            tokenizer.vocab_size()
+        )),
+        Ok(tokenizer) => TokenizerState::Present(tokenizer.summary()),
+        Err(error) => TokenizerState::Broken(error.to_string()),
     }
 }
 

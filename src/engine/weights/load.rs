@@ -151,7 +151,7 @@ impl Model {
     /// # Errors
     /// Missing tensors, wrong shapes or types, and tensors of a block that the family does not know.
     pub fn load(self, device: Device) -> Result<Loaded> {
-        let kernels = kernels(device)?;
+        let kernels = kernels(device);
         let findings = self.findings();
         self.refuse(&findings)?;
         self.check_tied()?;
@@ -253,9 +253,9 @@ impl Model {
 }
 
 /// The operations on a device.
-fn kernels(device: Device) -> Result<Arc<dyn Kernels>> {
+fn kernels(device: Device) -> Arc<dyn Kernels> {
     match device {
-        Device::Cpu => Ok(Arc::new(CpuKernels)),
+        Device::Cpu => Arc::new(CpuKernels),
     }
 }
 

@@ -51,16 +51,19 @@ fn an_index_that_leads_out_of_the_folder() {
 #[test]
 fn an_index_that_is_wrong() {
     for (index, part) in [
-        (json!({}), "no weight_map"),
-        (json!([]), "no weight_map"),
-        (json!({"weight_map": []}), "no weight_map"),
+        (json!({}), "missing field `weight_map`"),
+        (json!([]), "missing field `weight_map`"),
+        (json!({"weight_map": []}), "a file name for each tensor"),
         (json!({"weight_map": {}}), "is empty"),
-        (json!({"weight_map": {"a": 3}}), "no file name for \"a\""),
+        (json!({"weight_map": {"a": 3}}), "integer `3`"),
     ] {
         let dir = copy("llama");
         fs::write(dir.path().join(INDEX), index.to_string()).unwrap();
         refuses(&index.to_string(), dir.path(), part);
     }
+    let dir = copy("llama");
+    fs::write(dir.path().join(INDEX), r#"{"weight_map": {"a": "x.safetensors", "a": "y.safetensors"}}"#).unwrap();
+    refuses("a tensor twice", dir.path(), "\"a\" occurs twice");
     let dir = copy("llama");
     fs::write(dir.path().join(INDEX), "{").unwrap();
     refuses("a cut index", dir.path(), "not valid JSON");

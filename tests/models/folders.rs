@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use memoscope::engine::Device;
 use memoscope::engine::weights::{self, TensorFile};
-use memoscope::engine::{Device, Real};
-use memoscope::runs::{inspect, verify};
+use memoscope::runs::inspect::inspect;
+use memoscope::runs::verify::verify;
 use serde_json::json;
 
 use super::build::{copy, edit_config, golden, write_f32};
@@ -112,7 +113,7 @@ fn changed_weights_are_saved_as_f32_and_nothing_is_overwritten() {
     weights::save(&dir, &loaded.decoder, &loaded.report.config, None).unwrap();
     let saved = weights::load(&dir, Device::Cpu).unwrap();
     assert_eq!(saved.report.config["dtype"], "float32");
-    assert_eq!(saved.decoder.params.get(id).values()[0], 0.123 as Real);
+    assert_eq!(saved.decoder.params.get(id).values()[0], 0.123);
     let before = fs::read(dir.join("model.safetensors")).unwrap();
     let error = weights::save(&dir, &loaded.decoder, &loaded.report.config, None).unwrap_err();
     assert!(error.to_string().contains("exists already"), "{error}");

@@ -2,7 +2,7 @@
 //!
 //! Source: transformers in float64, see `tests/golden/PROVENANCE.md`.
 
-use memoscope::runs::verify;
+use memoscope::runs::verify::verify;
 
 use super::build::golden;
 

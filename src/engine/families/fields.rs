@@ -44,9 +44,7 @@ impl<'a> Fields<'a> {
 
     /// A whole number from 1 to `max`.
     pub(super) fn size(&self, key: &str, max: usize) -> Result<usize> {
-        self.maybe_size(key, max)?.ok_or_else(|| {
-            Error::data(format!("config.json has no {key}")).hint("use the config.json that was saved with the weights")
-        })
+        self.maybe_size(key, max)?.ok_or_else(|| Error::data(format!("config.json has no {key}")))
     }
 
     /// A finite number above 0, if present.
@@ -137,7 +135,6 @@ pub(super) fn wrong(key: &str, value: &Value, must: &str) -> Error {
         _ => value.to_string().chars().take(60).collect(),
     };
     Error::data(format!("config.json: {key} is {shown} but {must}"))
-        .hint("use the config.json that was saved with the weights")
 }
 
 /// What a value is, in words.

@@ -31,8 +31,7 @@ pub const SUPPORTED: &[&str] = &["gpt2", "gpt_neo", "gptj", "gpt_neox", "llama",
 /// A family that is not supported, a missing or impossible number, an unknown activation or rotary scaling.
 pub fn blueprint(config: &Value) -> Result<Blueprint> {
     let Value::Object(map) = config else {
-        return Err(Error::data(format!("config.json holds {}, not an object", fields::kind(config)))
-            .hint("use the config.json that was saved with the weights"));
+        return Err(Error::data(format!("config.json holds {}, not an object", fields::kind(config))));
     };
     let fields = Fields::new(map);
     refuse_quantized(&fields)?;

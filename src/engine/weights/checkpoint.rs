@@ -1,13 +1,14 @@
 //! All tensors of a model folder, in one file or in shards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::folder::{Layout, layout};
-use super::json;
 use super::tensor_file::{Entry, TensorFile};
+use super::{json, map};
 use crate::error::{Error, Result};
 
 /// The weight files of a model.
@@ -90,31 +91,62 @@ impl Checkpoint {
     }
 }
 
+/// Largest index that is read; the largest models have some 10 MB.
+const MAX_INDEX: u64 = 64 << 20;
+
+/// The part of an index that matters.
+#[derive(serde::Deserialize)]
+struct Index {
+    weight_map: WeightMap,
+}
+
+/// Tensor → file name.
+struct WeightMap(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for WeightMap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(WeightMapVisitor)
+    }
+}
+
+struct WeightMapVisitor;
+
+impl<'de> Visitor<'de> for WeightMapVisitor {
+    type Value = WeightMap;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a file name for each tensor")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WeightMap, A::Error> {
+        let mut names = BTreeMap::new();
+        while let Some((tensor, name)) = map.next_entry::<String, String>()? {
+            if names.contains_key(&tensor) {
+                return Err(A::Error::custom(format!("the tensor \"{tensor}\" occurs twice")));
+            }
+            names.insert(tensor, name);
+        }
+        Ok(WeightMap(names))
+    }
+}
+
 /// Tensor → file name, every file name checked to be a plain name inside the folder.
 fn weight_map(path: &Path) -> Result<BTreeMap<String, String>> {
     let wrong = |message: String| Error::data(message).hint("download the folder again").at(path);
-    let value = json::read(path)?;
-    let Some(Value::Object(map)) = value.get("weight_map") else {
-        return Err(wrong("the index has no weight_map object".to_owned()));
-    };
-    if map.is_empty() {
+    let index: Index = json::parse_as(&map::read_small(path, MAX_INDEX)?).map_err(|e| e.at(path))?;
+    let WeightMap(names) = index.weight_map;
+    if names.is_empty() {
         return Err(wrong("the weight_map of the index is empty".to_owned()));
     }
-    let mut names = BTreeMap::new();
-    for (tensor, shard) in map {
-        let Some(name) = shard.as_str() else {
-            return Err(wrong(format!("the index gives no file name for \"{tensor}\"")));
-        };
-        let is_plain = name
-            .strip_suffix(".safetensors")
-            .is_some_and(|stem| !stem.is_empty() && !stem.starts_with('.') && !name.contains(['/', '\\', ':', '\0']));
-        if !is_plain {
-            return Err(wrong(format!(
-                "the index names the file \"{}\"; only .safetensors files of the same folder are opened",
-                name.escape_debug()
-            )));
-        }
-        names.insert(tensor.clone(), name.to_owned());
+    let is_plain = |name: &str| {
+        name.strip_suffix(".safetensors")
+            .is_some_and(|stem| !stem.is_empty() && !stem.starts_with('.') && !name.contains(['/', '\\', ':', '\0']))
+    };
+    if let Some(name) = names.values().find(|name| !is_plain(name)) {
+        return Err(wrong(format!(
+            "the index names the file \"{}\"; only .safetensors files of the same folder are opened",
+            name.escape_debug()
+        )));
     }
     Ok(names)
 }

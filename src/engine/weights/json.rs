@@ -3,16 +3,16 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::map::read_small;
 use crate::error::{Error, Result};
 
-/// Largest JSON file that is read whole.
-const MAX_BYTES: u64 = 16 << 20;
+/// Largest configuration that is read; a value takes some ten times its text.
+const MAX_BYTES: u64 = 2 << 20;
 
-/// The JSON value in a file of at most 16 MiB.
+/// The JSON value in a file of at most 2 MiB.
 ///
 /// # Errors
 /// Names the file, and the line and column of what is wrong.
@@ -22,6 +22,12 @@ pub fn read(path: &Path) -> Result<Value> {
 
 /// The JSON value in these bytes; a byte order mark is skipped, a duplicate key is an error.
 pub fn parse(bytes: &[u8]) -> Result<Value> {
+    let Strict(value) = parse_as(bytes)?;
+    Ok(value)
+}
+
+/// As [`parse`], for any type; what is a duplicate is for the type to say.
+pub(super) fn parse_as<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return Err(Error::data("the file is UTF-16, but JSON must be UTF-8").hint("save it as UTF-8"));
     }
@@ -31,10 +37,10 @@ pub fn parse(bytes: &[u8]) -> Result<Value> {
     }
     let text = std::str::from_utf8(bytes)
         .map_err(|e| Error::data(format!("the file is not UTF-8: {e}")).hint("save it as UTF-8"))?;
-    let Strict(value) = serde_json::from_str(text).map_err(|e| {
-        Error::data(format!("the file is not valid JSON: {e}")).hint("download it again, or mend it at that line")
-    })?;
-    Ok(value)
+    serde_json::from_str(text).map_err(|e| {
+        let what = if e.is_data() { "the file does not say what it must" } else { "the file is not valid JSON" };
+        Error::data(format!("{what}: {e}")).hint("download it again, or mend it at that line")
+    })
 }
 
 /// A value without duplicate keys.

@@ -85,9 +85,17 @@ pub fn open(dir: &Path) -> Result<Model> {
         return Err(Error::data("the folder has no config.json").hint("download the folder completely").at(dir));
     }
     let config = json::read(&path)?;
-    let mut blueprint = families::blueprint(&config).map_err(|e| e.at(&path))?;
+    let mut blueprint = families::blueprint(&config).map_err(|e| with_remedy(e).at(&path))?;
     read_generation(dir, &mut blueprint)?;
     Ok(Model { dir: dir.to_owned(), config, blueprint, checkpoint })
+}
+
+/// Every complaint about a configuration has this remedy, unless it has a better one.
+fn with_remedy(error: Error) -> Error {
+    if error.fault().is_some_and(|fault| fault.hint.is_none()) {
+        return error.hint("use the config.json that was saved with the weights");
+    }
+    error
 }
 
 /// generation_config.json decides about the end of a text where it says something.
@@ -102,7 +110,11 @@ fn read_generation(dir: &Path, blueprint: &mut Blueprint) -> Result<()> {
         None | Some(Value::Null) => Ok(None),
         Some(ids) => families::token_ids(ids)
             .map(|ids| Some(ids.into_iter().filter(|&id| (id as usize) < vocab_size).collect::<Vec<_>>()))
-            .ok_or_else(|| Error::data(format!("{key} must be a token id or a list of token ids")).at(&path)),
+            .ok_or_else(|| {
+                Error::data(format!("{key} must be a token id or a list of token ids"))
+                    .hint("use the generation_config.json that was saved with the weights, or remove it")
+                    .at(&path)
+            }),
     };
     if let Some(eos) = ids("eos_token_id")? {
         blueprint.config.eos = eos;

@@ -22,7 +22,9 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     };
     if !metadata.is_file() {
         let what = if metadata.is_dir() { "a folder" } else { "not a regular file" };
-        return Err(Error::data(format!("this is {what}; a file is needed")).at(path));
+        return Err(Error::data(format!("this is {what}; a file is needed"))
+            .hint("download the model again, or mend the link")
+            .at(path));
     }
     let file = File::open(path).map_err(|e| Error::io("opening", path, &e))?;
     let metadata = file.metadata().map_err(|e| Error::io("opening", path, &e))?;

@@ -90,6 +90,8 @@ pub(super) struct Fonts {
     bold: ID,
     /// Which face draws a character that the chosen family lacks; none when no face does.
     found: RefCell<BTreeMap<char, Option<ID>>>,
+    /// Runs of texts seen before, by boldness: layout measures the same labels many times.
+    known: [RefCell<BTreeMap<String, Vec<Run>>>; 2],
 }
 
 impl Fonts {
@@ -102,7 +104,7 @@ impl Fonts {
             })
         };
         let (regular, bold) = (face(Weight::NORMAL)?, face(Weight::BOLD)?);
-        Ok(Self { family, regular, bold, found: RefCell::default() })
+        Ok(Self { family, regular, bold, found: RefCell::default(), known: Default::default() })
     }
 
     /// The chosen family.
@@ -142,6 +144,16 @@ impl Fonts {
 
     /// Cuts `text` into runs of one face each.
     pub(super) fn runs(&self, text: &str, bold: bool) -> Vec<Run> {
+        let known = &self.known[usize::from(bold)];
+        if let Some(runs) = known.borrow().get(text) {
+            return runs.clone();
+        }
+        let runs = self.cut(text, bold);
+        known.borrow_mut().insert(text.to_owned(), runs.clone());
+        runs
+    }
+
+    fn cut(&self, text: &str, bold: bool) -> Vec<Run> {
         let own = if bold { self.bold } else { self.regular };
         let mut pieces: Vec<(Option<ID>, String)> = Vec::new();
         for c in text.chars() {

@@ -172,7 +172,7 @@ fn annotate(
     style: &Style,
 ) {
     let (w, h) = (field.w / columns as f64, field.h / (values.len() / columns) as f64);
-    let texts: Vec<Label> = values.iter().map(|v| Label::plain(&significant(*v))).collect();
+    let texts: Vec<Label> = cell_texts(values).iter().map(|text| Label::plain(text)).collect();
     let widest = texts.iter().map(|t| canvas.fonts().width(t, style.tick, false)).fold(0.0, f64::max);
     let room = style.tick * 0.3;
     if widest + room > w || style.tick + room > h {
@@ -186,10 +186,19 @@ fn annotate(
     }
 }
 
-/// Two digits after the point for ordinary numbers.
-fn significant(value: f64) -> String {
-    if value.is_finite() && (0.01..1000.0).contains(&value.abs()) && value.fract() != 0.0 {
-        return super::text::decimal(value, if value.abs() < 100.0 { 2 } else { 1 });
+/// The values with as many digits after the point as the largest of them wants, or each in its own way when they
+/// differ too much.
+fn cell_texts(values: &[f64]) -> Vec<String> {
+    let defined = || values.iter().filter(|v| v.is_finite());
+    let largest = defined().fold(0f64, |m, v| m.max(v.abs()));
+    if !(0.1..1e4).contains(&largest) {
+        return values.iter().map(|v| short(*v)).collect();
     }
-    short(value)
+    let decimals = match largest {
+        _ if defined().all(|v| v.fract() == 0.0) => 0,
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => 0,
+    };
+    values.iter().map(|v| if v.is_finite() { super::text::decimal(*v, decimals) } else { short(*v) }).collect()
 }

@@ -76,7 +76,9 @@ impl Look {
 
 /// Draws all series, cut to the axes.
 pub(super) fn draw(canvas: &mut Canvas<'_>, figure: &Figure, plot: &Plot<'_>, style: &Style) {
-    canvas.begin_clip(plot.rect.grow(style.line));
+    // Lines along the upper and lower end show whole; what comes from beyond the sides must not.
+    let r = plot.rect.grow(style.line);
+    canvas.begin_clip(Rect { x: plot.rect.x, w: plot.rect.w, ..r });
     for (index, series) in figure.series.iter().enumerate() {
         let look = Look::of(figure, series, style);
         let pen = Pen { color: look.color, width: style.line, dash: look.dash, opacity: 1.0 };
@@ -134,7 +136,7 @@ fn draw_markers(
     let placed: Vec<[f64; 2]> =
         points.iter().filter(|p| p.iter().all(|v| v.is_finite())).map(|p| plot.at(*p)).filter(inside).collect();
     let size = size * style.line.sqrt().max(0.7);
-    canvas.markers(&thin::cloud(&placed, CELL), palette::marker(series.color), size, look.color, opacity);
+    canvas.markers(&thin::cloud(&placed, size / 3.0), palette::marker(series.color), size, look.color, opacity);
 }
 
 /// Positions of the finite stretches of a line.
@@ -210,7 +212,7 @@ fn draw_histogram(
 }
 
 /// Place of a bar series within its category: offset of its left edge from the category, and its width.
-fn slot(figure: &Figure, index: usize) -> [f64; 2] {
+pub(super) fn slot(figure: &Figure, index: usize) -> [f64; 2] {
     const FILLED: f64 = 0.76;
     let is_bars = |s: &&Series| matches!(s.mark, Mark::Bars { .. });
     let n = figure.series.iter().filter(is_bars).count().max(1) as f64;

@@ -66,7 +66,10 @@ pub fn export_all(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Resu
     let mut notices: Vec<String> = figures.iter().flat_map(notices).collect();
     let bytes = match spec.format {
         Format::Csv => csv::write(figures, spec)?,
-        Format::Pgfplots => tex::write(figures, columns, spec)?,
+        Format::Pgfplots => {
+            notices.extend(tex::notices(figures));
+            tex::write(figures, columns, spec)?
+        }
         Format::Svg | Format::Pdf | Format::Png => {
             let fonts = fonts::Fonts::new(spec.font)?;
             let page = page::draw(figures, columns, spec, &fonts);

@@ -6,6 +6,7 @@ use super::legend::{Entry, Legend, agree, entries};
 use super::panel::{Margins, Panel};
 use super::spec::{ExportSpec, Format, LegendPosition, pt_from_mm};
 use super::style::Style;
+use super::text::tidy;
 use super::{Figure, notes};
 
 /// A drawing in SVG.
@@ -117,11 +118,10 @@ fn document(figures: &[Figure], spec: &ExportSpec, fonts: &Fonts, [width, height
     let family = css_families(fonts.family());
     let mut head = String::new();
     if let [figure] = figures {
-        if !figure.title.trim().is_empty() {
-            head += &format!("<title>{}</title>\n", escape(figure.title.trim()));
-        }
-        if !figure.caption.trim().is_empty() {
-            head += &format!("<desc>{}</desc>\n", escape(figure.caption.trim()));
+        for (element, text) in [("title", tidy(&figure.title)), ("desc", tidy(&figure.caption))] {
+            if !text.is_empty() {
+                head += &format!("<{element}>{}</{element}>\n", escape(&text));
+            }
         }
     }
     if spec.embed_font && spec.format == Format::Svg {

@@ -149,7 +149,10 @@ impl<'a> Panel<'a> {
             LegendPosition::Bottom => self.bottom_legend(width).size()[1],
             _ => 0.0,
         };
-        let golden = width * GOLDEN + below + self.top_rows(width).1;
+        let rough = Rect { w: width * 0.85, h: width * GOLDEN * 0.8, ..Rect::default() };
+        let names = &self.labels(rough, [width, width * GOLDEN])[0];
+        let slanted = if names.slanted { names.extent } else { 0.0 };
+        let golden = width * GOLDEN + below + slanted + self.top_rows(width).1;
         let Some(aspect) = self.axes_aspect() else { return golden };
         (0..3).fold(golden, |height, _| {
             let m = self.margins(width, height);

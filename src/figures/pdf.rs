@@ -1,9 +1,10 @@
 //! Vector graphics for LaTeX and print: fonts embedded, text selectable.
 
-use krilla::Document;
+use krilla::configure::{ConfigurationBuilder, PdfVersion};
 use krilla::geom::Size;
 use krilla::metadata::Metadata;
 use krilla::page::PageSettings;
+use krilla::{Document, SerializeSettings};
 use krilla_svg::{SurfaceExt as _, SvgSettings};
 
 use super::fonts::Fonts;
@@ -18,7 +19,10 @@ pub(super) fn write(page: &Page, figures: &[Figure], spec: &ExportSpec, fonts: &
     let tree = usvg::Tree::from_str(&page.svg, &fonts.options()).map_err(|e| bug(&e.to_string()))?;
     let (width, height) = (page.width as f32, page.height as f32);
     let size = Size::from_wh(width, height).ok_or_else(|| bug("the page has no size"))?;
-    let mut document = Document::new();
+    // The newest version that older pdfTeX includes without a warning.
+    let configuration =
+        ConfigurationBuilder::new().with_version(PdfVersion::Pdf15).finish().map_err(|e| bug(&format!("{e:?}")))?;
+    let mut document = Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
     document.set_metadata(metadata(figures, spec));
     let settings = PageSettings::from_wh(width, height).ok_or_else(|| bug("the page has no size"))?;
     let mut pdf_page = document.start_page_with(settings);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::axes::{Dimension, dimensions};
 use super::fonts::Fonts;
 use super::latex::escape;
-use super::marks::Look;
+use super::marks::{Look, slot};
 use super::palette::{Colormap, Rgb, Theme};
 use super::panel::Panel;
 use super::spec::{ExportSpec, FontFamily, LegendPosition, pt_from_mm};
@@ -23,6 +23,7 @@ pub(super) fn write(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Re
     for (name, value) in figures.iter().flat_map(|figure| notes::provenance(figure, spec)) {
         out += &format!("% {name}: {value}\n");
     }
+    out.extend(notices(figures).iter().map(|notice| format!("% {notice}\n")));
     out += "\\documentclass[border=1pt]{standalone}\n\\usepackage[T1]{fontenc}\n";
     out += match spec.font {
         FontFamily::ComputerModern => "\\usepackage{lmodern}\n",
@@ -74,7 +75,8 @@ impl Picture<'_> {
         let spec = self.spec;
         let width = spec.width_mm / self.columns as f64;
         let points = pt_from_mm(width);
-        let panel = Panel::new(self.figure, fonts, self.style).legend(spec.legend, points, None);
+        // The axes of pgfplots are smaller than ours at equal width, so that a legend needs more room.
+        let panel = Panel::new(self.figure, fonts, self.style).legend(spec.legend, points * 0.8, None);
         let height = spec.height_mm.unwrap_or_else(|| {
             spec.aspect.map_or_else(|| panel.natural_height(points) / pt_from_mm(1.0), |aspect| aspect * width)
         });
@@ -86,7 +88,8 @@ impl Picture<'_> {
                 size(spec.font_pt)
             ),
             format!("tick label style={{{}}}, title style={{{}}}", size(spec.tick_pt), size(spec.font_pt * 1.1)),
-            "legend cell align=left, unbounded coords=jump, axis on top=false".to_owned(),
+            "legend cell align=left, unbounded coords=jump, tick align=outside, xtick pos=bottom, ytick pos=left"
+                .to_owned(),
         ];
         let title = [tag.unwrap_or_default(), if spec.show_title { tidy(&self.figure.title) } else { String::new() }];
         let title = escape(tidy(&title.join(" ")).as_str());
@@ -106,6 +109,11 @@ impl Picture<'_> {
                 let places: Vec<String> = (0..dim.categories.len()).map(|i| i.to_string()).collect();
                 let names: Vec<String> = dim.categories.iter().map(|c| format!("{{{}}}", escape(&tidy(c)))).collect();
                 lines.push(format!("{name}tick={{{}}}, {name}ticklabels={{{}}}", places.join(","), names.join(",")));
+                let room = points * 0.75 / dim.categories.len() as f64;
+                let is_wide = |c: &String| fonts.width(&Label::plain(c), spec.tick_pt, false) > room;
+                if name == "x" && dim.categories.iter().any(is_wide) {
+                    lines.push("x tick label style={rotate=45, anchor=north east}".to_owned());
+                }
             }
         }
         lines.push(match panel.legend_position() {
@@ -113,14 +121,9 @@ impl Picture<'_> {
             LegendPosition::BottomLeft => "legend pos=south west".to_owned(),
             LegendPosition::BottomRight => "legend pos=south east".to_owned(),
             LegendPosition::Right => "legend pos=outer north east".to_owned(),
-            LegendPosition::Bottom => {
-                "legend style={at={(0.5,-0.25)}, anchor=north}, legend columns=2, transpose legend".to_owned()
-            }
+            LegendPosition::Bottom => "legend style={at={(0.5,-0.3)}, anchor=north}, legend columns=-1".to_owned(),
             _ => "legend pos=north east".to_owned(),
         });
-        if self.figure.series.iter().any(|s| matches!(s.mark, Mark::Bars { .. })) {
-            lines.push("ybar, bar width=6pt".to_owned());
-        }
         if let Some(options) = self.color_bar() {
             lines.push(options);
         }
@@ -172,10 +175,10 @@ impl Picture<'_> {
             Mark::Histogram { edges, heights } => {
                 let mut rows: Vec<[f64; 2]> = edges.iter().zip(heights).map(|(x, y)| [*x, *y]).collect();
                 rows.extend(edges.last().zip(heights.last()).map(|(x, y)| [*x, *y]));
-                let options = format!("ybar interval, fill={color}, draw={color}, fill opacity=0.4");
+                let options = format!("ybar interval, area legend, fill={color}, draw={color}, fill opacity=0.4");
                 plot(out, &options, &rows.iter().map(|r| numbers(r)).collect::<String>());
             }
-            Mark::Bars { heights, errors } => self.bars(out, &color, heights, errors),
+            Mark::Bars { heights, errors } => self.bars(out, index, heights, errors),
             Mark::Heatmap { columns, values, .. } => self.cells(out, *columns, values),
         }
         if !series.name.trim().is_empty() && !matches!(series.mark, Mark::Heatmap { .. }) {
@@ -183,26 +186,29 @@ impl Picture<'_> {
         }
     }
 
-    fn bars(&self, out: &mut String, color: &str, heights: &[f64], errors: &[[f64; 2]]) {
+    fn bars(&self, out: &mut String, index: usize, heights: &[f64], errors: &[[f64; 2]]) {
+        let [offset, width] = slot(self.figure, index);
+        let mut options =
+            format!("ybar, area legend, bar width={:.4}, bar shift=0pt, fill=series{index}, draw=none", width * 0.94);
         let rows: String = heights
             .iter()
             .enumerate()
             .map(|(i, height)| {
                 let [low, high] = errors.get(i).copied().unwrap_or([*height; 2]);
-                numbers(&[i as f64, *height, height - low, high - height])
+                numbers(&[i as f64 + offset + width / 2.0, *height, height - low, high - height])
             })
             .collect();
-        let options = format!(
-            "fill={color}, draw=none, error bars/.cd, y dir=both, y explicit, error bar style={{line width={:.2}pt}}",
-            self.style.axis * 1.4
-        );
+        if !errors.is_empty() {
+            let line = self.style.axis * 1.4;
+            options += &format!(", error bars/.cd, y dir=both, y explicit, error bar style={{line width={line:.2}pt}}");
+        }
         out.push_str(&format!(
             "\\addplot[{options}] table[x index=0, y index=1, y error minus index=2, y error plus index=3] {{\n{rows}}};\n"
         ));
     }
 
     fn cells(&self, out: &mut String, columns: usize, values: &[f64]) {
-        let columns = columns.max(1);
+        let (columns, values) = coarse(columns.max(1), values);
         let rows = values.len() / columns;
         let place = |dim: &Dimension, given: bool, i: usize, n: usize| {
             if given { dim.value((i as f64 + 0.5) / n as f64) } else { i as f64 }
@@ -219,7 +225,8 @@ impl Picture<'_> {
             })
             .collect();
         out.push_str(&format!(
-            "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] table[x index=0, y index=1, meta index=2] {{\n{data}}};\n"
+            "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] \
+             table[x index=0, y index=1, meta index=2] {{\n{data}}};\n"
         ));
     }
 
@@ -252,6 +259,50 @@ impl Picture<'_> {
         };
         thinned.iter().map(|[px, py]| numbers(&[below(x, *px), below(y, *py)])).collect()
     }
+}
+
+/// What the document simplifies, as sentences: TeX's memory is small.
+pub(super) fn notices(figures: &[Figure]) -> Vec<String> {
+    let mut notices = Vec::new();
+    for series in figures.iter().flat_map(|figure| &figure.series) {
+        match &series.mark {
+            Mark::Heatmap { columns, values, .. } if coarse(*columns, values).1.len() < values.len() => {
+                let to = coarse(*columns, values);
+                let [before, after] =
+                    [(*columns, values.len()), (to.0, to.1.len())].map(|(c, n)| format!("{} by {c}", n / c));
+                notices
+                    .push(format!("A map of {before} cells is averaged to {after} in the TeX file; the CSV has all."));
+            }
+            Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points }
+                if points.len() > thin::PLAIN =>
+            {
+                notices.push(format!(
+                    "{}: {} points are thinned in the TeX file; the CSV has all.",
+                    series.name,
+                    points.len()
+                ));
+            }
+            _ => {}
+        }
+    }
+    notices
+}
+
+/// Columns and values of a map with at most 50 cells a side, by averaging blocks; undefined cells do not count.
+fn coarse(columns: usize, values: &[f64]) -> (usize, Vec<f64>) {
+    const SIDE: usize = 50;
+    let rows = values.len() / columns.max(1);
+    let (across, down) = (columns.div_ceil(SIDE).max(1), rows.div_ceil(SIDE).max(1));
+    if across == 1 && down == 1 {
+        return (columns, values.to_vec());
+    }
+    let (new_columns, new_rows) = (columns.div_ceil(across), rows.div_ceil(down));
+    let mut sums = vec![(0.0, 0.0); new_columns * new_rows];
+    for (i, value) in values.iter().enumerate().filter(|(_, v)| v.is_finite()) {
+        let (sum, n) = &mut sums[i / columns / down * new_columns + i % columns / across];
+        (*sum, *n) = (*sum + value, *n + 1.0);
+    }
+    (new_columns, sums.into_iter().map(|(sum, n)| sum / n).collect())
 }
 
 fn plot(out: &mut String, options: &str, rows: &str) {

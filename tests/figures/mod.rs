@@ -1,4 +1,5 @@
 //! Figures as files.
 
+mod export;
 mod gallery;
 mod samples;

@@ -1,7 +1,7 @@
 //! Colors, markers and dashes of data, shared by the window and the exported files.
 //!
-//! Series colors are those of Okabe and Ito (2008), safe for color-blind readers. Those too pale for thin lines are
-//! darkened for light backgrounds and the others lightened for dark ones, so that each has a contrast of at least 3:1.
+//! Series colors are those of Okabe and Ito (2008), moved as little as gives each a contrast of at least 3:1 on its
+//! background while the first six stay apart under protanopia and deuteranopia (OKLab distance 0.085).
 //! Color maps are viridis and cividis (perceptually uniform) and, for signed values, one with a neutral zero.
 //! Meaning never rests on color alone: each series has its own marker and dash pattern too.
 
@@ -115,23 +115,23 @@ impl Theme {
 pub const SERIES: usize = 8;
 
 const LIGHT: [Rgb; SERIES] = [
-    Rgb::hex(0x00_72B2), // blue
-    Rgb::hex(0xD5_5E00), // vermilion
-    Rgb::hex(0x00_8F68), // bluish green
-    Rgb::hex(0xB8_5C90), // reddish purple
-    Rgb::hex(0xB8_7F00), // orange
-    Rgb::hex(0x2F_92CC), // sky blue
+    Rgb::hex(0x05_72BC), // blue
+    Rgb::hex(0xC4_570C), // vermilion
+    Rgb::hex(0x06_9B70), // bluish green
+    Rgb::hex(0xCB_7AA9), // reddish purple
+    Rgb::hex(0xCC_8404), // orange
+    Rgb::hex(0x23_6F86), // sky blue
     Rgb::hex(0x4D_4D4D), // black
     Rgb::hex(0x97_8D00), // yellow
 ];
 
 const DARK: [Rgb; SERIES] = [
-    Rgb::hex(0x3D_9FDB),
-    Rgb::hex(0xF0_7B2A),
-    Rgb::hex(0x1F_BF93),
-    Rgb::hex(0xD9_92BC),
-    Rgb::hex(0xE6_9F00),
-    Rgb::hex(0x86_CCF2),
+    Rgb::hex(0x26_85D2),
+    Rgb::hex(0xD5_5E00),
+    Rgb::hex(0x11_9A6E),
+    Rgb::hex(0xCE_79A3),
+    Rgb::hex(0xE6_9F01),
+    Rgb::hex(0x56_B4EA),
     Rgb::hex(0xC4_C4C4),
     Rgb::hex(0xF0_E442),
 ];
@@ -270,7 +270,7 @@ mod tests {
                     for b in 0..a {
                         let (p, q) = (seen(series(a, theme), matrix), seen(series(b, theme), matrix));
                         let distance = p.iter().zip(&q).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
-                        assert!(distance > 0.045, "{theme:?} {name}: {b} and {a} are {distance:.3} apart");
+                        assert!(distance > 0.08, "{theme:?} {name}: {b} and {a} are {distance:.3} apart");
                     }
                 }
             }

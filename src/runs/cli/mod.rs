@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::styling::Styles;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use super::bench;
 use super::inputs::{self, Access};
 use crate::error::{Error, Result};
 
@@ -77,7 +78,8 @@ pub fn command() -> Command {
         .args(global_args());
     let verbs = [run::command(), run::resume_command(), run::cancel_command()];
     let shows = [show::list_command(), show::describe_command(), show::runs_command()];
-    let files = [export::command(), inspect_command(), verify_command(), generate::command(), open_command()];
+    let files =
+        [export::command(), inspect_command(), verify_command(), generate::command(), bench_command(), open_command()];
     for verb in verbs.into_iter().chain(shows).chain(files).chain(method::commands()) {
         command = command.subcommand(verb);
     }
@@ -113,12 +115,49 @@ fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
         "runs" => show::runs(args, streams),
         "export" => export::export(args, streams),
         "generate" => generate::generate(args, streams),
+        "bench" => run_bench(args, streams),
         "inspect" => return inspect(args, streams),
         "verify" => return verify(args, streams),
         "open" => (streams.window)(paths(args, "paths")),
         method => method::run(method, args, streams),
     };
     done.map(|()| 0)
+}
+
+fn bench_command() -> Command {
+    let number = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u16)).default_value(default).help(help)
+    };
+    let names: Vec<&str> = bench::WORKLOADS.iter().map(|workload| workload.name).collect();
+    Command::new("bench")
+        .about("Measure the speed of this machine on fixed workloads")
+        .arg(
+            Arg::new("workloads")
+                .value_name("WORKLOAD")
+                .num_args(0..)
+                .help(format!("Workloads: {} [default: all]", names.join(", "))),
+        )
+        .arg(number("repeats", "3", "Timed repeats of which the median counts"))
+        .arg(number("threads", "0", "Processor threads; 0 takes all"))
+        .arg(
+            Arg::new("peer")
+                .long("peer")
+                .value_name("COMMAND")
+                .help("Program that measures the same workloads, such as 'python3 torch_peer.py'"),
+        )
+        .arg(json_arg())
+}
+
+fn run_bench(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    let number = |name: &str| args.get_one::<u16>(name).copied().map_or(0, usize::from);
+    let spec = bench::BenchSpec {
+        names: args.get_many("workloads").into_iter().flatten().cloned().collect(),
+        runs: number("repeats").max(1),
+        threads: number("threads"),
+        json: args.get_flag("json"),
+        peer: args.get_one("peer").cloned(),
+    };
+    bench::bench(&spec, streams.out).map(|_| ())
 }
 
 fn open_command() -> Command {

@@ -43,6 +43,11 @@ pub fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("making the folder", path, &e))
 }
 
+/// An empty file for the standard error of a process.
+pub fn create_log(path: &Path) -> Result<File> {
+    File::create(path).map_err(|e| Error::io("writing", path, &e))
+}
+
 /// Names of the files of a model folder that decide about numbers, sorted: configuration, tokenizer, weights.
 pub fn model_files(folder: &Path) -> Result<Vec<String>> {
     let io = |e: std::io::Error| Error::io("reading the folder", folder, &e);

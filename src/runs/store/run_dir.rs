@@ -228,6 +228,17 @@ pub fn list_runs(root: &Path) -> Result<Vec<RunDir>> {
     Ok(runs)
 }
 
+/// Changes whenever one of the small files of a run is replaced.
+pub fn change_stamp(run: &RunDir) -> String {
+    let stamp = |name: &str| {
+        let data = fs::metadata(run.path.join(name)).ok()?;
+        let modified = data.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(format!("{}:{}", data.len(), modified.as_nanos()))
+    };
+    let files = ["experiment.json", "status.json", "report.json", "notes.json"];
+    files.map(|name| stamp(name).unwrap_or_default()).join(" ")
+}
+
 fn experiment_hash(experiment: &Experiment) -> Result<String> {
     let text = serde_json::to_vec(experiment).map_err(|e| Error::bug(e.to_string()))?;
     Ok(super::hash::sha256(&text))

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::Experiment;
 use super::clock::now;
 use super::host::{Control, RunHost};
 use super::inputs::{self, Access};
@@ -32,8 +33,10 @@ pub fn resume(run: &RunDir, access: &mut Access, control: Control) -> Result<Sav
         return Ok(report);
     }
     work(run, lock, control, || {
+        let experiment = run.experiment()?;
+        set_threads(&experiment);
         let earlier: Option<Plan> = run.plan_path().exists().then(|| store::read_json(&run.plan_path())).transpose()?;
-        let ready = plan::plan(&run.experiment()?, access, earlier.as_ref())?;
+        let ready = plan::plan(&experiment, access, earlier.as_ref())?;
         if let Some(earlier) = earlier {
             ready.plan.check_same(&earlier)?;
         }
@@ -54,7 +57,7 @@ fn run_steps(run: &RunDir, ready: &Ready, host: &mut RunHost) -> Result<SavedRep
     for warning in &ready.plan.warnings {
         host.warn(warning);
     }
-    set_threads(ready.plan.threads, host);
+    check_threads(ready.plan.threads, host);
     let fresh = SavedReport::new(&ready.plan.name, ready.plan.seed);
     let mut report = SavedReport::read(run)?.filter(|kept| kept.program == fresh.program).unwrap_or(fresh);
     for (index, step) in ready.plan.steps.iter().enumerate().skip(report.steps.len()) {
@@ -117,10 +120,17 @@ fn collect_data(ready: &Ready, step: &PlannedStep) -> BTreeMap<String, Vec<Datas
     slots
 }
 
-/// The pool of threads belongs to the process and can be set once; results do not depend on it.
-fn set_threads(threads: usize, host: &mut RunHost) {
-    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    if built.is_err() && rayon::current_num_threads() != threads {
-        host.warn(&format!("computes with {} threads instead of {threads}", rayon::current_num_threads()));
+/// Sets the number of processor threads of this process, once and before anything is computed; results do
+/// not depend on it. Fails silently when it is set already: the run then says how many it has.
+pub fn set_threads(experiment: &Experiment) {
+    if let Some(threads) = experiment.threads {
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+}
+
+fn check_threads(threads: usize, host: &mut RunHost) {
+    let present = rayon::current_num_threads();
+    if present != threads {
+        host.log(&format!("computes with {present} threads instead of {threads}"));
     }
 }

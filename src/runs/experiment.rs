@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::methods::{self, schema};
 
 /// The schema number that this program writes.
-pub const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 1;
 
 /// What is to be done. Paths are relative to the file that holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

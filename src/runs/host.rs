@@ -107,6 +107,7 @@ impl RunHost {
     /// Begins work on a run that the caller has locked.
     pub fn begin(run: &RunDir, control: Control) -> Result<Self> {
         run.clear_cancel()?;
+        run.remove_leftovers()?;
         reserve_space(run)?;
         let mut status = run.status(now())?;
         let worked_before = status.worked_secs;

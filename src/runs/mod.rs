@@ -20,7 +20,7 @@ mod rate;
 pub mod store;
 pub mod verify;
 
-pub use execute::{execute, resume};
+pub use execute::{execute, resume, set_threads};
 pub use experiment::{DataRef, Experiment, InputRef, ModelRef, Step, set};
 pub use host::{Control, Observer, Progress, RunHost, Unobserved};
 pub use plan::{Plan, PlannedData, PlannedModel, PlannedStep, Ready, plan};

@@ -9,23 +9,23 @@ const SAMPLE_SECS: f64 = 0.25;
 
 /// Measures a stage. Times are seconds of a monotonic clock.
 #[derive(Debug, Default)]
-pub struct RateMeter {
+pub(super) struct RateMeter {
     stage: String,
     samples: VecDeque<(f64, u64)>,
 }
 
 /// Units a second, and seconds left.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Rate {
+pub(super) struct Rate {
     /// Units a second lately.
-    pub per_sec: Option<f64>,
+    pub(super) per_sec: Option<f64>,
     /// Seconds left.
-    pub eta_secs: Option<f64>,
+    pub(super) eta_secs: Option<f64>,
 }
 
 impl RateMeter {
     /// Takes note that `done` of `total` units of `stage` are finished at time `at`.
-    pub fn update(&mut self, stage: &str, done: u64, total: u64, at: f64) -> Rate {
+    pub(super) fn update(&mut self, stage: &str, done: u64, total: u64, at: f64) -> Rate {
         if self.stage != stage || self.samples.back().is_some_and(|last| done < last.1) {
             stage.clone_into(&mut self.stage);
             self.samples.clear();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{Streams, run};
 use crate::error::{Error, Result};
 use crate::methods::schema::{Field, FieldKind, range_text};
-use crate::methods::{self, Input, InputKind, Method, find, registry};
+use crate::methods::{Input, InputKind, Method, find, registry};
 use crate::runs::{DataRef, Experiment, InputRef, Step, inputs};
 
 /// Options that every verb has, unless its configuration has one of the same name.
@@ -245,7 +245,7 @@ pub fn command_line(experiment: &Experiment) -> Option<String> {
 }
 
 /// Where an input comes from; none when a command line cannot say it.
-fn place(experiment: &Experiment, slot: &methods::Input, name: &str) -> Option<String> {
+fn place(experiment: &Experiment, slot: &Input, name: &str) -> Option<String> {
     let shown = |path: &Path| path.display().to_string();
     match slot.kind {
         InputKind::Model => {

@@ -99,6 +99,7 @@ pub(super) fn run(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     }
     apply_machine(args, &mut experiment);
     if args.get_flag("plan") {
+        crate::runs::set_threads(&experiment);
         let ready = plan(&experiment, &mut super::access(args), None)?;
         return if args.get_flag("json") { streams.json(&ready.plan) } else { show::plan(&ready.plan, streams) };
     }
@@ -137,6 +138,7 @@ pub(super) fn apply_machine(args: &ArgMatches, experiment: &mut Experiment) {
 /// Plans the experiment, makes its folder and runs it. Whatever is wrong is said before a folder is made.
 pub(super) fn start(mut experiment: Experiment, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     experiment.make_paths_absolute();
+    crate::runs::set_threads(&experiment);
     let ready = plan(&experiment, &mut super::access(args), None)?;
     let run = match args.get_one::<PathBuf>("out") {
         Some(path) => RunDir::create(path, &experiment, clock::now())?,

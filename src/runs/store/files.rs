@@ -63,6 +63,22 @@ pub fn model_files(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Whether this is the name of a file that is being written or was left half-written.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.rsplit_once(".tmp").is_some_and(|(_, pid)| !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Removes half-written files from a folder.
+pub(super) fn remove_temporary(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|e| Error::io("reading the folder", folder, &e))?;
+    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+        if path.file_name().is_some_and(|name| is_temporary(&name.to_string_lossy())) {
+            remove_if_there(&path);
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file that nobody misses.
 pub fn remove_if_there(path: &Path) {
     let _ = fs::remove_file(path);

@@ -50,7 +50,7 @@ impl RunDir {
         let run = Self { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) };
         files::make_folder(&run.path)?;
         let mut entries = fs::read_dir(&run.path).map_err(|e| Error::io("reading the folder", path, &e))?;
-        if entries.next().is_some() {
+        if !entries.all(|entry| entry.is_ok_and(|entry| is_unfinished(&entry.file_name().to_string_lossy()))) {
             return Err(Error::config("the folder for the run is not empty")
                 .hint("choose another `--out`, or go on with `memoscope resume`")
                 .at(path));
@@ -130,6 +130,15 @@ impl RunDir {
         self.checkpoints().join("journal.bin")
     }
 
+    /// Removes half-written files of a killed process. Only for the holder of the lock.
+    pub fn remove_leftovers(&self) -> Result<()> {
+        for folder in [self.path.clone(), self.tables(), self.figures(), self.checkpoints()] {
+            files::make_folder(&folder)?;
+            files::remove_temporary(&folder)?;
+        }
+        Ok(())
+    }
+
     /// What was asked.
     pub fn experiment(&self) -> Result<Experiment> {
         Experiment::read(&self.experiment_path())
@@ -204,6 +213,11 @@ impl RunDir {
     fn cancel_path(&self) -> PathBuf {
         self.path.join("cancel")
     }
+}
+
+/// Whether a file is what a process leaves that was killed while it made the folder of a run.
+fn is_unfinished(name: &str) -> bool {
+    matches!(name, "tables" | "figures" | "checkpoints" | "status.json") || files::is_temporary(name)
 }
 
 /// How urgently a run should stop.
@@ -295,6 +309,16 @@ mod tests {
         assert_eq!(run.cancel_request(), Some(CancelRequest::AtOnce));
         run.clear_cancel().unwrap();
         assert_eq!(run.cancel_request(), None);
+    }
+
+    #[test]
+    fn a_folder_that_a_killed_process_began_is_taken() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("tables")).unwrap();
+        fs::write(root.path().join("experiment.json.tmp7"), "{").unwrap();
+        let run = RunDir::create(root.path(), &Experiment::default(), 0.0).unwrap();
+        run.remove_leftovers().unwrap();
+        assert!(!root.path().join("experiment.json.tmp7").exists(), "half-written files are removed");
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! What the verbs print, and that verbs, files and `--set` mean the same.
+
+use serde_json::{Value, json};
+
+use super::memoscope;
+use crate::runs::{Bench, model};
+
+#[test]
+fn a_verb_is_the_same_as_its_experiment() {
+    let bench = Bench::new(30);
+    let rows = bench.path("rows.jsonl").display().to_string();
+    let model = model().display().to_string();
+    let by_verb = bench.output(&[
+        "perplexity", "--model", &model, "--data", &rows, "--batch-tokens", "256", "--name", "scores", "--out", "verb",
+        "--json",
+    ]);
+    assert!(by_verb.status.success(), "{}", String::from_utf8_lossy(&by_verb.stderr));
+    let by_file = bench.whole_run("file");
+    assert_eq!(by_verb.stdout, by_file["report.json"]);
+    assert_eq!(bench.results("verb"), by_file);
+}
+
+#[test]
+fn json_is_the_report_and_nothing_else() {
+    let bench = Bench::new(30);
+    let output = bench.output(&["run", "exp.json", "--out", "r", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["complete"], true);
+    assert_eq!(report["steps"][0]["card"]["id"], "perplexity");
+    assert_eq!(report["steps"][0]["config"]["batch_tokens"], 256);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("NaN"), "JSON has no NaN");
+}
+
+#[test]
+fn a_plan_is_printed_and_nothing_runs() {
+    let bench = Bench::new(30);
+    let path = bench.path("exp.json").display().to_string();
+    let (code, out, err) = memoscope(&["run", &path, "--plan", "--json"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["data"]["data"]["rows"], 30);
+    assert_eq!(plan["models"]["model"]["n_ctx"], 32);
+    assert_eq!(plan["estimate"]["work"]["forward_tokens"], 900);
+    assert!(plan["estimate"]["memory_bytes"].as_u64() > Some(0), "{out}");
+    assert!(!bench.path("runs").exists(), "nothing runs");
+}
+
+#[test]
+fn runs_are_listed_and_their_results_exported() {
+    let bench = Bench::new(30);
+    bench.whole_run("runs/first");
+    let runs = bench.path("runs").display().to_string();
+    let (_, out, _) = memoscope(&["runs", &runs]);
+    assert!(out.contains("first") && out.contains("done"), "{out}");
+    let (_, out, _) = memoscope(&["runs", &runs, "--json"]);
+    let listed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(listed[0]["status"]["state"], "done");
+
+    let run = bench.path("runs/first").display().to_string();
+    let table = bench.path("t.csv").display().to_string();
+    let (code, out, err) = memoscope(&["export", &run, "--table", "texts", "--out", &table]);
+    assert_eq!((code, out.trim()), (0, table.as_str()), "{err}");
+    assert_eq!(std::fs::read_to_string(&table).unwrap().lines().count(), 31);
+    let figure = bench.path("f.svg").display().to_string();
+    let (code, _, err) = memoscope(&["export", &run, "--figure", "1", "--width", "77mm", "--out", &figure]);
+    assert_eq!(code, 0, "{err}");
+    assert!(std::fs::read_to_string(&figure).unwrap().contains("<svg"), "an SVG");
+    let (code, _, err) = memoscope(&["export", &run, "--figure", "9"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("the run has no figure `9`") && err.contains("figures: 1 "), "{err}");
+}
+
+#[test]
+fn methods_are_listed_and_described() {
+    let (_, out, _) = memoscope(&["list", "--json"]);
+    let cards: Value = serde_json::from_str(&out).unwrap();
+    let ids: Vec<&str> = cards.as_array().unwrap().iter().map(|card| card["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"perplexity") && ids.is_sorted(), "{ids:?}");
+    let (_, out, _) = memoscope(&["describe", "perplexity", "--json"]);
+    let described: Value = serde_json::from_str(&out).unwrap();
+    let field = described["fields"].as_array().unwrap().iter().find(|f| f["path"] == "batch_size").unwrap();
+    assert_eq!((&field["min"], &field["max"], &field["default"]), (&json!(1.0), &json!(4096.0), &json!(2)));
+    let (_, out, _) = memoscope(&["describe", "perplexity"]);
+    assert!(out.contains("1 to 4096") && out.contains("Formula"), "{out}");
+}
+
+#[test]
+fn a_prompt_is_continued_by_the_pretrained_model() {
+    let Some(fixtures) = crate::data::fixtures() else { return };
+    let model = fixtures.join("stories260k").display().to_string();
+    let (code, out, err) = memoscope(&["generate", &model, "--prompt", "Once upon a time", "--max-new-tokens", "30"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.starts_with(", there was a little girl named Lily."), "{out}");
+    let stopped = memoscope(&["generate", &model, "--prompt", "Once upon a time", "--stop", "girl"]).1;
+    assert_eq!(stopped, ", there was a little \n");
+}

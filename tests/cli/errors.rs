@@ -86,7 +86,10 @@ fn a_device_that_is_not_there_has_its_own_exit_code() {
 fn ids_beyond_the_vocabulary_are_refused_before_the_run() {
     let (code, message) = experiment(&valid(), &["--set", "data.data.limit=2"]);
     assert_eq!(code, 1);
-    assert!(message.contains("row 2") && message.contains("token id 99 exceeds the model's vocabulary of 37"), "{message}");
+    assert!(
+        message.contains("row 2") && message.contains("token id 99 exceeds the model's vocabulary of 37"),
+        "{message}"
+    );
 }
 
 #[test]

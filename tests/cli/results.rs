@@ -11,7 +11,17 @@ fn a_verb_is_the_same_as_its_experiment() {
     let rows = bench.path("rows.jsonl").display().to_string();
     let model = model().display().to_string();
     let by_verb = bench.output(&[
-        "perplexity", "--model", &model, "--data", &rows, "--batch-tokens", "256", "--name", "scores", "--out", "verb",
+        "perplexity",
+        "--model",
+        &model,
+        "--data",
+        &rows,
+        "--batch-tokens",
+        "256",
+        "--name",
+        "scores",
+        "--out",
+        "verb",
         "--json",
     ]);
     assert!(by_verb.status.success(), "{}", String::from_utf8_lossy(&by_verb.stderr));

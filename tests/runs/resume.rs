@@ -24,7 +24,10 @@ fn changed_data_is_refused() {
     let output = bench.output(&["resume", "r"]);
     assert_eq!(output.status.code(), Some(2));
     let message = stderr(&output);
-    assert!(message.contains("the data `data` changed since the run began") && message.contains("rows.jsonl"), "{message}");
+    assert!(
+        message.contains("the data `data` changed since the run began") && message.contains("rows.jsonl"),
+        "{message}"
+    );
     assert_eq!(bench.status("r")["state"], "failed");
     std::fs::write(bench.path("rows.jsonl"), rows).unwrap();
     assert!(bench.output(&["resume", "r"]).status.success(), "goes on when the data is back");

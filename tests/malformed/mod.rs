@@ -7,6 +7,7 @@ mod folder;
 mod header;
 mod memory;
 mod shards;
+mod tokenizer;
 
 use std::path::Path;
 use std::time::Instant;

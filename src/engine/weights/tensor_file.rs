@@ -11,7 +11,6 @@ use safetensors::Dtype;
 use super::{header, map};
 use crate::error::{Error, Result};
 use crate::model::{Store, StoredType};
-use crate::tensor::Real;
 
 /// A tensor in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,15 +84,10 @@ impl TensorFile {
         header::bytes(&self.map, entry.range.clone())
     }
 
-    /// The numbers of a tensor as a parameter's store: mapped, or copied where the file has them at an odd
-    /// address, so that products never copy. `None` for types without arithmetic here.
+    /// The numbers of a tensor as a parameter's store, still in the file, at whatever address they lie.
+    /// `None` for types without arithmetic here.
     pub fn store(&self, entry: &Entry) -> Option<Store> {
         let kind = entry.stored_type()?;
-        let bytes = self.bytes(entry);
-        if kind == StoredType::F32 && !bytes.as_ptr().addr().is_multiple_of(align_of::<f32>()) {
-            let values: Vec<Real> = self.numbers(entry)?.into_iter().map(|x| x as Real).collect();
-            return Some(Store::Owned(Arc::new(values.into())));
-        }
         Some(Store::Mapped { file: Arc::clone(&self.map), offset: entry.range.start, kind })
     }
 

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::single::single;
 use super::{
     AttentionSpec, Pair, Place, Sight, Span, Start, blocks, check, heads, left, product, right, tiles, weights,
 };
@@ -13,6 +14,10 @@ use crate::tensor::{Real, Tensor};
 pub(in crate::cpu) fn forward(z: &mut Tensor, qkv: [&Tensor; 3], spans: &[Span], spec: &AttentionSpec) -> Result<()> {
     check(&[z, qkv[0]], &[qkv[1], qkv[2]], spans, spec)?;
     let dual = z.is_dual();
+    if !dual && spans.iter().all(|s| s.q.len() == 1) {
+        single(z, qkv, spans, spec);
+        return Ok(());
+    }
     let (h, d) = (spec.n_head, spec.d_head);
     let group = h / spec.n_kv_head;
     let [q, k, v] = qkv.map(|t| Pair::of(t, dual));

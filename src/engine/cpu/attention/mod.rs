@@ -11,6 +11,7 @@
 mod backward;
 mod forward;
 mod pattern;
+mod single;
 
 use std::ops::Range;
 

@@ -121,14 +121,30 @@ impl Job for Element<'_> {
     #[inline(always)]
     fn run(self) -> Real {
         let Self { x, column, start } = self;
-        let fused = level() != Level::Base && size_of::<Real>() == 4;
+        let chain = Chain::here();
         let mut column = column.iter().step_by(NR);
         x.chunks(KC).fold(start, |total, x| {
-            let chain = x.iter().zip(column.by_ref()).fold(0.0, |sum: Real, (&a, &b)| {
-                if fused { a.mul_add(b, sum) } else { kernel_portable::step(a, b, sum) }
-            });
-            total + chain
+            total + x.iter().zip(column.by_ref()).fold(0.0, |sum: Real, (&a, &b)| chain.step(a, b, sum))
         })
+    }
+}
+
+/// How the kernels of this machine join products to a chain, for those who form an element elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Chain {
+    fused: bool,
+}
+
+impl Chain {
+    #[inline(always)]
+    pub(crate) fn here() -> Self {
+        Self { fused: level() != Level::Base && size_of::<Real>() == 4 }
+    }
+
+    /// sum + a·b
+    #[inline(always)]
+    pub(crate) fn step(self, a: Real, b: Real, sum: Real) -> Real {
+        if self.fused { a.mul_add(b, sum) } else { kernel_portable::step(a, b, sum) }
     }
 }
 

@@ -68,8 +68,8 @@ fn matches_the_definition() {
 
 #[test]
 fn a_cached_step_has_the_bits_of_the_full_pass() {
-    for window in [None, Some(40), Some(300)] {
-        let (n, h, k, d) = (610, 4, 2, 24);
+    for (window, d) in [(None, 24), (Some(40), 24), (Some(300), 24), (None, 300), (None, 1)] {
+        let (n, h, k) = (610, 4, 2);
         let s = spec(h, k, d, window);
         let (q, key, v) = (tensor(&[n, h * d], 4), tensor(&[n, k * d], 5), tensor(&[n, k * d], 6));
         let full = run([&q, &key, &v], &packed(&[n]), &s);

@@ -181,7 +181,7 @@ mod tests {
 
     fn figure(mark: Mark, x: Axis, y: Axis) -> Figure {
         let series = vec![Series { name: "s".into(), color: 0, mark, rows: Vec::new() }];
-        Figure { series, x, y, ..Figure::default() }
+        Figure { x, y, series, ..Figure::default() }
     }
 
     fn log() -> Axis {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::fonts::{Fonts, RAISE, SUPERSCRIPT};
 use super::palette::{Marker, Rgb};
-use super::text::Label;
+use super::text::{Label, put};
 
 /// A rectangle in points.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -237,18 +237,18 @@ impl<'a> Canvas<'a> {
             let text = escape(if self.keeps_text { &run.original } else { &run.drawn });
             let mut attributes = String::new();
             if mixed {
-                attributes += &format!(" x=\"{}\"", num(pen));
+                put(&mut attributes, format_args!(" x=\"{}\"", num(pen)));
             }
             if superscript != raised {
                 let shift = if superscript { -RAISE } else { RAISE } * style.size;
-                attributes += &format!(" dy=\"{}\"", num(shift));
+                put(&mut attributes, format_args!(" dy=\"{}\"", num(shift)));
                 raised = superscript;
             }
             if superscript {
-                attributes += &format!(" font-size=\"{}\"", num(style.size * SUPERSCRIPT));
+                put(&mut attributes, format_args!(" font-size=\"{}\"", num(style.size * SUPERSCRIPT)));
             }
             if let Some(family) = &run.family {
-                attributes += &format!(" font-family=\"{}\"", escape(&format!("'{family}'")));
+                put(&mut attributes, format_args!(" font-family=\"{}\"", escape(&format!("'{family}'"))));
             }
             pen += run.width * style.size * if superscript { SUPERSCRIPT } else { 1.0 };
             if attributes.is_empty() {

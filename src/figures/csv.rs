@@ -1,7 +1,7 @@
 //! The numbers of a figure, one row a mark, and CSV records of any kind.
 
 use super::spec::ExportSpec;
-use super::text::tidy;
+use super::text::{put, tidy};
 use super::{Axis, Figure, Mark, Scale, Series, notes};
 use crate::error::{Error, Result};
 
@@ -12,9 +12,9 @@ pub(super) fn write(figures: &[Figure], spec: &ExportSpec) -> Result<Vec<u8>> {
     let mut out = String::new();
     for figure in figures {
         for (name, value) in notes::provenance(figure, spec) {
-            out += &format!("# {name}: {value}\n");
+            put(&mut out, format_args!("# {name}: {value}\n"));
         }
-        out += &format!("# x: {}\n# y: {}\n", describe(&figure.x), describe(&figure.y));
+        put(&mut out, format_args!("# x: {}\n# y: {}\n", describe(&figure.x), describe(&figure.y)));
     }
     let mut rows = vec![HEAD.map(str::to_owned).to_vec()];
     for figure in figures {

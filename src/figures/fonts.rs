@@ -185,7 +185,10 @@ impl Fonts {
             return *found;
         }
         let own = |f: &FaceInfo| f.style == Style::Normal && f.weight == Weight::NORMAL;
-        let near = embedded().faces().filter(|f| own(f)).find(|f| covers(embedded(), f.id, c)).map(|f| f.id);
+        // Relatives of the family first, such as New Computer Modern Math.
+        let is_relative = |f: &&FaceInfo| f.families.iter().any(|(name, _)| name.starts_with(family_name(self.family)));
+        let (relatives, others): (Vec<_>, Vec<_>) = embedded().faces().filter(|f| own(f)).partition(is_relative);
+        let near = relatives.into_iter().chain(others).find(|f| covers(embedded(), f.id, c)).map(|f| f.id);
         let found = near.or_else(|| {
             let sans = matches!(self.family, FontFamily::Helvetica | FontFamily::Mono);
             let mut faces: Vec<&FaceInfo> = with_system().faces().filter(|f| embedded().face(f.id).is_none()).collect();

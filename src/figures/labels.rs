@@ -37,11 +37,11 @@ pub(super) fn lay_out(
         !horizontal
             || t.major.windows(2).all(|pair| {
                 let apart = (dim.position(pair[1].value) - dim.position(pair[0].value)).abs() * length;
-                apart >= (width(&pair[0].label) + width(&pair[1].label)) / 2.0 + style.tick * 0.6
+                apart >= f64::midpoint(width(&pair[0].label), width(&pair[1].label)) + style.tick * 0.6
             })
     };
-    let all = (1..=most).rev().map(|n| ticks(dim.scale, dim.range, n));
-    let ticks = all.clone().find(fits).or_else(|| all.last()).unwrap_or_default();
+    let mut all = (1..=most).rev().map(|n| ticks(dim.scale, dim.range, n));
+    let ticks = all.clone().find(fits).or_else(|| all.next_back()).unwrap_or_default();
     measured(dim, ticks, length, horizontal, fonts, style)
 }
 

@@ -6,7 +6,7 @@ use super::legend::{Entry, Legend, agree, entries};
 use super::panel::{Margins, Panel};
 use super::spec::{ExportSpec, Format, LegendPosition, pt_from_mm};
 use super::style::Style;
-use super::text::tidy;
+use super::text::{put, tidy};
 use super::{Figure, notes};
 
 /// A drawing in SVG.
@@ -120,12 +120,12 @@ fn document(figures: &[Figure], spec: &ExportSpec, fonts: &Fonts, [width, height
     if let [figure] = figures {
         for (element, text) in [("title", tidy(&figure.title)), ("desc", tidy(&figure.caption))] {
             if !text.is_empty() {
-                head += &format!("<{element}>{}</{element}>\n", escape(&text));
+                put(&mut head, format_args!("<{element}>{}</{element}>\n", escape(&text)));
             }
         }
     }
     if spec.embed_font && spec.format == Format::Svg {
-        head += &format!("<style>{}{}</style>\n", font_face(fonts, false), font_face(fonts, true));
+        put(&mut head, format_args!("<style>{}{}</style>\n", font_face(fonts, false), font_face(fonts, true)));
     }
     let (w, h) = (num(width), num(height));
     format!(
@@ -151,7 +151,7 @@ fn metadata(figures: &[Figure], spec: &ExportSpec) -> String {
     for figure in figures {
         out += "<memoscope:figure";
         for (name, value) in notes::provenance(figure, spec) {
-            out += &format!(" {}=\"{}\"", name.replace(' ', "-"), escape(&value));
+            put(&mut out, format_args!(" {}=\"{}\"", name.replace(' ', "-"), escape(&value)));
         }
         out += "/>\n";
     }

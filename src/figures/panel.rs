@@ -299,7 +299,7 @@ impl<'a> Panel<'a> {
             }
         };
         for (labels, horizontal) in [(&labels[0], true), (&labels[1], false)] {
-            let bare = labels.is_categorical && !self.bar.is_some();
+            let bare = labels.is_categorical && self.bar.is_none();
             labels.ticks.major.iter().filter(|_| !bare).for_each(|t| mark(t.value, long, horizontal));
             labels.ticks.minor.iter().for_each(|v| mark(*v, short, horizontal));
         }

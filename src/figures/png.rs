@@ -20,7 +20,11 @@ pub(super) fn write(page: &Page, figures: &[Figure], spec: &ExportSpec, fonts: &
     let transform = usvg::Transform::from_scale(scale(width, size.width()), scale(height, size.height()));
     resvg::render(&tree, transform, &mut map.as_mut());
     let data: Vec<u8> = if spec.transparent {
-        map.pixels().iter().map(|p| p.demultiply()).flat_map(|c| [c.red(), c.green(), c.blue(), c.alpha()]).collect()
+        map.pixels()
+            .iter()
+            .map(resvg::tiny_skia::PremultipliedColorU8::demultiply)
+            .flat_map(|c| [c.red(), c.green(), c.blue(), c.alpha()])
+            .collect()
     } else {
         map.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect()
     };

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::latex;
-use super::text::tidy;
+use super::text::{put, tidy};
 use crate::error::{Error, Result};
 
 /// A table ready to be written.
@@ -212,7 +212,7 @@ fn markdown(table: &TableView) -> String {
         |text: &str| tidy(text).replace('\\', "\\\\").replace('|', "\\|").replace('*', "\\*").replace('_', "\\_");
     let mut lines = vec![String::from("|"), String::from("|")];
     for (index, column) in table.columns.iter().enumerate() {
-        lines[0] += &format!(" {} |", escape(&header(column)));
+        put(&mut lines[0], format_args!(" {} |", escape(&header(column))));
         lines[1] += if is_text(table, index) { " --- |" } else { " ---: |" };
     }
     lines.resize(2 + table.rows.len(), String::from("|"));
@@ -224,7 +224,7 @@ fn markdown(table: &TableView) -> String {
             let value = escape(&value);
             let value = if best[row] { format!("**{value}**") } else { value };
             let deviation = deviation.map(|d| format!(" ± {d}")).unwrap_or_default();
-            lines[2 + row] += &format!(" {value}{deviation} |");
+            put(&mut lines[2 + row], format_args!(" {value}{deviation} |"));
         }
     }
     lines.join("\n") + "\n"
@@ -246,10 +246,10 @@ fn latex_table(table: &TableView) -> String {
             let value = if best[row] { format!("\\textbf{{{value}}}") } else { value };
             let deviation = deviation.map(|d| format!(" $\\pm$ {}", latex::escape(&d))).unwrap_or_default();
             let separator = if column == 0 { "  " } else { " & " };
-            body[row] += &format!("{separator}{value}{deviation}");
+            put(&mut body[row], format_args!("{separator}{value}{deviation}"));
         }
     }
-    let body: String = body.iter().map(|line| format!("{line} \\\\\n")).collect();
+    let body: String = body.into_iter().map(|line| line + " \\\\\n").collect();
     format!(
         "% needs \\usepackage{{booktabs}}\n\\begin{{table}}[t]\n\\centering\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n  {} \\\\\n\
          \\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n\\caption{{{}}}\n\\end{{table}}\n",

@@ -10,7 +10,7 @@ use super::palette::{Colormap, Rgb, Theme};
 use super::panel::Panel;
 use super::spec::{ExportSpec, FontFamily, LegendPosition, pt_from_mm};
 use super::style::Style;
-use super::text::{Label, tidy};
+use super::text::{Label, put, tidy};
 use super::ticks::axis_title;
 use super::{Figure, Mark, Scale, Series, notes, palette, thin};
 use crate::error::Result;
@@ -21,7 +21,7 @@ pub(super) fn write(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Re
     let columns = columns.min(figures.len()).max(1);
     let mut out = String::new();
     for (name, value) in figures.iter().flat_map(|figure| notes::provenance(figure, spec)) {
-        out += &format!("% {name}: {value}\n");
+        put(&mut out, format_args!("% {name}: {value}\n"));
     }
     out.extend(notices(figures).iter().map(|notice| format!("% {notice}\n")));
     out += "\\documentclass[border=1pt]{standalone}\n\\usepackage[T1]{fontenc}\n";
@@ -36,9 +36,9 @@ pub(super) fn write(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Re
     for (map, name) in [(Colormap::Viridis, "sequential"), (Colormap::Diverging, "diverging")] {
         let colors: Vec<String> =
             (0..=10).map(|i| format!("rgb255=({})", rgb(map.at(f64::from(i) / 10.0, Theme::Light)))).collect();
-        out += &format!("\\pgfplotsset{{colormap={{{name}}}{{{}}}}}\n", colors.join(" "));
+        put(&mut out, format_args!("\\pgfplotsset{{colormap={{{name}}}{{{}}}}}\n", colors.join(" ")));
     }
-    out += &format!("\\begin{{document}}\n\\begin{{tabular}}{{@{{}}{}@{{}}}}\n", "c".repeat(columns));
+    put(&mut out, format_args!("\\begin{{document}}\n\\begin{{tabular}}{{@{{}}{}@{{}}}}\n", "c".repeat(columns)));
     for (index, figure) in figures.iter().enumerate() {
         let tag = (figures.len() > 1).then(|| super::page::tag(index));
         out += &Picture { figure, dims: dimensions(figure), spec, style: Style::new(spec), columns }.draw(tag, &fonts);
@@ -62,9 +62,9 @@ impl Picture<'_> {
         let mut out = String::from("\\begin{tikzpicture}\n");
         for (index, series) in self.figure.series.iter().enumerate() {
             let color = Look::of(self.figure, series, &self.style).color;
-            out += &format!("\\definecolor{{series{index}}}{{RGB}}{{{}}}\n", rgb(color));
+            put(&mut out, format_args!("\\definecolor{{series{index}}}{{RGB}}{{{}}}\n", rgb(color)));
         }
-        out += &format!("\\begin{{axis}}[\n{}]\n", self.options(tag, fonts));
+        put(&mut out, format_args!("\\begin{{axis}}[\n{}]\n", self.options(tag, fonts)));
         for (index, series) in self.figure.series.iter().enumerate() {
             self.series(&mut out, index, series);
         }
@@ -127,7 +127,7 @@ impl Picture<'_> {
         if let Some(options) = self.color_bar() {
             lines.push(options);
         }
-        lines.iter().map(|line| format!("  {line},\n")).collect()
+        lines.into_iter().map(|line| format!("  {line},\n")).collect::<Vec<_>>().concat()
     }
 
     fn color_bar(&self) -> Option<String> {
@@ -159,15 +159,18 @@ impl Picture<'_> {
                         let options = format!("draw=none, forget plot, name path={name}{index}");
                         plot(out, &options, &self.rows(&edge, true));
                     }
-                    out.push_str(&format!(
-                        "\\addplot[{color}, opacity=0.18, forget plot] fill between[of=low{index} and high{index}];\n"
-                    ));
+                    put(
+                        out,
+                        format_args!(
+                            "\\addplot[{color}, opacity=0.18, forget plot] fill between[of=low{index} and high{index}];\n"
+                        ),
+                    );
                 }
                 plot(out, &format!("{line}, {marker}"), &self.rows(points, true));
             }
             Mark::Step { points, .. } => plot(out, &format!("{line}, no marks, const plot"), &self.rows(points, true)),
             Mark::Reference { from, to } => {
-                plot(out, &format!("{line}, no marks"), &self.rows(&self.along(*from, *to), true))
+                plot(out, &format!("{line}, no marks"), &self.rows(&self.along(*from, *to), true));
             }
             Mark::Scatter { points } => {
                 plot(out, &format!("only marks, color={color}, {marker}, opacity=0.8"), &self.rows(points, false));
@@ -200,11 +203,17 @@ impl Picture<'_> {
             .collect();
         if !errors.is_empty() {
             let line = self.style.axis * 1.4;
-            options += &format!(", error bars/.cd, y dir=both, y explicit, error bar style={{line width={line:.2}pt}}");
+            put(
+                &mut options,
+                format_args!(", error bars/.cd, y dir=both, y explicit, error bar style={{line width={line:.2}pt}}"),
+            );
         }
-        out.push_str(&format!(
-            "\\addplot[{options}] table[x index=0, y index=1, y error minus index=2, y error plus index=3] {{\n{rows}}};\n"
-        ));
+        put(
+            out,
+            format_args!(
+                "\\addplot[{options}] table[x index=0, y index=1, y error minus index=2, y error plus index=3] {{\n{rows}}};\n"
+            ),
+        );
     }
 
     fn cells(&self, out: &mut String, columns: usize, values: &[f64]) {
@@ -224,10 +233,13 @@ impl Picture<'_> {
                 numbers(&[x, place(&self.dims[1], given[1], row, rows), *value])
             })
             .collect();
-        out.push_str(&format!(
-            "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] \
+        put(
+            out,
+            format_args!(
+                "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] \
              table[x index=0, y index=1, meta index=2] {{\n{data}}};\n"
-        ));
+            ),
+        );
     }
 
     /// Points of a straight line in data space, enough to bend on a log axis.
@@ -306,7 +318,7 @@ fn coarse(columns: usize, values: &[f64]) -> (usize, Vec<f64>) {
 }
 
 fn plot(out: &mut String, options: &str, rows: &str) {
-    out.push_str(&format!("\\addplot[{options}] table {{\n{rows}}};\n"));
+    put(out, format_args!("\\addplot[{options}] table {{\n{rows}}};\n"));
 }
 
 fn numbers(values: &[f64]) -> String {

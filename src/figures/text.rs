@@ -1,5 +1,7 @@
 //! Text as figures show it: one line, no control characters, numbers with a true minus, powers of ten as superscripts.
 
+use std::fmt::{self, Write as _};
+
 /// A piece of a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -50,6 +52,12 @@ impl Label {
     pub fn flat(&self) -> String {
         self.0.iter().map(|span| if span.superscript { format!("^{}", span.text) } else { span.text.clone() }).collect()
     }
+}
+
+/// Appends formatted text.
+pub(super) fn put(out: &mut String, text: fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    out.write_fmt(text).unwrap_or_default();
 }
 
 /// One line: control characters and runs of white space become one space; ends are trimmed.

@@ -99,7 +99,7 @@ fn log([low, high]: [f64; 2], most: usize) -> Ticks {
     if decades < 2 {
         return within_a_decade([low, high], most);
     }
-    let every = (1..).find(|e| (decades - 1) / e < most.max(2) as i32).unwrap_or(1);
+    let every = (1..=decades).find(|e| (decades - 1) / e < most.max(2) as i32).unwrap_or(1);
     let major = (first..=last)
         .filter(|e| (e - first) % every == 0)
         .map(|e| Tick { value: 10f64.powi(e), label: Label::power("10", e) })

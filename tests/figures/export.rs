@@ -196,6 +196,52 @@ fn empty_undefined_and_single_data_have_a_designed_answer() {
 }
 
 #[test]
+fn csv_holds_every_number_of_every_mark() {
+    let lines = |figure: &Figure| -> Vec<String> {
+        let text = text_of(figure, &ExportSpec::new(Format::Csv));
+        text.lines().filter(|l| !l.starts_with('#')).map(str::to_owned).collect()
+    };
+    let bars = lines(&samples::bars(false));
+    assert_eq!(bars[0], "figure,series,mark,x,x_end,y,y_low,y_high,value,row");
+    assert_eq!(bars[1], "auroc-bars,Pythia-1b,bar,Loss,,0.52,0.49,0.56,,");
+    let histogram = lines(&samples::histogram());
+    assert_eq!((histogram.len(), &histogram[1][..38]), (61, "loss-histogram,Members,histogram,1.5,1"));
+    let cells = lines(&samples::heatmap());
+    assert_eq!(
+        (cells[1].as_str(), cells[8].as_str()),
+        ("correlation,,cell,1k,,1k,,,1,", "correlation,,cell,16k,,4k,,,,")
+    );
+    let roc = lines(&samples::roc(Scale::Log));
+    assert_eq!(roc.len(), 1 + 3 * 1001 + 2, "zeros included");
+}
+
+#[test]
+fn an_embedded_font_is_inside_the_svg() {
+    let plain = text_of(&samples::bars(false), &ExportSpec::default());
+    let embedded = text_of(&samples::bars(false), &ExportSpec { embed_font: true, ..ExportSpec::default() });
+    assert!(
+        embedded.matches("@font-face").count() == 2 && embedded.len() > plain.len() + 500_000,
+        "{}",
+        embedded.len()
+    );
+    assert!(plain.contains("font-family=\"NewComputerModern"), "named");
+}
+
+#[test]
+fn tex_declares_scales_ranges_and_categories() {
+    let text = text_of(&samples::roc(Scale::Log), &ExportSpec::new(Format::Pgfplots));
+    for part in
+        ["xmode=log", "ymode=log", "xmin=0.001, xmax=1", "fill between[of=low0 and high0]", "Min-K\\%++", "1 1\n};"]
+    {
+        assert!(text.contains(part), "{part}");
+    }
+    assert_eq!(text.matches("\\begin{").count(), text.matches("\\end{").count(), "environments close");
+    assert_eq!(text.matches('{').count(), text.matches('}').count(), "braces close");
+    let bars = text_of(&samples::bars(true), &ExportSpec::new(Format::Pgfplots));
+    assert!(bars.contains("xticklabels={{Memorization score},") && bars.contains("rotate=45"), "categories");
+}
+
+#[test]
 fn hostile_text_stays_text() {
     let hostile = "</text><script>&\"' \u{0}\u{1b}[31m %_{$#^~\\ \n line";
     let axis = |label: &str| Axis { label: label.to_owned(), unit: label.to_owned(), ..Axis::default() };
@@ -218,9 +264,7 @@ fn hostile_text_stays_text() {
 
 #[test]
 fn other_scripts_are_drawn_or_named() {
-    let mut figure = samples::scatter();
-    figure.title = "기억 점수 記憶 🧠 memorization".to_owned();
-    figure.y.label = "손실".to_owned();
+    let figure = samples::scripts();
     for format in [Format::Pdf, Format::Png, Format::Svg] {
         let spec = ExportSpec { show_title: true, ..ExportSpec::new(format) };
         let exported = export_all(std::slice::from_ref(&figure), 1, &spec).expect("exported");

@@ -23,6 +23,11 @@ fn gallery() {
         let bytes = export(&samples::curves(), &spec).expect("fonts");
         std::fs::write(folder.join(format!("font-{}.png", font.id())), bytes).expect("written");
     }
+    for format in [Format::Png, Format::Pdf, Format::Svg] {
+        let spec = ExportSpec { show_title: true, ..ExportSpec::new(format) };
+        let bytes = export(&samples::scripts(), &spec).expect("scripts");
+        std::fs::write(folder.join(format!("scripts.{}", format.extension())), bytes).expect("written");
+    }
     for format in Format::ALL {
         let spec = ExportSpec { width_mm: 160.0, show_title: true, ..ExportSpec::new(format) };
         let panels = [samples::scatter(), samples::histogram(), samples::bars(false), samples::heatmap()];

@@ -183,6 +183,16 @@ pub(super) fn curves() -> Figure {
     }
 }
 
+/// Labels in Hangul, Han, kana, Greek, Arabic and emoji.
+pub(super) fn scripts() -> Figure {
+    let mut figure = scatter();
+    figure.title = "기억 점수 記憶 きおく 🧠 ذاكرة memorization ≥ 0.5".to_owned();
+    figure.y.label = "손실 ∇θ".to_owned();
+    figure.series[0].name = "원문 (original)".to_owned();
+    figure.series[1].name = "바꿔쓰기 👩‍🔬".to_owned();
+    figure
+}
+
 /// All of them.
 pub(super) fn all() -> Vec<Figure> {
     vec![

@@ -1,6 +1,7 @@
 //! Conventions as tests: each failure says what to write instead.
 
 mod layers;
+mod registry;
 mod sizes;
 mod words;
 

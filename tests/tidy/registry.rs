@@ -44,11 +44,8 @@ fn readme_lists_the_methods() {
     let readme = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = readme.split_once(BEGIN).expect("the README marks the table of methods");
     let (_, after) = rest.split_once(END).expect("the README marks the end of the table of methods");
-    let rows: Vec<String> = registry()
-        .iter()
-        .map(|m| m.card())
-        .map(|c| format!("| `{}` | {} | {} |", c.id, c.about, c.source))
-        .collect();
+    let rows: Vec<String> =
+        registry().iter().map(|m| m.card()).map(|c| format!("| `{}` | {} | {} |", c.id, c.about, c.source)).collect();
     let table = format!("| method | what it tells | source |\n|---|---|---|\n{}", rows.join("\n"));
     let expected = format!("{before}{BEGIN}\n{table}\n{END}{after}");
     if std::env::var_os("UPDATE").is_some() {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use arrow::array::{Array, AsArray as _, StructArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
@@ -16,23 +17,63 @@ use crate::error::{Error, Result};
 const BATCH_ROWS: usize = 256;
 
 /// Reads every row; its number is its place in the file.
+///
+/// The decoder trusts what a page says of itself and panics on some damaged ones. It therefore works on a thread of
+/// its own, whose end by a panic is an error of the file here.
 pub(super) fn read(path: &Path, collector: &mut Collector<'_>) -> Result<()> {
     let file = File::open(path).map_err(|error| Error::io("opening", path, &error))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(&error))?;
-    let names: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
-    collector.see_header(&names);
-    let batches = builder.with_batch_size(BATCH_ROWS).build().map_err(|error| damaged(&error))?;
+    let (sender, receiver) = sync_channel(2);
+    let decoder = std::thread::Builder::new()
+        .name("parquet".to_owned())
+        .spawn(move || decode(file, &sender))
+        .map_err(|error| Error::bug(format!("no thread for decoding: {error}")))?;
     let mut number = 0;
-    for batch in batches {
-        let batch = StructArray::from(batch.map_err(|error| damaged(&error))?);
-        for i in 0..batch.len() {
-            number += 1;
-            if !collector.row(number, &object(&batch, i)) {
-                return Ok(());
+    for part in &receiver {
+        match part? {
+            Part::Header(names) => collector.see_header(&names),
+            Part::Rows(rows) => {
+                for row in rows {
+                    number += 1;
+                    if !collector.row(number, &row) {
+                        return Ok(());
+                    }
+                }
             }
         }
     }
-    Ok(())
+    decoder.join().map_err(|_panic| {
+        Error::data(format!("not a readable Parquet file: a page is damaged after row {number}"))
+            .hint("fetch or write it again")
+    })
+}
+
+/// What the decoder hands over.
+enum Part {
+    Header(Vec<String>),
+    Rows(Vec<Row>),
+}
+
+/// Decodes the file until its end, an error, or a receiver that wants no more.
+fn decode(file: File, sender: &SyncSender<Result<Part>>) {
+    let result = (|| {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(&error))?;
+        let names = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+        if sender.send(Ok(Part::Header(names))).is_err() {
+            return Ok(());
+        }
+        for batch in builder.with_batch_size(BATCH_ROWS).build().map_err(|error| damaged(&error))? {
+            let batch = StructArray::from(batch.map_err(|error| damaged(&error))?);
+            let rows = (0..batch.len()).map(|i| object(&batch, i)).collect();
+            if sender.send(Ok(Part::Rows(rows))).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    })();
+    if let Err(error) = result {
+        // Nobody is left to tell when the receiver is gone.
+        let _ = sender.send(Err(error));
+    }
 }
 
 fn damaged(error: &dyn std::error::Error) -> Error {

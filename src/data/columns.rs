@@ -101,7 +101,7 @@ pub(super) fn find_optional(roles: &mut BTreeMap<Role, String>, row: &Row) {
     }
 }
 
-/// Finds the columns that hold the example itself.
+/// Finds the columns that hold the example itself; text comes before ids, which fit one tokenizer only.
 fn find_content(roles: &mut BTreeMap<Role, String>, first: &Row) -> Result<()> {
     complete(roles, Role::Prompt, Role::Continuation, first)?;
     complete(roles, Role::Member, Role::Nonmember, first)?;
@@ -110,9 +110,9 @@ fn find_content(roles: &mut BTreeMap<Role, String>, first: &Row) -> Result<()> {
     }
     for (role, partner) in [
         (Role::Prompt, Some(Role::Continuation)),
-        (Role::TokenIds, None),
         (Role::Member, Some(Role::Nonmember)),
         (Role::Text, None),
+        (Role::TokenIds, None),
     ] {
         let Some(column) = usual_in(role, first) else { continue };
         if let Some(partner) = partner {

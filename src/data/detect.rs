@@ -102,9 +102,18 @@ fn refuse_binary(start: &[u8]) -> Result<()> {
     }
 }
 
-/// Refuses files that are UTF-16 or UTF-32 as a whole.
+/// Refuses files that are UTF-16, UTF-32 or no text as a whole.
 fn refuse_encoding(start: &[u8], path: &Path) -> Result<()> {
-    let Some(name) = wide_encoding(start) else { return Ok(()) };
+    let Some(name) = wide_encoding(start) else {
+        let zeros = start.iter().filter(|&&byte| byte == 0).count();
+        return if zeros * 10 > start.len() {
+            Err(Error::data("this is a binary file, not text")
+                .hint("choose JSONL, JSON, CSV, text or Parquet")
+                .at(path))
+        } else {
+            Ok(())
+        };
+    };
     Err(Error::data(format!("the file is {name}, not UTF-8"))
         .hint(format!("convert it: iconv -f {name} -t UTF-8 IN > OUT"))
         .at(path))

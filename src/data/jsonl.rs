@@ -8,6 +8,7 @@ use super::collect::Collector;
 use super::detect;
 use super::row::kind;
 use super::source::{Line, MAX_ROW_BYTES, Source};
+use crate::error::Error;
 
 /// Reads every line; blank ones are skipped.
 pub(super) fn read(source: &mut Source, collector: &mut Collector<'_>) -> io::Result<()> {
@@ -16,7 +17,7 @@ pub(super) fn read(source: &mut Source, collector: &mut Collector<'_>) -> io::Re
     while let Some(line) = source.line(&mut buffer)? {
         number += 1;
         let go_on = match line {
-            Line::TooLong(bytes) => collector.bad(number, too_long(bytes)),
+            Line::TooLong => too_long(source, collector, number)?,
             Line::Whole(bytes) if bytes.trim_ascii().is_empty() => true,
             Line::Whole(bytes) => match parse(bytes) {
                 Ok(Value::Object(row)) => collector.row(number, &row),
@@ -31,9 +32,15 @@ pub(super) fn read(source: &mut Source, collector: &mut Collector<'_>) -> io::Re
     Ok(())
 }
 
-/// Why a line was skipped unread.
-pub(super) fn too_long(bytes: u64) -> String {
-    format!("{} MiB in one line, more than the {} MiB that are read", bytes >> 20, MAX_ROW_BYTES >> 20)
+/// Skips a line that is too long; as the first row it means that the file is of another kind.
+pub(super) fn too_long(source: &mut Source, collector: &mut Collector<'_>, number: usize) -> io::Result<bool> {
+    let reason = format!("the line is longer than {} MiB", MAX_ROW_BYTES >> 20);
+    if collector.rows == 0 {
+        let error = Error::data(format!("line {number}: {reason}"));
+        return Ok(collector.fail(error.hint("this may be a file of another kind; write one example a line")));
+    }
+    source.skip_line()?;
+    Ok(collector.bad(number, reason))
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
@@ -46,7 +53,9 @@ pub(super) fn json_reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text);
     let message = match message {
-        m if m.contains("surrogate") => "half of a surrogate pair (\\uD800 to \\uDFFF), which is no character",
+        m if m.contains("surrogate") || m.contains("hex escape") => {
+            "half of a surrogate pair (\\uD800 to \\uDFFF), which is no character"
+        }
         m if m.contains("control character") => "a raw control character inside a string (a NUL byte or line break)",
         m if m.starts_with("EOF") => "the row is cut off",
         m => m,

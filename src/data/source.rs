@@ -41,8 +41,8 @@ impl Read for Source {
 pub(super) enum Line<'a> {
     /// The bytes.
     Whole(&'a [u8]),
-    /// The line has this many bytes, more than the limit, and was skipped.
-    TooLong(u64),
+    /// The line has more bytes than the limit; [`Source::skip_line`] skips the rest of it.
+    TooLong,
 }
 
 impl Source {
@@ -71,9 +71,8 @@ impl Source {
                 buffer.pop();
             }
         } else if n > MAX_ROW_BYTES {
-            let skipped = self.skip_line()?;
             *buffer = Vec::new();
-            return Ok(Some(Line::TooLong(n as u64 + skipped)));
+            return Ok(Some(Line::TooLong));
         }
         Ok(Some(Line::Whole(buffer)))
     }
@@ -83,24 +82,17 @@ impl Source {
         self.reader.fill_buf()
     }
 
-    /// Skips to the line end; returns the number of bytes before it.
-    fn skip_line(&mut self) -> io::Result<u64> {
-        let mut skipped = 0;
+    /// Skips to behind the line end.
+    pub(super) fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let chunk = self.reader.fill_buf()?;
-            if chunk.is_empty() {
-                return Ok(skipped);
-            }
-            match chunk.iter().position(|&byte| byte == b'\n') {
-                Some(at) => {
-                    self.reader.consume(at + 1);
-                    return Ok(skipped + at as u64);
-                }
-                None => {
-                    let n = chunk.len();
-                    skipped += n as u64;
-                    self.reader.consume(n);
-                }
+            let (n, is_end) = match chunk.iter().position(|&byte| byte == b'\n') {
+                Some(at) => (at + 1, true),
+                None => (chunk.len(), chunk.is_empty()),
+            };
+            self.reader.consume(n);
+            if is_end {
+                return Ok(());
             }
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn read_lines(source: &mut Source, collector: &mut Collector<'_>) -> 
     while let Some(line) = source.line(&mut buffer)? {
         number += 1;
         let go_on = match line {
-            Line::TooLong(bytes) => collector.bad(number, too_long(bytes)),
+            Line::TooLong => too_long(source, collector, number)?,
             Line::Whole(bytes) if bytes.trim_ascii().is_empty() => true,
             Line::Whole(bytes) => example(collector, number, bytes),
         };
@@ -38,12 +38,11 @@ pub(super) fn read_paragraphs(source: &mut Source, collector: &mut Collector<'_>
     while let Some(line) = source.line(&mut buffer)? {
         number += 1;
         let go_on = match line {
-            Line::TooLong(bytes) => collector.bad(number, too_long(bytes)),
+            Line::TooLong => too_long(source, collector, number)?,
             Line::Whole(bytes) if bytes.trim_ascii().is_empty() => flush(collector, first, &mut paragraph),
             Line::Whole(bytes) if paragraph.len() + bytes.len() > MAX_ROW_BYTES => {
-                let length = (paragraph.len() + bytes.len()) as u64;
                 paragraph.clear();
-                collector.bad(first, too_long(length))
+                collector.bad(first, format!("the paragraph is longer than {} MiB", MAX_ROW_BYTES >> 20))
             }
             Line::Whole(bytes) => {
                 if paragraph.is_empty() {

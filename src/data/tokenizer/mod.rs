@@ -103,7 +103,26 @@ impl Tokenizer {
                 (start, stop)
             })
             .collect();
-        Ok(Encoding { ids: encoding.get_ids().to_vec(), offsets })
+        let mut encoding = Encoding { ids: encoding.get_ids().to_vec(), offsets };
+        self.unshare_prefix(&mut encoding);
+        Ok(encoding)
+    }
+
+    /// A space that the tokenizer put before the text (SentencePiece) is given the first character by the crate,
+    /// which belongs to the token after it.
+    fn unshare_prefix(&self, encoding: &mut Encoding) {
+        let Some(first) = encoding.offsets.iter().position(|&(start, end)| start < end) else { return };
+        let is_shared = match (encoding.offsets.get(first), encoding.offsets.get(first + 1)) {
+            (Some(one), Some(next)) => one.0 == next.0,
+            _ => false,
+        };
+        let is_space = encoding.ids.get(first).and_then(|&id| self.token_bytes(id)).is_some_and(|bytes| bytes == b" ");
+        if is_shared
+            && is_space
+            && let Some(range) = encoding.offsets.get_mut(first)
+        {
+            range.1 = range.0;
+        }
     }
 
     /// The text of `ids`, without special tokens. Bytes that are no UTF-8 become U+FFFD; ids that the vocabulary

@@ -4,6 +4,7 @@ mod cli;
 mod data;
 mod figures;
 mod generate;
+mod hub;
 mod malformed;
 mod models;
 mod runs;

@@ -68,7 +68,11 @@ fn a_model_lands_in_the_cache_that_python_reads() {
     assert_eq!(link, Path::new("../../blobs").join(sha256(&weights())));
     hub.requests("");
     fetch(&client).unwrap();
-    assert_eq!(hub.requests("").iter().filter(|line| line.contains("/resolve/")).count(), 0, "nothing is fetched twice");
+    assert_eq!(
+        hub.requests("").iter().filter(|line| line.contains("/resolve/")).count(),
+        0,
+        "nothing is fetched twice"
+    );
 }
 
 #[test]
@@ -262,7 +266,8 @@ fn data_sets_by_name_pattern_or_alone() {
 
 #[test]
 fn names_that_would_leave_the_cache_are_refused() {
-    let (hub, cache) = (FakeHub::new(&[("config.json", b"{}"), ("../evil.safetensors", b"x")]), TempDir::new().unwrap());
+    let (hub, cache) =
+        (FakeHub::new(&[("config.json", b"{}"), ("../evil.safetensors", b"x")]), TempDir::new().unwrap());
     let client = client(&hub, cache.path());
     assert!(refusal(&client).contains("unsafe file name"), "a path that climbs");
     for id in ["../x", "a/b/c", "a//b", "", "/etc", "a/..", "a b"] {
@@ -286,7 +291,8 @@ fn the_environment_is_read_as_python_reads_it() {
     let vars = |pairs: &'static [(&str, &str)]| {
         Hub::from_vars(move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     };
-    let hub = vars(&[("HOME", "/h"), ("HF_ENDPOINT", "https://mirror/"), ("HF_TOKEN", " t\n"), ("HF_HUB_OFFLINE", "1")]);
+    let hub =
+        vars(&[("HOME", "/h"), ("HF_ENDPOINT", "https://mirror/"), ("HF_TOKEN", " t\n"), ("HF_HUB_OFFLINE", "1")]);
     assert_eq!((hub.endpoint.as_str(), hub.token.as_deref(), hub.offline), ("https://mirror", Some("t"), true));
     assert_eq!(hub.cache, Path::new("/h/.cache/huggingface/hub"));
     assert_eq!(vars(&[("HF_HOME", "/x")]).cache, Path::new("/x/hub"));

@@ -55,7 +55,10 @@ impl FakeHub {
             .spawn(move || {
                 for stream in listener.incoming().flatten() {
                     let state = Arc::clone(&shared);
-                    std::thread::Builder::new().name("hub answer".into()).spawn(move || answer(&stream, &state)).unwrap();
+                    std::thread::Builder::new()
+                        .name("hub answer".into())
+                        .spawn(move || answer(&stream, &state))
+                        .unwrap();
                 }
             })
             .unwrap();
@@ -110,7 +113,8 @@ fn answer(mut stream: &TcpStream, state: &Mutex<State>) {
         state.log.push(format!("{method} {target} {}", range.clone().unwrap_or_default()).trim().to_owned());
         (state.delay, reply(&mut state, &target, range.as_deref(), token.as_deref()))
     };
-    let mut head = format!("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    let mut head =
+        format!("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in reply.headers {
         write!(head, "{name}: {value}\r\n").unwrap();
     }

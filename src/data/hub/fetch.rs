@@ -1,11 +1,9 @@
-//! Lists, chooses and downloads; downloads go on where they stopped.
+//! Resolves, lists and chooses what is fetched, and falls back to the cache.
 //!
 //! The commit is resolved first and everything is fetched at that commit, so that a repository that changes
-//! meanwhile cannot mix. Hashes and sizes come from the file tree, which names the blobs of the cache. The `hf-hub`
-//! crate does the requests; it cannot resume or cancel, so the streaming into the cache is here.
+//! meanwhile cannot mix. Sizes, and the hashes that name the blobs of the cache, come from the file tree.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
@@ -13,19 +11,15 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt as _};
 use hf_hub::repository::RepoTreeEntry;
 use hf_hub::{HFClient, HFError, HFRepository, RepoType};
-use sha2::{Digest as _, Sha256};
 
 use super::cache::{self, Repository};
 use super::{Fetched, Hub, Kind, Progress, Watch, choose, errors};
-use crate::data::source::hexadecimal;
 use crate::error::{Error, Result};
 
 /// How often the watcher is asked.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 /// A connection without a byte for so many ticks is given up.
 const STALLED_TICKS: u32 = 600;
-/// So many attempts in a row may bring nothing.
-const ATTEMPTS: u32 = 4;
 
 /// What is to be fetched.
 pub(super) struct Wanted<'a> {
@@ -37,15 +31,15 @@ pub(super) struct Wanted<'a> {
 }
 
 /// A file as the hub lists it.
-struct Entry {
-    path: String,
-    size: u64,
+pub(super) struct Entry {
+    pub(super) path: String,
+    pub(super) size: u64,
     /// Name of its blob: the git object id of a small file, the SHA-256 of a large one, where the listing tells it.
-    etag: Option<String>,
+    pub(super) etag: Option<String>,
 }
 
 /// Why a request brought nothing.
-enum Trouble {
+pub(super) enum Trouble {
     Stopped(Error),
     Hub(HFError),
 }
@@ -56,12 +50,13 @@ impl From<HFError> for Trouble {
     }
 }
 
-struct Session<'a, 'w> {
-    hub: &'a Hub,
-    wanted: &'a Wanted<'a>,
-    repository: Repository,
+/// One call: the repository, the cache and the watcher.
+pub(super) struct Session<'a, 'w> {
+    pub(super) hub: &'a Hub,
+    pub(super) wanted: &'a Wanted<'a>,
+    pub(super) repository: Repository,
     watch: Watch<'w>,
-    progress: Progress,
+    pub(super) progress: Progress,
 }
 
 /// Fetches what is wanted, from the cache where it can.
@@ -143,7 +138,7 @@ fn short(commit: &str) -> &str {
 
 impl Session<'_, '_> {
     /// Waits for `work` while asking the watcher whether to go on.
-    async fn watched<T>(&mut self, work: impl Future<Output = hf_hub::HFResult<T>>) -> Result<T, Trouble> {
+    pub(super) async fn watched<T>(&mut self, work: impl Future<Output = hf_hub::HFResult<T>>) -> Result<T, Trouble> {
         let mut work = pin!(work);
         loop {
             match tokio::time::timeout(TICK, &mut work).await {
@@ -153,7 +148,7 @@ impl Session<'_, '_> {
         }
     }
 
-    fn ask(&mut self) -> Result<(), Trouble> {
+    pub(super) fn ask(&mut self) -> Result<(), Trouble> {
         if (self.watch)(&self.progress) { Ok(()) } else { Err(Trouble::Stopped(Error::Cancelled)) }
     }
 
@@ -200,7 +195,7 @@ impl Session<'_, '_> {
     }
 
     /// The next item, while asking the watcher; an error after a long silence.
-    async fn next<S: Stream + Unpin>(&mut self, stream: &mut S) -> Result<Option<S::Item>, Trouble> {
+    pub(super) async fn next<S: Stream + Unpin>(&mut self, stream: &mut S) -> Result<Option<S::Item>, Trouble> {
         for _ in 0..STALLED_TICKS {
             match tokio::time::timeout(TICK, stream.next()).await {
                 Ok(item) => return Ok(item),
@@ -213,189 +208,13 @@ impl Session<'_, '_> {
         ))
     }
 
-    async fn fetch_file<T: RepoType>(
-        &mut self,
-        handle: &HFRepository<T>,
-        commit: &str,
-        entry: &Entry,
-    ) -> Result<PathBuf, Trouble> {
-        let before = self.progress.done;
-        let pointer = self.repository.snapshot(commit).join(&entry.path);
-        if !has_size(&pointer, entry.size) {
-            let etag = match &entry.etag {
-                Some(etag) => etag.clone(),
-                None => self.linked_etag(handle, commit, entry).await?,
-            };
-            let blob = self.repository.blob(&etag);
-            let lock = self.local(self.repository.lock(&etag))?;
-            while let Err(fs::TryLockError::WouldBlock) = lock.try_lock() {
-                tokio::time::sleep(TICK).await;
-                self.ask()?;
-            }
-            // Another program may have fetched it while this one waited.
-            if !has_size(&blob, entry.size) {
-                self.download(handle, commit, entry, &etag).await?;
-                self.local(fs::rename(self.repository.incomplete(&etag), &blob))?;
-            }
-            self.local(self.repository.link(commit, &entry.path, &etag))?;
-        }
-        self.progress.done = before + entry.size;
-        self.ask()?;
-        Ok(pointer)
-    }
-
-    /// The SHA-256 of a large file, which the hub tells in the answer that redirects to the store of such files.
-    async fn linked_etag<T: RepoType>(
-        &mut self,
-        handle: &HFRepository<T>,
-        commit: &str,
-        entry: &Entry,
-    ) -> Result<String, Trouble> {
-        let fail = |error: &dyn std::fmt::Display| {
-            Trouble::Stopped(
-                Error::data(format!("asking for the hash of {} failed: {error}", entry.path))
-                    .hint("run again; if it stays so, fetch the folder with another tool and open it from there"),
-            )
-        };
-        let folder = if self.wanted.kind == Kind::Dataset { "datasets/" } else { "" };
-        let base = format!("{}/{folder}{}/resolve/{commit}", self.hub.endpoint, handle.repo_path());
-        let mut url = reqwest::Url::parse(&base).map_err(|error| fail(&error))?;
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.extend(entry.path.split('/'));
-        }
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
-        let client = client.map_err(|error| fail(&error))?;
-        // A renamed repository answers with a redirect on the same host, before the one to the store.
-        for _ in 0..5 {
-            let mut request = client.head(url.clone());
-            if let Some(token) = &self.hub.token {
-                request = request.bearer_auth(token);
-            }
-            let answer = self.watched(async { Ok(request.send().await) }).await?.map_err(|error| fail(&error))?;
-            let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-            if let Some(etag) = header("x-linked-etag").or_else(|| header("etag")) {
-                let etag = etag.trim_start_matches("W/").trim_matches('"').to_owned();
-                return if is_blob_name(&etag) { Ok(etag) } else { Err(fail(&"an unsafe hash")) };
-            }
-            match header("location").filter(|place| place.starts_with('/') && !place.starts_with("//")) {
-                Some(place) => url = url.join(place).map_err(|error| fail(&error))?,
-                None => return Err(fail(&format!("{} without a hash", answer.status()))),
-            }
-        }
-        Err(fail(&"too many redirects"))
-    }
-
-    /// Fetches what is missing of a blob; what is there of it stays when this fails.
-    async fn download<T: RepoType>(
-        &mut self,
-        handle: &HFRepository<T>,
-        commit: &str,
-        entry: &Entry,
-        etag: &str,
-    ) -> Result<(), Trouble> {
-        let path = self.repository.incomplete(etag);
-        let mut file = self.local(fs::OpenOptions::new().create(true).append(true).open(&path))?;
-        let before = self.progress.done;
-        let mut have = self.local(file.metadata())?.len();
-        if have > entry.size {
-            self.local(file.set_len(0))?;
-            have = 0;
-        }
-        let mut failures = 0;
-        while have < entry.size {
-            let start = have;
-            self.progress.done = before + have;
-            let outcome = self.stream(handle, commit, entry, &mut file, &mut have).await;
-            failures = if have > start { 0 } else { failures + 1 };
-            match outcome {
-                Err(Trouble::Hub(error)) if !errors::is_broken(&error) => return Err(error.into()),
-                Err(Trouble::Stopped(error)) => return Err(Trouble::Stopped(error)),
-                _ if failures < ATTEMPTS => {}
-                Err(trouble) if have == 0 => return Err(trouble),
-                _ => {
-                    let message = format!("the connection broke {have} of {} bytes into {}", entry.size, entry.path);
-                    return Err(Trouble::Stopped(Error::data(message).hint("run again to go on where it stopped")));
-                }
-            }
-            if have < entry.size {
-                tokio::time::sleep(TICK * (1 << failures)).await;
-                self.ask()?;
-            }
-        }
-        self.local(file.sync_all())?;
-        self.verify(&path, entry, etag).await
-    }
-
-    /// One request for the bytes from `have` on, appended as they come.
-    async fn stream<T: RepoType>(
-        &mut self,
-        handle: &HFRepository<T>,
-        commit: &str,
-        entry: &Entry,
-        file: &mut fs::File,
-        have: &mut u64,
-    ) -> Result<(), Trouble> {
-        let request = handle.download_file_stream().filename(&entry.path).revision(commit);
-        let (length, mut bytes) = if *have == 0 {
-            self.watched(request.send()).await?
-        } else {
-            self.watched(request.range(*have..entry.size).send()).await?
-        };
-        if *have > 0 && length != Some(entry.size - *have) {
-            // The server sends the whole file, not the range.
-            self.local(file.set_len(0))?;
-            self.progress.done -= *have;
-            *have = 0;
-        }
-        while let Some(chunk) = self.next(&mut bytes).await? {
-            let chunk = chunk?;
-            let left = usize::try_from(entry.size - *have).unwrap_or(usize::MAX);
-            let chunk = chunk.get(..chunk.len().min(left)).unwrap_or_default();
-            self.local(file.write_all(chunk))?;
-            *have += chunk.len() as u64;
-            self.progress.done += chunk.len() as u64;
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            self.ask()?;
-        }
-        Ok(())
-    }
-
-    /// Compares the content with its hash, where the hub tells one.
-    async fn verify(&mut self, path: &Path, entry: &Entry, etag: &str) -> Result<(), Trouble> {
-        if etag.len() != 64 {
-            return Ok(());
-        }
-        let mut file = self.local(fs::File::open(path))?;
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            let n = self.local(file.read(&mut buffer))?;
-            if n == 0 {
-                break;
-            }
-            hash.update(buffer.get(..n).unwrap_or_default());
-            self.ask()?;
-        }
-        if hexadecimal(&hash.finalize()) == etag {
-            return Ok(());
-        }
-        self.local(fs::remove_file(path))?;
-        let message = format!("{} arrived damaged: its SHA-256 is not the one that the hub tells", entry.path);
-        Err(Trouble::Stopped(Error::data(message).hint("run again to fetch it anew")))
-    }
-
-    fn local<T>(&self, outcome: std::io::Result<T>) -> Result<T, Trouble> {
+    /// An error of the disk under the cache.
+    pub(super) fn local<T>(&self, outcome: std::io::Result<T>) -> Result<T, Trouble> {
         outcome.map_err(|error| Trouble::Stopped(Error::io("writing to the cache", &self.hub.cache, &error)))
     }
 }
 
 /// Whether a hash can name a file in the folder of blobs.
-fn is_blob_name(etag: &str) -> bool {
+pub(super) fn is_blob_name(etag: &str) -> bool {
     cache::is_inside(etag) && !etag.contains('/')
-}
-
-fn has_size(path: &Path, size: u64) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() == size)
 }

@@ -7,6 +7,7 @@
 
 mod cache;
 mod choose;
+mod download;
 mod errors;
 mod fetch;
 

@@ -35,6 +35,8 @@ pub(super) struct Collector<'a> {
     pub(super) records: Vec<Record>,
     pub(super) bad: Vec<BadLine>,
     failure: Option<Error>,
+    /// Rows whose label is neither member nor non-member, where nobody said that it should be.
+    odd_labels: usize,
     /// The first rows as they are, when previewing.
     pub(super) raw: Vec<Row>,
     preview: Option<usize>,
@@ -44,6 +46,8 @@ pub(super) struct Collector<'a> {
 pub(super) struct Collected {
     pub(super) records: Vec<Record>,
     pub(super) bad: Vec<BadLine>,
+    /// Rows with a label of some other meaning, which they were kept without.
+    pub(super) odd_labels: usize,
     /// Found columns in words.
     pub(super) schema: String,
     pub(super) mapping: BTreeMap<Role, String>,
@@ -63,6 +67,7 @@ impl<'a> Collector<'a> {
             records: Vec::new(),
             bad: Vec::new(),
             failure: None,
+            odd_labels: 0,
             raw: Vec::new(),
             preview: None,
         })
@@ -99,6 +104,9 @@ impl<'a> Collector<'a> {
         match row::records(mapping, self.rows, row) {
             Ok(records) => {
                 self.rows += 1;
+                let label = mapping.get(Role::Label).and_then(|column| row::cell(row, column));
+                let is_odd = label.is_some_and(|value| row::label(value).is_err() && !value.is_null());
+                self.odd_labels += usize::from(is_odd);
                 self.records.extend(records);
                 self.wants_more()
             }
@@ -175,6 +183,12 @@ impl<'a> Collector<'a> {
             });
         }
         let mapping = self.mapping.unwrap_or_default();
-        Ok(Collected { records: self.records, bad: self.bad, schema: mapping.describe(), mapping: mapping.roles })
+        Ok(Collected {
+            records: self.records,
+            bad: self.bad,
+            odd_labels: self.odd_labels,
+            schema: mapping.describe(),
+            mapping: mapping.roles,
+        })
     }
 }

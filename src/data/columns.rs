@@ -41,6 +41,8 @@ const fn usual(role: Role) -> &'static [&'static str] {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mapping {
     pub(super) roles: BTreeMap<Role, String>,
+    /// The user named the column of the label; else `label` may mean a class of another task.
+    pub(super) is_label_asked: bool,
 }
 
 impl Mapping {
@@ -81,7 +83,7 @@ pub(super) fn find(asked: &BTreeMap<Role, String>, first: &Row) -> Result<Mappin
     let mut roles = asked.clone();
     find_content(&mut roles, first)?;
     find_optional(&mut roles, first);
-    Ok(Mapping { roles })
+    Ok(Mapping { roles, is_label_asked: asked.contains_key(&Role::Label) })
 }
 
 /// Finds the columns beside the example itself; called again when a later row has new columns.
@@ -166,11 +168,10 @@ fn suits(role: Role, value: &Value) -> bool {
         Role::TokenIds => ids(value),
         Role::Label if value.is_null() => false,
         _ if value.is_null() => role != Role::Member,
-        Role::Text | Role::Member | Role::Nonmember => value.is_string(),
+        Role::Text | Role::Member | Role::Nonmember | Role::Source => value.is_string(),
         Role::Prompt | Role::Continuation => value.is_string() || ids(value),
         Role::Label => matches!(value, Value::Number(_) | Value::Bool(_)) || cells::label(value).is_ok(),
         Role::Id => value.is_string() || value.is_number(),
-        Role::Source => value.is_string(),
         Role::Paraphrases => value.is_array() || value.is_string(),
     }
 }

@@ -105,8 +105,8 @@ fn refuse_binary(start: &[u8]) -> Result<()> {
 /// Refuses files that are UTF-16, UTF-32 or no text as a whole.
 fn refuse_encoding(start: &[u8], path: &Path) -> Result<()> {
     let Some(name) = wide_encoding(start) else {
-        let zeros = start.iter().filter(|&&byte| byte == 0).count();
-        return if zeros * 10 > start.len() {
+        let texts = start.split(|&byte| byte == 0).count();
+        return if (texts - 1) * 10 > start.len() {
             Err(Error::data("this is a binary file, not text")
                 .hint("choose JSONL, JSON, CSV, text or Parquet")
                 .at(path))

@@ -29,7 +29,7 @@ pub fn load(path: &Path, spec: &DataSpec) -> Result<Dataset> {
     let format = detect::format(path, spec.format)?;
     let mut collector = Collector::new(spec).map_err(|error| error.at(path))?;
     let (source, key) = read_rows(path, format, &mut collector)?;
-    let Collected { records, bad, schema, .. } = collector.finish().map_err(|error| error.at(path))?;
+    let Collected { records, bad, schema, odd_labels, .. } = collector.finish().map_err(|error| error.at(path))?;
     let hash = source.finish().map_err(|error| Error::io("reading", path, &error))?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     Ok(Dataset {
@@ -39,7 +39,7 @@ pub fn load(path: &Path, spec: &DataSpec) -> Result<Dataset> {
             Some(key) => format!("{format}, rows under {key}: {schema}"),
             None => format!("{format}: {schema}"),
         },
-        notes: notes(&records),
+        notes: notes(&records, odd_labels),
         records,
         bad,
         hash,
@@ -70,8 +70,11 @@ pub(super) fn read_rows(
 }
 
 /// What a user should know about the rows that were kept.
-fn notes(records: &[Record]) -> Vec<String> {
+fn notes(records: &[Record], odd_labels: usize) -> Vec<String> {
     let mut notes = Vec::new();
+    if odd_labels > 0 {
+        notes.push(format!("{odd_labels} labels say neither member nor non-member and were left out"));
+    }
     let mut first = BTreeMap::new();
     let mut repeated = records.iter().filter_map(|record| {
         let id = record.id.as_deref()?;

@@ -21,7 +21,10 @@ pub(super) fn records(mapping: &Mapping, index: usize, row: &Row) -> Result<Vec<
     let base = Record {
         row: index,
         id: optional(mapping, row, Role::Id).map(name).transpose()?,
-        label: optional(mapping, row, Role::Label).map(label).transpose()?,
+        label: match optional(mapping, row, Role::Label).map(label) {
+            Some(Err(reason)) if mapping.is_label_asked => return Err(reason),
+            label => label.and_then(Result::ok),
+        },
         source: optional(mapping, row, Role::Source).map(name).transpose()?,
         ..Record::default()
     };
@@ -91,7 +94,7 @@ fn optional<'a>(mapping: &Mapping, row: &'a Row, role: Role) -> Option<&'a Value
 }
 
 fn required<'a>(mapping: &Mapping, row: &'a Row, role: Role) -> Result<&'a Value, String> {
-    optional(mapping, row, role).ok_or_else(|| absent(mapping.get(role).unwrap_or(role.name())))
+    optional(mapping, row, role).ok_or_else(|| absent(mapping.get(role).unwrap_or_else(|| role.name())))
 }
 
 fn absent(column: &str) -> String {

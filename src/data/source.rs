@@ -1,7 +1,7 @@
 //! A file read once: hashed on the way, byte order mark skipped, no row longer than the limit.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};

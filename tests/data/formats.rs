@@ -82,8 +82,14 @@ fn labels_in_every_spelling() {
         let data = read("l.jsonl", format!("{{\"text\": \"x\", \"label\": {spelling}}}"), &[]).unwrap();
         assert_eq!(data.records[0].label, Some(expected), "{spelling}");
     }
-    let data = read("l.jsonl", "{\"text\": \"x\", \"label\": 1}\n{\"text\": \"y\", \"label\": [0, 1]}\n", &[]).unwrap();
-    assert!(data.bad[0].reason.contains("label (a list)"), "{:?}", data.bad);
+    let content =
+        "{\"text\": \"x\", \"label\": 1}\n{\"text\": \"y\", \"label\": [0, 1]}\n{\"text\": \"z\", \"label\": 4}\n";
+    let guessed = read("l.jsonl", content, &[]).unwrap();
+    assert_eq!(guessed.records.iter().map(|record| record.label).collect::<Vec<_>>(), [Some(1), None, None]);
+    assert_eq!(guessed.notes, ["2 labels say neither member nor non-member and were left out"]);
+    let asked = read("l.jsonl", content, &[("label", "label")]).unwrap();
+    assert!(asked.bad[0].reason.contains("label (a list)"), "{:?}", asked.bad);
+    assert!(asked.bad[1].reason.contains("label 4"), "{:?}", asked.bad);
 }
 
 #[test]

@@ -17,6 +17,9 @@ const MODEL_FILES: [&str; 9] = [
     "model.safetensors.index.json",
 ];
 
+/// Endings of weights that are pickles.
+const PICKLES: [&str; 3] = [".bin", ".pt", ".pth"];
+
 /// Endings of data files that can be read.
 const DATA_ENDINGS: [&str; 6] = [".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet"];
 
@@ -47,7 +50,7 @@ fn model(id: &str, all: &[String]) -> Result<Vec<String>> {
     };
     let weights: Vec<String> = at_root.into_iter().filter(|name| is_weight(name)).cloned().collect();
     if weights.is_empty() {
-        let pickled = all.iter().find(|name| name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth"));
+        let pickled = all.iter().find(|name| PICKLES.iter().any(|ending| name.ends_with(ending)));
         let message = format!("`{id}` has no safetensors weights");
         return Err(match pickled {
             Some(name) => Error::data(format!("{message}, only {name}")).hint(

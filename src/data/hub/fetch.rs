@@ -4,7 +4,7 @@
 //! meanwhile cannot mix. Sizes, and the hashes that name the blobs of the cache, come from the file tree.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ pub(super) fn fetch(hub: &Hub, wanted: &Wanted<'_>, watch: Watch<'_>) -> Result<
         Err(Trouble::Stopped(error)) => Err(error),
         Err(Trouble::Hub(error)) if errors::is_unreachable(&error) => {
             let why = format!("{} could not be reached ({})", hub.endpoint, errors::innermost(&error));
-            cached(&session.repository, wanted, &why).map_err(|_| errors::explain(hub, wanted, &error))
+            cached(&session.repository, wanted, &why).map_err(|_absent| errors::explain(hub, wanted, &error))
         }
         Err(Trouble::Hub(error)) => Err(errors::explain(hub, wanted, &error)),
     }

@@ -93,16 +93,16 @@ pub(super) fn check(text: &str) -> Result<Facts> {
 }
 
 fn check_model(kind: &str, model: &Model<'_>) -> Result<()> {
-    let Some(vocab) = model.vocab else { return Err(wrong("model.vocab is missing".to_owned())) };
+    let Some(vocab) = model.vocab else { return Err(wrong("model.vocab is missing")) };
     if model.dropout.is_some_and(|dropout| dropout != 0.0) {
-        return Err(wrong("model.dropout makes tokens random".to_owned()).hint("set it to null in this file"));
+        return Err(wrong("model.dropout makes tokens random").hint("set it to null in this file"));
     }
     match kind {
         "BPE" => {
             let vocab = vocabulary(vocab.get())?;
-            let Some(merges) = model.merges else { return Err(wrong("model.merges is missing".to_owned())) };
+            let Some(merges) = model.merges else { return Err(wrong("model.merges is missing")) };
             let merges: Merges = serde_json::from_str(merges.get())
-                .map_err(|_| wrong("model.merges is not a list of pairs or of \"a b\" lines".to_owned()))?;
+                .map_err(|_what| wrong("model.merges is not a list of pairs or of \"a b\" lines"))?;
             if let Some(unk) = &model.unk_token
                 && !vocab.contains_key(unk.as_str())
             {
@@ -114,7 +114,7 @@ fn check_model(kind: &str, model: &Model<'_>) -> Result<()> {
         "Unigram" => {
             let entries: Vec<(Text<'_>, f64)> =
                 serde_json::from_str(vocab.get()).map_err(|error| damaged("model.vocab: ", &error))?;
-            if entries.is_empty() { Err(wrong("model.vocab is empty".to_owned())) } else { Ok(()) }
+            if entries.is_empty() { Err(wrong("model.vocab is empty")) } else { Ok(()) }
         }
         other => Err(wrong(format!(
             "model.type {other:?} is not known; the known ones are BPE, Unigram, WordPiece, WordLevel"
@@ -126,7 +126,7 @@ fn check_model(kind: &str, model: &Model<'_>) -> Result<()> {
 fn vocabulary(text: &str) -> Result<HashMap<String, u32>> {
     let vocab: HashMap<String, u32> = serde_json::from_str(text).map_err(|error| damaged("model.vocab: ", &error))?;
     if vocab.is_empty() {
-        return Err(wrong("model.vocab is empty".to_owned()));
+        return Err(wrong("model.vocab is empty"));
     }
     let ids: BTreeSet<u32> = vocab.values().copied().collect();
     if ids.len() < vocab.len() {
@@ -180,14 +180,14 @@ fn check_part(name: &str, value: &Value) -> Result<()> {
     let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
     match (name, kind) {
         ("normalizer", "Precompiled") => {
-            return Err(wrong("the normalizer is a compiled SentencePiece table, which is not supported".to_owned())
+            return Err(wrong("the normalizer is a compiled SentencePiece table, which is not supported")
                 .hint("save the tokenizer again with a current transformers, or use the model's own tokenizer.json"));
         }
         ("pre_tokenizer", "FixedLength") if value.get("length").and_then(Value::as_u64) == Some(0) => {
-            return Err(wrong("pre_tokenizer: a fixed length of 0".to_owned()));
+            return Err(wrong("pre_tokenizer: a fixed length of 0"));
         }
         ("decoder", "Strip") if value.get("stop").and_then(Value::as_u64) != Some(0) => {
-            return Err(wrong("decoder: a Strip with a stop other than 0 is not supported".to_owned()));
+            return Err(wrong("decoder: a Strip with a stop other than 0 is not supported"));
         }
         ("post_processor", "TemplateProcessing") => check_template(value)?,
         _ => {}
@@ -219,7 +219,7 @@ fn check_template(value: &Value) -> Result<()> {
 }
 
 /// The error of a damaged tokenizer.
-pub(super) fn wrong(message: String) -> Error {
+pub(super) fn wrong<T: std::fmt::Display>(message: T) -> Error {
     Error::data(format!("the tokenizer is damaged: {message}")).hint("fetch the tokenizer files of this model again")
 }
 

@@ -88,11 +88,10 @@ fn special(inner: &tokenizers::Tokenizer, settings: &Value) -> Special {
 fn from_json(path: &Path) -> Result<(tokenizers::Tokenizer, Spelling, String)> {
     let text = text_of(path)?;
     let facts = check::check(&text)?;
-    let mut inner: tokenizers::Tokenizer =
-        serde_json::from_str(&text).map_err(|error| check::wrong(error.to_string()))?;
+    let mut inner: tokenizers::Tokenizer = serde_json::from_str(&text).map_err(check::wrong)?;
     // A file may ask to cut or fill every text, which would falsify scores without a word.
     inner.with_padding(None);
-    inner.with_truncation(None).map_err(|error| check::wrong(error.to_string()))?;
+    inner.with_truncation(None).map_err(check::wrong)?;
     check_added(&inner, &text)?;
     let spelling = spelling(&facts.decoder, inner.get_model());
     Ok((inner, spelling, facts.model))
@@ -110,7 +109,7 @@ fn check_added(inner: &tokenizers::Tokenizer, text: &str) -> Result<()> {
         id: u32,
         content: String,
     }
-    let file: File = serde_json::from_str(text).map_err(|error| check::wrong(error.to_string()))?;
+    let file: File = serde_json::from_str(text).map_err(check::wrong)?;
     for token in file.added_tokens {
         if let Some(id) = inner.token_to_id(&token.content)
             && id != token.id
@@ -170,15 +169,13 @@ fn from_pair(vocab_path: &Path, merges_path: &Path) -> Result<tokenizers::Tokeni
         .map(|name| AddedToken::from(name, true))
         .collect();
     let vocab: tokenizers::models::bpe::Vocab = vocab.into_iter().collect();
-    let bpe = BPE::builder()
-        .vocab_and_merges(vocab, merges)
-        .build()
-        .map_err(|error| check::wrong(error.to_string()).at(merges_path))?;
+    let bpe =
+        BPE::builder().vocab_and_merges(vocab, merges).build().map_err(|error| check::wrong(error).at(merges_path))?;
     let mut inner = tokenizers::Tokenizer::new(bpe);
     let level = ByteLevel::new(false, false, true);
     inner.with_pre_tokenizer(Some(level)).with_post_processor(Some(level));
     inner.with_decoder(Some(DecoderWrapper::ByteLevel(level)));
-    inner.add_special_tokens(special).map_err(|error| check::wrong(error.to_string()).at(vocab_path))?;
+    inner.add_special_tokens(special).map_err(|error| check::wrong(error).at(vocab_path))?;
     Ok(inner)
 }
 

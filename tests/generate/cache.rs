@@ -121,6 +121,11 @@ fn unequal_prompts_give_the_same_together_and_alone() {
             let together = go(&prompts, &config);
             let in_twos = go(&prompts, &GenerateConfig { rows_at_once: 8, ..config.clone() });
             assert_eq!(together, in_twos, "{name}: {:?}", config.strategy);
+            for threads in [1, 3] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let on_pool = pool.install(|| go(&prompts, &config));
+                assert_eq!(together, on_pool, "{name}: {:?} on {threads} threads", config.strategy);
+            }
             for (i, prompt) in prompts.iter().enumerate() {
                 let alone = GenerateConfig { first_prompt: i as u64, ..config.clone() };
                 assert_eq!(go(std::slice::from_ref(prompt), &alone)[0], together[i], "{name}: {:?}", config.strategy);

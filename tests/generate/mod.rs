@@ -2,6 +2,7 @@
 
 mod cache;
 mod goldens;
+mod story;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

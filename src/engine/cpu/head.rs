@@ -111,8 +111,8 @@ struct Question {
 struct Part {
     top: Real,
     argmax: usize,
-    /// Σ e, Σ e·t and Σ e·t² with t = z − top, e = exp(t).
-    sums: [f64; 3],
+    /// Σ e, Σ e·t and Σ e·t² over the others, with t = z − top, e = exp(t): the largest adds 1, 0 and 0.
+    others: [f64; 3],
     /// Tokens before the target.
     ahead: u32,
     best: Vec<(usize, Real)>,
@@ -145,10 +145,11 @@ fn chunk_part(row: &mut [Real], first: usize, q: Question) -> Part {
     let top = simd(Max { row: &*row });
     let best = if q.want.top > 0 { best_of(row, first, q.want.top.min(TOP)) } else { Vec::new() };
     let ahead = if q.want.rank { simd(Ahead { row: &*row, first, target: q.target, logit: q.logit }) } else { 0 };
-    let argmax = first + position(row, top);
-    let sums =
+    let own = position(row, top);
+    row[own] = Real::NEG_INFINITY;
+    let others =
         if q.want.moments { simd(Moments { row: &*row, top }) } else { [simd(ExpSum { row: &*row, top }), 0.0, 0.0] };
-    Part { top, argmax, sums, ahead, best }
+    Part { top, argmax: first + own, others, ahead, best }
 }
 
 /// The first place of `x` in `row`, 0 if there is none.
@@ -260,29 +261,32 @@ impl Job for Moments<'_> {
 
 /// All chunks of a row together.
 fn join(parts: &[Part], q: Question) -> TokenScore {
-    let best = parts.iter().fold(None::<&Part>, |best, p| match best {
-        Some(b) if p.top > b.top => Some(p),
-        None => Some(p),
-        _ => best,
-    });
-    let (top, argmax) = best.map_or((0.0, 0), |b| (b.top, b.argmax));
-    let mut sums = [0.0f64; 3];
-    for part in parts {
+    let mut best = 0;
+    for (i, part) in parts.iter().enumerate() {
+        if part.top > parts[best].top {
+            best = i;
+        }
+    }
+    let (top, argmax) = parts.get(best).map_or((0.0, 0), |b| (b.top, b.argmax));
+    let mut others = [0.0f64; 3];
+    for (i, part) in parts.iter().enumerate() {
         let shift = f64::from(part.top) - f64::from(top);
-        if shift == f64::NEG_INFINITY {
+        let (factor, own) = (shift.exp(), if i == best { 0.0 } else { 1.0 });
+        if factor == 0.0 && part.others[0].is_finite() {
             continue;
         }
-        let (factor, [s0, s1, s2]) = (shift.exp(), part.sums);
-        sums[0] += factor * s0;
-        sums[1] += factor * (s1 + shift * s0);
-        sums[2] += factor * (s2 + 2.0 * shift * s1 + shift * shift * s0);
+        let [s0, s1, s2] = part.others;
+        let s0 = s0 + own;
+        others[0] += factor * s0;
+        others[1] += factor * (s1 + shift * s0);
+        others[2] += factor * (s2 + 2.0 * shift * s1 + shift * shift * s0);
     }
     // the arg-max adds exactly 1, so ln Σ keeps the digits of the rest
-    let log_sum = (sums[0] - 1.0).ln_1p();
+    let (sum, log_sum) = (1.0 + others[0], others[0].ln_1p());
     let log_prob = |z: Real| f64::from(z) - f64::from(top) - log_sum;
     let moments = q.want.moments.then(|| {
-        let mean = sums[1] / sums[0];
-        [mean - log_sum, sums[2] / sums[0] - mean * mean]
+        let mean = others[1] / sum;
+        [mean - log_sum, others[2] / sum - mean * mean]
     });
     let mut candidates: Vec<(usize, Real)> = parts.iter().flat_map(|p| p.best.iter().copied()).collect();
     candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));

@@ -52,6 +52,12 @@ unsafe fn each<const M: usize>(t: &Tile<'_>) {
 unsafe fn tile<const M: usize, const P: usize>(t: &Tile<'_>) {
     let mut sums = [[[_mm512_setzero_ps(); 2]; P]; M];
     let (mut a, mut b) = (t.a, t.b);
+    for i in 0..M {
+        for p in 0..2 * P {
+            // SAFETY: a prefetch may miss.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(t.c.wrapping_add(i * t.ldc + p * 16).cast()) }
+        }
+    }
     for _ in 0..t.k {
         // SAFETY: k steps of `LHS_STRIDE` numbers of a and `NR` numbers of each panel of b; prefetches may miss.
         unsafe {
@@ -63,6 +69,7 @@ unsafe fn tile<const M: usize, const P: usize>(t: &Tile<'_>) {
                 _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * NR).cast());
                 _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * NR + 16).cast());
             }
+            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD * LHS_STRIDE).cast());
             for (i, row) in sums.iter_mut().enumerate() {
                 let x = _mm512_set1_ps(*a.add(i));
                 for (sum, column) in row.iter_mut().zip(&columns) {

@@ -72,7 +72,7 @@ pub fn export_all(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Resu
         }
         Format::Svg | Format::Pdf | Format::Png => {
             let fonts = fonts::Fonts::new(spec.font)?;
-            let page = page::draw(figures, columns, spec, &fonts);
+            let page = page::draw(figures, columns, spec, &fonts)?;
             notices.extend(fonts.notices());
             match spec.format {
                 Format::Pdf => pdf::write(&page, figures, spec, &fonts)?,

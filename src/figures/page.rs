@@ -8,6 +8,7 @@ use super::spec::{ExportSpec, Format, LegendPosition, pt_from_mm};
 use super::style::Style;
 use super::text::{put, tidy};
 use super::{Figure, notes};
+use crate::error::{Error, Result};
 
 /// A drawing in SVG.
 pub(super) struct Page {
@@ -20,7 +21,7 @@ pub(super) struct Page {
 }
 
 /// Draws `figures` with `columns` panels in a row.
-pub(super) fn draw(figures: &[Figure], columns: usize, spec: &ExportSpec, fonts: &Fonts) -> Page {
+pub(super) fn draw(figures: &[Figure], columns: usize, spec: &ExportSpec, fonts: &Fonts) -> Result<Page> {
     let style = Style::new(spec);
     let columns = columns.min(figures.len()).max(1);
     let width = pt_from_mm(spec.width_mm);
@@ -61,6 +62,7 @@ pub(super) fn draw(figures: &[Figure], columns: usize, spec: &ExportSpec, fonts:
     }
     let margins = aligned(&panels, columns, cell_width, &heights);
     for (i, panel) in panels.iter().enumerate() {
+        has_room(margins[i], [cell_width, heights[i / columns]], &style)?;
         let (row, column) = (i / columns, i % columns);
         let y = heights[..row].iter().map(|h| h + gap).sum();
         let outer = Rect { x: (cell_width + gap) * column as f64, y, w: cell_width, h: heights[row] };
@@ -71,7 +73,26 @@ pub(super) fn draw(figures: &[Figure], columns: usize, spec: &ExportSpec, fonts:
         legend.draw(&mut canvas, [(width - w) / 2.0, height - h]);
     }
     let body = canvas.finish();
-    Page { svg: document(figures, spec, fonts, [width, height], &body), width, height }
+    Ok(Page { svg: document(figures, spec, fonts, [width, height], &body), width, height })
+}
+
+/// Refuses sizes whose text would leave no axes to speak of.
+fn has_room(margins: Margins, [width, height]: [f64; 2], style: &Style) -> Result<()> {
+    let least = style.tick * 4.0;
+    let taken = [margins.left + margins.right, margins.top + margins.bottom];
+    for (name, size, taken) in [("width", width, taken[0]), ("height", height, taken[1])] {
+        if size - taken < least {
+            let mm = |points: f64| points / pt_from_mm(1.0);
+            let (size, taken, wanted) = (mm(size), mm(taken), mm(taken + least).ceil());
+            return Err(Error::config(format!(
+                "a {name} of {size:.0} mm is too small: labels and legend take {taken:.0} mm"
+            ))
+            .hint(format!(
+                "make each panel at least {wanted:.0} mm in {name}, the font smaller, or hide the legend or title"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn wanted_height(spec: &ExportSpec, width: f64) -> Option<f64> {

@@ -291,6 +291,13 @@ fn panels_are_lettered_aligned_and_share_a_legend() {
 }
 
 #[test]
+fn a_size_without_room_for_axes_is_refused_with_the_size_that_would_do() {
+    let spec = ExportSpec { width_mm: 25.0, height_mm: Some(16.0), ..ExportSpec::default() };
+    let error = export(&samples::curves(), &spec).expect_err("too small").to_string();
+    assert!(error.contains("too small") && error.contains("at least"), "{error}");
+}
+
+#[test]
 fn a_legend_is_where_it_was_asked_for() {
     let draw = |legend| drawn_text(&text_of(&samples::curves(), &ExportSpec { legend, ..ExportSpec::default() }));
     assert!(!draw(LegendPosition::None).contains("NPO"), "no legend");

@@ -23,6 +23,8 @@ fn gallery() {
         let bytes = export(&samples::curves(), &spec).expect("fonts");
         std::fs::write(folder.join(format!("font-{}.png", font.id())), bytes).expect("written");
     }
+    let many = export(&samples::many(), &ExportSpec::new(Format::Png)).expect("many series");
+    std::fs::write(folder.join("many.png"), many).expect("written");
     for format in [Format::Png, Format::Pdf, Format::Svg] {
         let spec = ExportSpec { show_title: true, ..ExportSpec::new(format) };
         let bytes = export(&samples::scripts(), &spec).expect("scripts");

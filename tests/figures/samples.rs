@@ -183,13 +183,24 @@ pub(super) fn curves() -> Figure {
     }
 }
 
+/// Fifteen curves with long names.
+pub(super) fn many() -> Figure {
+    let curve = |k: usize| {
+        (0..=200).map(|i| f64::from(i) / 20.0).map(|x| [x, (x - k as f64 * 0.4).sin() + k as f64 * 0.1]).collect()
+    };
+    let line = |k: usize| Mark::Line { points: curve(k), band: None, dashed: false };
+    let named =
+        |k: usize| series(&format!("Pythia-{k}b deduplicated, seed {k}, after unlearning with NPO"), k, line(k));
+    Figure { id: "many".to_owned(), series: (0..15).map(named).collect(), x: axis("Time", "s"), ..Figure::default() }
+}
+
 /// Labels in Hangul, Han, kana, Greek, Arabic and emoji.
 pub(super) fn scripts() -> Figure {
     let mut figure = scatter();
-    figure.title = "기억 점수 記憶 きおく 🧠 ذاكرة memorization ≥ 0.5".to_owned();
-    figure.y.label = "손실 ∇θ".to_owned();
-    figure.series[0].name = "원문 (original)".to_owned();
-    figure.series[1].name = "바꿔쓰기 👩‍🔬".to_owned();
+    figure.title = "기억 점수 記憶 きおく 🧠 ذاكرة memorization ≥ 0.5".into();
+    figure.y.label = "손실 ∇θ".into();
+    figure.series[0].name = "원문 (original)".into();
+    figure.series[1].name = "바꿔쓰기 👩‍🔬".into();
     figure
 }
 

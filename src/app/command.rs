@@ -1,0 +1,189 @@
+//! Everything a user can do, as values: views push commands, the window applies them after drawing.
+
+use std::path::PathBuf;
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+use super::state::Appearance;
+use super::views::ViewId;
+use super::worker::Side;
+
+/// Something to be done after drawing.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// An action of the palette and the shortcuts.
+    Do(Action),
+    /// Show a view.
+    Show(ViewId),
+    /// Show a view beside the present one.
+    Beside(ViewId),
+    /// Open a path or hub id, whatever it is.
+    Open(PathBuf),
+    /// Open a model folder or hub id.
+    OpenModel(PathBuf),
+    /// Open a data file.
+    OpenData(PathBuf),
+    /// Read a data file again with columns mapped by hand.
+    MapColumns(PathBuf, std::collections::BTreeMap<String, String>),
+    /// Use an open data set in Compare and Data.
+    ChooseData(usize),
+    /// Close an open data set.
+    CloseData(usize),
+    /// Set the text of a side.
+    SetText(Side, String),
+    /// Show this pair of the data.
+    ChoosePair(usize),
+    /// Split a text into tokens in the Model view.
+    Tokenize(String),
+    /// Continue a text in the Model view.
+    Continue(String, usize),
+    /// Choose light, dark or the system's theme.
+    SetAppearance(Appearance),
+    /// A short message.
+    Toast(String),
+    /// Copy to the clipboard and say so.
+    Copy(String),
+    /// Something of runs and experiments.
+    Run(super::runs::RunCommand),
+    /// Something of the experiment form.
+    Edit(super::draft::DraftCommand),
+}
+
+macro_rules! actions {
+    ($($name:ident $title:literal $about:literal $key:expr),+ $(,)?) => {
+        /// What the palette lists and a shortcut can start.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "title and explanation stand beside the name")]
+        pub enum Action { $($name),+ }
+
+        impl Action {
+            /// Every action, in the order of the palette.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Shown name.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),+ }
+            }
+
+            /// What it does.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$name => $about),+ }
+            }
+
+            /// Its shortcut, if it has one.
+            pub fn shortcut(self) -> Option<KeyboardShortcut> {
+                match self { $(Self::$name => $key),+ }
+            }
+        }
+    };
+}
+
+const fn ctrl(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::COMMAND, key))
+}
+
+const fn ctrl_shift(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key))
+}
+
+const fn alt(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::ALT, key))
+}
+
+const fn plain(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::NONE, key))
+}
+
+actions! {
+    Palette "Command palette…" "Finds every command by name" ctrl(Key::P),
+    PaletteToo "Command palette" "Finds every command by name" ctrl(Key::K),
+    OpenModelFolder "Open model folder…" "A folder with config.json and safetensors" ctrl(Key::O),
+    OpenDataFile "Open data file…" "JSONL, JSON, CSV, TXT or Parquet" ctrl_shift(Key::O),
+    OpenSample "Open the sample" "A tiny model with members, non-members and paraphrases" None,
+    ShowStart "Go to Start" "Open things, recent items" ctrl(Key::Num1),
+    ShowModel "Go to Model" "Tensors, configuration, tokenizer" ctrl(Key::Num2),
+    ShowData "Go to Data" "Rows, columns, token lengths" ctrl(Key::Num3),
+    ShowCompare "Go to Compare" "Original and paraphrase side by side" ctrl(Key::Num4),
+    ShowExperiment "Go to Experiment" "Set up a measurement and start it" ctrl(Key::Num5),
+    ShowRuns "Go to Runs" "Progress and results" ctrl(Key::Num6),
+    ShowFigures "Go to Figures" "Charts of a run, export" ctrl(Key::Num7),
+    ShowLog "Go to Log" "What happened" ctrl(Key::Num8),
+    PreviousPair "Previous pair" "In Compare" alt(Key::ArrowUp),
+    NextPair "Next pair" "In Compare" alt(Key::ArrowDown),
+    SwapTexts "Swap original and paraphrase" "In Compare" None,
+    ColorByLoss "Color by loss" "In Compare" alt(Key::L),
+    ColorByRank "Color by rank" "In Compare" alt(Key::R),
+    ColorByGradient "Color by gradient contribution" "In Compare" alt(Key::G),
+    ColorOff "Color off" "In Compare: differences only" alt(Key::O),
+    ToggleNumbers "Show or hide numbers under tokens" "In Compare" alt(Key::N),
+    ToggleWhitespace "Show or hide white space signs" "In Compare" alt(Key::W),
+    ToggleEditors "Show or hide the text fields" "In Compare" alt(Key::E),
+    RunExperiment "Run the experiment" "Starts a process of its own" ctrl(Key::Enter),
+    CopyCommand "Copy experiment as command" "For a terminal or a cluster" ctrl_shift(Key::C),
+    SaveExperiment "Save experiment as…" "One JSON file" ctrl_shift(Key::S),
+    OpenExperiment "Open experiment file…" "One JSON file" None,
+    Undo "Undo" "The last edit of the experiment" ctrl(Key::Z),
+    Redo "Redo" "What was undone" ctrl_shift(Key::Z),
+    ResetExperiment "Reset to defaults" "All fields of the experiment" None,
+    SplitRight "Show this view twice, side by side" "Tabs can be dragged to any place" ctrl(Key::Backslash),
+    ResetLayout "Reset layout" "One view at a time" None,
+    ThemeLight "Light theme" "" None,
+    ThemeDark "Dark theme" "" None,
+    ThemeSystem "Theme of the system" "" None,
+    ZoomIn "Zoom in" "" ctrl(Key::Equals),
+    ZoomOut "Zoom out" "" ctrl(Key::Minus),
+    ZoomReset "Zoom 100 %" "" ctrl(Key::Num0),
+    CloseDialog "Close dialog" "Palette, messages" plain(Key::Escape),
+    Help "Keyboard shortcuts" "All of them" plain(Key::F1),
+    Quit "Quit" "Runs go on without the window" ctrl(Key::Q),
+}
+
+impl Action {
+    /// The action that shows `view`.
+    pub fn of_view(view: ViewId) -> Self {
+        match view {
+            ViewId::Start => Self::ShowStart,
+            ViewId::Model => Self::ShowModel,
+            ViewId::Data => Self::ShowData,
+            ViewId::Compare => Self::ShowCompare,
+            ViewId::Experiment => Self::ShowExperiment,
+            ViewId::Runs => Self::ShowRuns,
+            ViewId::Figures => Self::ShowFigures,
+            ViewId::Log => Self::ShowLog,
+        }
+    }
+
+    /// Whether the palette lists it: not the ones that are there for a second shortcut.
+    pub fn is_listed(self) -> bool {
+        !matches!(self, Self::PaletteToo | Self::CloseDialog)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn shortcuts_do_not_clash() {
+        let shortcuts: Vec<_> = Action::ALL.iter().filter_map(|a| Some((*a, a.shortcut()?))).collect();
+        for (i, (a, x)) in shortcuts.iter().enumerate() {
+            for (b, y) in &shortcuts[i + 1..] {
+                assert_ne!(x, y, "{a:?} and {b:?}");
+            }
+        }
+        // Text fields need these for themselves.
+        for (a, s) in shortcuts {
+            let taken = [Key::C, Key::X, Key::V, Key::A].contains(&s.logical_key) && s.modifiers == Modifiers::COMMAND;
+            assert!(!taken, "{a:?} takes a key of text fields");
+        }
+    }
+
+    #[test]
+    fn every_action_is_named_once() {
+        let names: BTreeSet<_> = Action::ALL.iter().filter(|a| a.is_listed()).map(|a| a.title()).collect();
+        assert_eq!(names.len(), Action::ALL.iter().filter(|a| a.is_listed()).count());
+        assert!(names.iter().all(|n| !n.ends_with('.')));
+    }
+}

@@ -1,0 +1,177 @@
+//! The engine thread: it owns the loaded model and answers interactive requests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::laboratory::{Laboratory, ModelCard};
+use super::mailbox::{Mailbox, Ticket};
+use super::measurement::{Alignment, Measurement};
+use super::pairing::Pairing;
+use super::Trouble;
+use crate::error::{Error, Result};
+
+/// Left or right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// Left.
+    Original,
+    /// Right.
+    Paraphrase,
+}
+
+impl Side {
+    /// Both, left first.
+    pub const BOTH: [Self; 2] = [Self::Original, Self::Paraphrase];
+
+    /// 0 or 1.
+    pub fn index(self) -> usize {
+        match self {
+            Self::Original => 0,
+            Self::Paraphrase => 1,
+        }
+    }
+
+    /// Shown name.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Original => "Original",
+            Self::Paraphrase => "Paraphrase",
+        }
+    }
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Open a model folder or hub id.
+    Load(PathBuf),
+    /// Measure both texts of a pair, then line them up.
+    Measure([String; 2]),
+    /// Compare the gradients of both texts.
+    Align([String; 2]),
+    /// Split a text into tokens.
+    Tokenize(String),
+    /// Continue a text greedily by this many tokens.
+    Continue(String, usize),
+}
+
+impl Ask {
+    fn kind(&self) -> usize {
+        match self {
+            Self::Load(_) => 0,
+            Self::Measure(_) => 1,
+            Self::Tokenize(_) => 2,
+            Self::Align(_) => 3,
+            Self::Continue(..) => 4,
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub enum Answer {
+    /// The model of this path, or why there is none.
+    Loaded(PathBuf, Result<Arc<ModelCard>, Trouble>),
+    /// A pair of texts, measured.
+    Measured([String; 2], Result<Box<([Measurement; 2], Pairing)>, Trouble>),
+    /// A pair of texts, aligned.
+    Aligned([String; 2], Result<Box<Alignment>, Trouble>),
+    /// A text, in tokens.
+    Tokenized(Result<Measurement, Trouble>),
+    /// What the model says next.
+    Continued(String, Result<String, Trouble>),
+}
+
+/// Handle of the thread.
+pub struct EngineThread {
+    mailbox: Arc<Mailbox<Ask, 5>>,
+    answers: Receiver<Answer>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EngineThread {
+    /// Starts the thread; `wake` is called after each answer.
+    pub fn start(wake: impl Fn() + Send + 'static) -> Result<Self> {
+        let mailbox = Arc::new(Mailbox::default());
+        let (sender, answers) = sync_channel(16);
+        let theirs = Arc::clone(&mailbox);
+        let thread = std::thread::Builder::new()
+            .name("memoscope-engine".to_owned())
+            .spawn(move || serve(&theirs, &sender, &wake))
+            .map_err(|e| Error::bug(format!("the engine thread does not start: {e}")))?;
+        Ok(Self { mailbox, answers, thread: Some(thread) })
+    }
+
+    /// Leaves a request; a newer one of the same kind replaces it.
+    pub fn ask(&self, ask: Ask) {
+        self.mailbox.put(ask.kind(), ask);
+    }
+
+    /// The answers since the last call.
+    pub fn answers(&self) -> impl Iterator<Item = Answer> + '_ {
+        self.answers.try_iter()
+    }
+}
+
+impl Drop for EngineThread {
+    fn drop(&mut self) {
+        self.mailbox.close();
+        // A full channel would keep the thread waiting.
+        while self.thread.as_ref().is_some_and(|t| !t.is_finished()) {
+            if self.answers.recv_timeout(std::time::Duration::from_millis(20)).is_err() {
+                break;
+            }
+        }
+        drop(self.thread.take());
+    }
+}
+
+fn serve(mailbox: &Mailbox<Ask, 5>, answers: &SyncSender<Answer>, wake: &(impl Fn() + Send)) {
+    let mut laboratory = Laboratory::default();
+    while let Some((ticket, ask)) = mailbox.take() {
+        let answer = answer(&mut laboratory, &ticket, ask);
+        let stale = matches!(answer, Answer::Measured(..) | Answer::Aligned(..)) && !ticket.is_current();
+        if !stale && answers.send(answer).is_err() {
+            return;
+        }
+        wake();
+    }
+}
+
+fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
+    match ask {
+        Ask::Load(path) => {
+            let loaded = laboratory.load(&path).map_err(Trouble::from);
+            Answer::Loaded(path, loaded)
+        }
+        Ask::Measure(texts) => {
+            let measured = measure(laboratory, ticket, &texts).map_err(Trouble::from);
+            Answer::Measured(texts, measured.map(Box::new))
+        }
+        Ask::Align(texts) => {
+            let aligned = laboratory.align(ticket, &texts).map_err(Trouble::from);
+            Answer::Aligned(texts, aligned.map(Box::new))
+        }
+        Ask::Tokenize(text) => Answer::Tokenized(laboratory.tokenize(&text).map_err(Trouble::from)),
+        Ask::Continue(text, n) => {
+            let continued = laboratory.continue_greedily(&text, n).map_err(Trouble::from);
+            Answer::Continued(text, continued)
+        }
+    }
+}
+
+fn measure(laboratory: &Laboratory, ticket: &Ticket, texts: &[String; 2]) -> Result<([Measurement; 2], Pairing)> {
+    let original = laboratory.measure(&texts[0])?;
+    if !ticket.is_current() {
+        return Err(Error::Cancelled);
+    }
+    let paraphrase = laboratory.measure(&texts[1])?;
+    let pairing = match (original.cells.is_empty(), paraphrase.cells.is_empty()) {
+        (false, true) => Pairing::single(&original.text, &original.cells, true),
+        (true, false) => Pairing::single(&paraphrase.text, &paraphrase.cells, false),
+        _ => Pairing::new((&original.text, &original.cells), (&paraphrase.text, &paraphrase.cells)),
+    };
+    Ok(([original, paraphrase], pairing))
+}

@@ -1,0 +1,152 @@
+//! What the model says about one text, token by token.
+
+use std::ops::Range;
+
+/// One token of a text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cell {
+    /// Token id.
+    pub id: u32,
+    /// Bytes of the text it stands for; empty for tokens without text, such as beginning of sequence.
+    pub span: Range<usize>,
+    /// Its bytes, as the vocabulary has them.
+    pub bytes: Vec<u8>,
+    /// What is shown: spaces, tabs and line ends as signs, incomplete characters as hexadecimal.
+    pub shown: String,
+    /// ln p, nats; absent for the first token, which nothing predicts.
+    pub log_prob: Option<f64>,
+    /// 0 = the most likely token.
+    pub rank: Option<u32>,
+    /// Entropy of the prediction, nats.
+    pub entropy: Option<f64>,
+    /// The most likely tokens here.
+    pub top: Vec<Alternative>,
+    /// Share of this token in the gradient alignment.
+    pub contribution: Option<f64>,
+}
+
+impl Cell {
+    /// −ln p, nats.
+    pub fn loss(&self) -> Option<f64> {
+        self.log_prob.map(|p| -p)
+    }
+}
+
+/// A token the model holds likely.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alternative {
+    /// Token id.
+    pub id: u32,
+    /// What is shown.
+    pub shown: String,
+    /// Probability.
+    pub probability: f64,
+}
+
+/// Scores of a whole text. Undefined ones are absent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scores {
+    /// Tokens, those without text included.
+    pub n_tokens: usize,
+    /// Mean −ln p, nats/token.
+    pub loss: Option<f64>,
+    /// Mean of the 20 % lowest ln p, nats.
+    pub min_k: Option<f64>,
+    /// Loss over the zlib length of the text, nats/byte.
+    pub zlib_ratio: Option<f64>,
+    /// Tokens from the start that greedy decoding would produce.
+    pub exact_prefix: usize,
+    /// Share of the tokens that are the most likely ones.
+    pub top1: Option<f64>,
+}
+
+impl Scores {
+    /// exp(loss).
+    pub fn perplexity(&self) -> Option<f64> {
+        self.loss.map(f64::exp)
+    }
+}
+
+/// A measured text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measurement {
+    /// The text.
+    pub text: String,
+    /// Its tokens.
+    pub cells: Vec<Cell>,
+    /// Its scores.
+    pub scores: Scores,
+    /// Tokens left out because the text is longer than the model's context.
+    pub n_cut: usize,
+    /// Time it took, seconds.
+    pub seconds: f64,
+}
+
+/// How alike the gradients of two texts are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alignment {
+    /// Headline: name and cosine of the scope that is shown first.
+    pub headline: Option<f64>,
+    /// Name of the headline's scope.
+    pub scope: String,
+    /// Further numbers of the method, by name, with unit.
+    pub numbers: Vec<(String, f64, String)>,
+    /// Cosine by layer, first layer first.
+    pub layers: Vec<f64>,
+    /// Share of each token of the original.
+    pub original: Vec<Option<f64>>,
+    /// Share of each token of the paraphrase.
+    pub paraphrase: Vec<Option<f64>>,
+}
+
+/// Text with white space as signs; what is no valid UTF-8 as hexadecimal bytes.
+pub fn visible(bytes: &[u8]) -> String {
+    let mut shown = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                ' ' => shown.push('·'),
+                '\n' => shown.push('⏎'),
+                '\r' => shown.push('␍'),
+                '\t' => shown.push('⇥'),
+                '\u{a0}' => shown.push('⍽'),
+                '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => {
+                    shown.push_str(&format!("‹U+{:04X}›", c as u32));
+                }
+                c if c.is_control() => shown.push_str(&format!("‹{:02X}›", c as u32)),
+                c => shown.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            shown.push_str(&format!("‹{byte:02X}›"));
+        }
+    }
+    shown
+}
+
+/// Mean of the lowest `share` of the values, at least one of them.
+pub fn mean_of_lowest(mut values: Vec<f64>, share: f64) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let n = ((values.len() as f64 * share) as usize).max(1);
+    let lowest = values.get(..n)?;
+    Some(lowest.iter().sum::<f64>() / n as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_and_broken_characters_become_visible() {
+        assert_eq!(visible(" a\tb\n".as_bytes()), "·a⇥b⏎");
+        assert_eq!(visible(&[0xea, 0xb0]), "‹EA›‹B0›");
+        assert_eq!(visible("기억🙂".as_bytes()), "기억🙂");
+        assert_eq!(visible("a\u{202e}b".as_bytes()), "a‹U+202E›b");
+    }
+
+    #[test]
+    fn the_lowest_share_has_at_least_one_value() {
+        assert_eq!(mean_of_lowest(vec![-1.0, -4.0, -2.0], 0.2), Some(-4.0));
+        assert_eq!(mean_of_lowest(vec![], 0.2), None);
+    }
+}

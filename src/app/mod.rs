@@ -1,1 +1,25 @@
-//! The window.
+//! The window: it edits experiments, measures typed texts, and shows runs. No number is computed here.
+//!
+//! State flows one way in every frame: answers of the threads are taken over, views draw what they see in
+//! a [`context::ViewCx`] and send [`command::Command`]s, and the commands are applied after drawing.
+
+mod answers;
+mod apply;
+pub mod command;
+pub mod context;
+mod dialogs;
+mod draft;
+mod launch;
+mod log;
+mod plot;
+mod runs;
+mod shell;
+pub mod state;
+pub mod style;
+pub mod views;
+pub mod widgets;
+mod window;
+pub mod worker;
+
+pub use launch::{Options, run, sample_dir};
+pub use window::Window;

@@ -1,0 +1,172 @@
+//! Taking over what the threads found.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use egui::Context;
+
+use super::log::Level;
+use super::state::{MeasuredPair, Settings, Slot, Toast};
+use super::window::Window;
+use super::worker::{Answer, Ask, FileAnswer, Trouble};
+
+impl Window {
+    /// Takes over the answers since the last frame.
+    pub(super) fn take_answers(&mut self, ctx: &Context) {
+        let engine: Vec<Answer> = self.engine.answers().collect();
+        for answer in engine {
+            self.take_answer(answer);
+        }
+        let files: Vec<FileAnswer> = self.reader.answers().collect();
+        for answer in files {
+            self.take_file_answer(ctx, answer);
+        }
+    }
+
+    fn take_answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Loaded(path, Ok(card)) => {
+                self.state.log.add(Level::Info, "engine", format!("opened {} in {:.2} s", card.name, card.seconds));
+                for warning in &card.warnings {
+                    self.state.log.add(Level::Warning, "engine", format!("{}: {warning}", card.name));
+                }
+                Settings::remember(&mut self.state.settings.recent_models, &path);
+                self.state.model = Slot::Ready(card);
+                self.offer_model(&path);
+                self.state.compare.changed = Some(Instant::now());
+            }
+            Answer::Loaded(path, Err(trouble)) => {
+                self.say_trouble("engine", &trouble);
+                self.state.model = Slot::Failed(path, trouble);
+            }
+            Answer::Measured(texts, measured) => self.take_measured(texts, measured),
+            Answer::Aligned(texts, aligned) => {
+                let is_shown = self.state.compare.measured.as_ref().is_some_and(|m| m.sides[0].text == texts[0] && m.sides[1].text == texts[1]);
+                if is_shown {
+                    self.state.compare.alignment = match aligned {
+                        Ok(alignment) => Slot::Ready(Arc::from(alignment)),
+                        Err(trouble) => Slot::Failed(Default::default(), trouble),
+                    };
+                }
+            }
+            Answer::Tokenized(tokens) => self.state.probe.tokens = Some(tokens),
+            Answer::Continued(text, said) => {
+                self.state.probe.is_busy = false;
+                self.state.probe.continuation = Some((text, said));
+            }
+        }
+    }
+
+    fn take_measured(
+        &mut self,
+        texts: [String; 2],
+        measured: Result<Box<([super::worker::Measurement; 2], super::worker::Pairing)>, Trouble>,
+    ) {
+        let compare = &mut self.state.compare;
+        compare.is_busy = compare.texts != texts;
+        match measured {
+            Ok(measured) => {
+                let (sides, pairing) = *measured;
+                self.serial += 1;
+                compare.measured = Some(Arc::new(MeasuredPair { sides, pairing, serial: self.serial }));
+                compare.trouble = None;
+                compare.alignment = Slot::Empty;
+                if texts.iter().all(|t| !t.trim().is_empty()) {
+                    compare.alignment = Slot::Loading(Default::default());
+                    self.engine.ask(Ask::Align(texts));
+                }
+            }
+            Err(trouble) => compare.trouble = Some(trouble),
+        }
+    }
+
+    fn take_file_answer(&mut self, ctx: &Context, answer: FileAnswer) {
+        match answer {
+            FileAnswer::Data(path, read) => self.take_data(ctx, &path, read),
+            FileAnswer::Memory(used, total) => {
+                self.state.machine.memory_used = used;
+                self.state.machine.memory_total = total;
+            }
+            FileAnswer::Runs(entries) => {
+                self.state.runs.serial += 1;
+                match entries {
+                    Ok(entries) => self.take_runs(entries),
+                    Err(trouble) => self.state.runs.trouble = Some(trouble),
+                }
+            }
+            FileAnswer::Details(details) => {
+                let details = Arc::new(details);
+                if self.state.runs.figure.as_ref().is_none_or(|f| f.0 != details.id) {
+                    let first = details.figures.first().map(|(stem, _)| (details.id.clone(), stem.clone()));
+                    self.state.runs.figure = first.or_else(|| self.state.runs.figure.take());
+                }
+                self.state.runs.details.insert(details.id.clone(), details);
+            }
+            FileAnswer::Log(lines) => {
+                for line in lines {
+                    self.state.log.push(line);
+                }
+            }
+            FileAnswer::Said(Ok(text)) => self.say(&text),
+            FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
+            FileAnswer::Experiment(experiment) => self.apply(
+                ctx,
+                super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)),
+            ),
+        }
+    }
+
+    fn take_data(&mut self, ctx: &Context, path: &Path, read: Result<Arc<super::worker::DataSheet>, Trouble>) {
+        let slot = match read {
+            Ok(sheet) => {
+                let dataset = &sheet.dataset;
+                let what = format!("{}: {} rows, {} left out", dataset.name, dataset.records.len(), dataset.bad.len());
+                let level = if dataset.bad.is_empty() { Level::Info } else { Level::Warning };
+                self.state.log.add(level, "data", what);
+                Settings::remember(&mut self.state.settings.recent_data, path);
+                Slot::Ready(sheet)
+            }
+            Err(trouble) => {
+                self.say_trouble("data", &trouble);
+                Slot::Failed(path.to_owned(), trouble)
+            }
+        };
+        let Some(index) = self.state.data.iter().position(|d| d.path == path) else { return };
+        let is_new = matches!(self.state.data.get(index).map(|d| &d.sheet), Some(Slot::Loading(_)));
+        if let Some(entry) = self.state.data.get_mut(index) {
+            entry.sheet = slot;
+        }
+        if is_new {
+            self.choose_data(ctx, index);
+            self.count_tokens();
+        }
+    }
+
+    fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>) {
+        for entry in &entries {
+            let was = self.state.runs.find(&entry.id).map(|e| e.state);
+            if was.is_some_and(|s| s.is_active()) && !entry.state.is_active() {
+                self.state.runs.details.remove(&entry.id);
+                let text = format!("{} is {}", entry.name, entry.state.title().to_lowercase());
+                self.state.log.add(Level::Info, "runs", text.clone());
+                self.state.toasts.push(Toast { text, is_bad: entry.trouble.is_some(), since: Instant::now() });
+            }
+        }
+        self.state.runs.entries = entries;
+        self.state.runs.trouble = None;
+        self.want_details();
+    }
+
+    /// A short message.
+    pub(super) fn say(&mut self, text: &str) {
+        self.state.log.add(Level::Info, "window", text);
+        self.state.toasts.push(Toast { text: text.to_owned(), is_bad: false, since: Instant::now() });
+    }
+
+    /// A short message about an error; the log has all of it.
+    pub(super) fn say_trouble(&mut self, source: &str, trouble: &Trouble) {
+        self.state.log.add(Level::Error, source, trouble.details());
+        self.state.toasts.push(Toast { text: trouble.message.clone(), is_bad: true, since: Instant::now() });
+    }
+}

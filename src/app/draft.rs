@@ -1,0 +1,286 @@
+//! The experiment that is being set up, with undo. It is exactly the value that is saved and run.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::methods::{self, Input, InputKind, Method};
+use crate::runs::{DataRef, Experiment, InputRef, ModelRef, Step};
+
+/// A change of the experiment.
+#[derive(Clone, Debug)]
+pub enum DraftCommand {
+    /// Take another method.
+    Method(String),
+    /// Set a field of the configuration, by dotted path; `None` goes back to the default.
+    Field(String, Option<Value>),
+    /// Give an input slot these paths or hub ids.
+    Input(String, Vec<PathBuf>),
+    /// Name of the run.
+    Name(String),
+    /// Seed.
+    Seed(u64),
+    /// `cpu`, `cuda`, `cuda:1`, …
+    Device(String),
+    /// Processor threads; `None` for all.
+    Threads(Option<usize>),
+    /// Replace everything, for instance by a file or an old run.
+    Replace(Box<Experiment>),
+}
+
+/// The experiment with its history.
+pub struct Draft {
+    /// What would run.
+    pub experiment: Experiment,
+    /// Where it was saved.
+    pub path: Option<PathBuf>,
+    undo: Vec<Experiment>,
+    redo: Vec<Experiment>,
+    /// Raised by every change: the key of caches and text fields.
+    pub serial: u64,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        let mut draft = Self {
+            experiment: Experiment::default(),
+            path: None,
+            undo: Vec::new(),
+            redo: Vec::new(),
+            serial: 0,
+        };
+        let preferred = methods::find("memorization-score").ok().or_else(|| methods::registry().first().copied());
+        if let Some(method) = preferred {
+            draft.experiment.steps = vec![Step { method: method.card().id.to_owned(), ..Step::default() }];
+            method.card().id.clone_into(&mut draft.experiment.name);
+        }
+        draft
+    }
+}
+
+impl Draft {
+    /// The method of the first step.
+    pub fn method(&self) -> Option<&'static dyn Method> {
+        methods::find(&self.experiment.steps.first()?.method).ok()
+    }
+
+    /// The configuration as typed: only what differs from the defaults.
+    pub fn config(&self) -> Map<String, Value> {
+        self.experiment.steps.first().map(|s| s.config.clone()).unwrap_or_default()
+    }
+
+    /// What a slot takes now, as paths or hub ids.
+    pub fn inputs(&self, slot: &Input) -> Vec<PathBuf> {
+        let Some(step) = self.experiment.steps.first() else { return Vec::new() };
+        let names = self.experiment.input_names(step, slot);
+        let place = |path: &Option<PathBuf>, hub: &Option<String>| path.clone().or_else(|| hub.clone().map(PathBuf::from));
+        let of = |name: &String| match slot.kind {
+            InputKind::Model => self.experiment.model_ref(name).and_then(|m| place(&m.path, &m.hub)),
+            InputKind::Data => self.experiment.data.get(name).and_then(|d| place(&d.path, &d.hub)),
+        };
+        names.iter().filter_map(of).collect()
+    }
+
+    /// Whether there is something to undo, and to redo.
+    pub fn history(&self) -> [bool; 2] {
+        [!self.undo.is_empty(), !self.redo.is_empty()]
+    }
+
+    /// Goes back one change.
+    pub fn undo(&mut self) {
+        if let Some(before) = self.undo.pop() {
+            self.redo.push(std::mem::replace(&mut self.experiment, before));
+            self.serial += 1;
+        }
+    }
+
+    /// Goes forward again.
+    pub fn redo(&mut self) {
+        if let Some(after) = self.redo.pop() {
+            self.undo.push(std::mem::replace(&mut self.experiment, after));
+            self.serial += 1;
+        }
+    }
+
+    /// Applies a change, remembering what was before.
+    pub fn apply(&mut self, command: DraftCommand) {
+        let before = self.experiment.clone();
+        self.change(command);
+        if before != self.experiment {
+            const KEPT: usize = 200;
+            self.undo.push(before);
+            if self.undo.len() > KEPT {
+                self.undo.remove(0);
+            }
+            self.redo.clear();
+            self.serial += 1;
+        }
+    }
+
+    fn change(&mut self, command: DraftCommand) {
+        match command {
+            DraftCommand::Method(id) => self.take_method(&id),
+            DraftCommand::Field(path, value) => {
+                if let Some(step) = self.experiment.steps.first_mut() {
+                    set_field(&mut step.config, &path, value);
+                }
+            }
+            DraftCommand::Input(slot, paths) => self.set_input(&slot, &paths),
+            DraftCommand::Name(name) => self.experiment.name = name,
+            DraftCommand::Seed(seed) => self.experiment.seed = seed,
+            DraftCommand::Device(device) => self.experiment.device = device,
+            DraftCommand::Threads(threads) => self.experiment.threads = threads,
+            DraftCommand::Replace(experiment) => self.experiment = *experiment,
+        }
+    }
+
+    /// Slots of equal name keep their files; options start from the defaults.
+    fn take_method(&mut self, id: &str) {
+        let follows = self.experiment.steps.first().is_none_or(|s| s.method == self.experiment.name);
+        if follows || self.experiment.name.is_empty() {
+            id.clone_into(&mut self.experiment.name);
+        }
+        self.experiment.steps = vec![Step { method: id.to_owned(), ..Step::default() }];
+        let Some(method) = self.method() else { return };
+        let slots = method.inputs();
+        self.experiment.data.retain(|name, _| slots.iter().any(|s| s.kind == InputKind::Data && base(name) == s.name));
+        self.experiment.models.retain(|name, _| slots.iter().any(|s| s.kind == InputKind::Model && base(name) == s.name));
+        for slot in slots.iter().filter(|s| s.many) {
+            let pool: Vec<String> = match slot.kind {
+                InputKind::Model => self.experiment.models.keys().filter(|n| base(n) == slot.name).cloned().collect(),
+                InputKind::Data => self.experiment.data.keys().filter(|n| base(n) == slot.name).cloned().collect(),
+            };
+            if pool.len() > 1
+                && let Some(step) = self.experiment.steps.first_mut()
+            {
+                step.inputs.insert(slot.name.to_owned(), InputRef::Many(pool));
+            }
+        }
+    }
+
+    fn set_input(&mut self, slot: &str, paths: &[PathBuf]) {
+        let Some(method) = self.method() else { return };
+        let Some(input) = method.inputs().iter().find(|i| i.name == slot) else { return };
+        let experiment = &mut self.experiment;
+        match input.kind {
+            InputKind::Model if slot == "model" => experiment.model = paths.first().map(|p| model_ref(p)),
+            InputKind::Model => {
+                experiment.models.retain(|name, _| base(name) != slot);
+                experiment.models.extend(paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), model_ref(p))));
+            }
+            InputKind::Data => {
+                experiment.data.retain(|name, _| base(name) != slot);
+                experiment.data.extend(paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), data_ref(p))));
+            }
+        }
+        if let Some(step) = experiment.steps.first_mut() {
+            step.inputs.remove(slot);
+            if paths.len() > 1 {
+                let names = (0..paths.len()).map(|i| numbered(slot, i)).collect();
+                step.inputs.insert(slot.to_owned(), InputRef::Many(names));
+            }
+        }
+    }
+}
+
+/// `members`, `members.2`, `members.3`, …
+fn numbered(slot: &str, index: usize) -> String {
+    if index == 0 { slot.to_owned() } else { format!("{slot}.{}", index + 1) }
+}
+
+fn base(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
+/// A folder or file on this machine, otherwise a hub id of the form `owner/name`.
+fn is_hub_id(path: &Path) -> bool {
+    !path.exists() && path.is_relative() && path.components().count() == 2
+}
+
+fn model_ref(path: &Path) -> ModelRef {
+    if is_hub_id(path) {
+        ModelRef { hub: Some(path.display().to_string()), ..ModelRef::default() }
+    } else {
+        ModelRef { path: Some(path.to_owned()), ..ModelRef::default() }
+    }
+}
+
+fn data_ref(path: &Path) -> DataRef {
+    if is_hub_id(path) {
+        DataRef { hub: Some(path.display().to_string()), ..DataRef::default() }
+    } else {
+        DataRef { path: Some(path.to_owned()), ..DataRef::default() }
+    }
+}
+
+fn set_field(config: &mut Map<String, Value>, path: &str, value: Option<Value>) {
+    match path.split_once('.') {
+        None => match value {
+            Some(value) => {
+                config.insert(path.to_owned(), value);
+            }
+            None => {
+                config.remove(path);
+            }
+        },
+        Some((head, rest)) => {
+            let inner = config.entry(head).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = inner {
+                set_field(inner, rest, value);
+                if inner.is_empty() {
+                    config.remove(head);
+                }
+            }
+        }
+    }
+}
+
+/// The value at a dotted path.
+pub fn field<'a>(config: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    match path.split_once('.') {
+        None => config.get(path),
+        Some((head, rest)) => field(config.get(head)?.as_object()?, rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn undo_goes_back_and_redo_forward() {
+        let mut draft = Draft::default();
+        draft.apply(DraftCommand::Seed(3));
+        draft.apply(DraftCommand::Seed(3));
+        draft.apply(DraftCommand::Device("cuda".into()));
+        assert_eq!(draft.history(), [true, false]);
+        draft.undo();
+        assert_eq!((draft.experiment.seed, draft.experiment.device.as_str()), (3, "cpu"));
+        draft.undo();
+        assert_eq!(draft.experiment.seed, 0);
+        assert_eq!(draft.history(), [false, true]);
+        draft.redo();
+        assert_eq!(draft.experiment.seed, 3);
+        draft.apply(DraftCommand::Seed(4));
+        assert_eq!(draft.history(), [true, false]);
+    }
+
+    #[test]
+    fn nested_fields_are_set_and_cleared() {
+        let mut config = Map::new();
+        set_field(&mut config, "a.b", Some(json!(2)));
+        set_field(&mut config, "c", Some(json!(true)));
+        assert_eq!(field(&config, "a.b"), Some(&json!(2)));
+        set_field(&mut config, "a.b", None);
+        assert_eq!(Value::Object(config), json!({"c": true}));
+    }
+
+    #[test]
+    fn a_relative_path_of_two_parts_that_is_not_there_is_a_hub_id() {
+        assert!(is_hub_id(Path::new("EleutherAI/pythia-70m")));
+        assert!(!is_hub_id(Path::new("/models/pythia")));
+        assert!(!is_hub_id(Path::new("src/app")) || !Path::new("src/app").exists());
+    }
+}

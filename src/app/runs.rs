@@ -1,0 +1,179 @@
+//! The runs as the window knows them: read from their folders, never from memory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::worker::Trouble;
+use crate::figures::Figure;
+use crate::methods::{Report, Table};
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RunState {
+    /// Waits for its turn.
+    #[default]
+    Queued,
+    /// Computes.
+    Running,
+    /// Has all its results.
+    Done,
+    /// Stopped by an error.
+    Failed,
+    /// Stopped by the user; can be resumed.
+    Cancelled,
+    /// Its process is gone; can be resumed.
+    Interrupted,
+}
+
+impl RunState {
+    /// Shown name.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Queued => "Queued",
+            Self::Running => "Running",
+            Self::Done => "Done",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+            Self::Interrupted => "Interrupted",
+        }
+    }
+
+    /// Whether its process lives or will.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// Whether it can go on from where it stopped.
+    pub fn can_resume(self) -> bool {
+        matches!(self, Self::Failed | Self::Cancelled | Self::Interrupted)
+    }
+}
+
+/// One row of the run table.
+#[derive(Clone, Debug, Default)]
+pub struct RunEntry {
+    /// Name of the folder: stable and unique.
+    pub id: String,
+    /// The folder.
+    pub path: PathBuf,
+    /// Name from the experiment.
+    pub name: String,
+    /// Ids of the methods.
+    pub methods: Vec<String>,
+    /// Model, as shown.
+    pub model: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// Present stage, in words.
+    pub stage: String,
+    /// Units done and in all.
+    pub progress: Option<[u64; 2]>,
+    /// Units a second.
+    pub rate: Option<f64>,
+    /// Seconds to go.
+    pub eta: Option<f64>,
+    /// Start, seconds since 1970.
+    pub started: Option<i64>,
+    /// Seconds of work.
+    pub seconds: Option<f64>,
+    /// Why it failed.
+    pub trouble: Option<Trouble>,
+    /// Warnings so far.
+    pub n_warnings: usize,
+    /// Everything that was set: dotted name and value.
+    pub config: BTreeMap<String, String>,
+    /// Headline numbers by id.
+    pub scalars: BTreeMap<String, f64>,
+    /// Whether the results belong to an older version of a method.
+    pub stale: Vec<String>,
+}
+
+/// Everything of one run, read when it is looked at.
+#[derive(Debug, Default)]
+pub struct RunDetails {
+    /// Name of the folder.
+    pub id: String,
+    /// The reports, step by step.
+    pub reports: Vec<(String, Report)>,
+    /// The tables: step, table.
+    pub tables: Vec<Arc<Table>>,
+    /// The figures: file stem, figure.
+    pub figures: Vec<(String, Arc<Figure>)>,
+}
+
+/// All runs, and the ones that are looked at.
+#[derive(Default)]
+pub struct RunList {
+    /// Newest first.
+    pub entries: Vec<Arc<RunEntry>>,
+    /// Raised when `entries` changes.
+    pub serial: u64,
+    /// Why the folder of runs cannot be read.
+    pub trouble: Option<Trouble>,
+    /// The chosen runs; details are those of the first.
+    pub chosen: Vec<String>,
+    /// Details of the runs that are looked at.
+    pub details: BTreeMap<String, Arc<RunDetails>>,
+    /// The figure that the Figures view shows: run and file stem.
+    pub figure: Option<(String, String)>,
+    /// Rows behind a brushed bar or point, and of which figure.
+    pub brushed: Option<Brush>,
+}
+
+/// Rows behind a brushed mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brush {
+    /// Run id.
+    pub run: String,
+    /// What was brushed, in words.
+    pub what: String,
+    /// Rows of the table.
+    pub rows: Vec<usize>,
+}
+
+impl RunList {
+    /// The run of this id.
+    pub fn find(&self, id: &str) -> Option<&Arc<RunEntry>> {
+        self.entries.iter().find(|e| e.id == id)
+    }
+
+    /// The first chosen run.
+    pub fn current(&self) -> Option<&Arc<RunEntry>> {
+        self.find(self.chosen.first()?)
+    }
+
+    /// Details of the first chosen run.
+    pub fn current_details(&self) -> Option<&Arc<RunDetails>> {
+        self.details.get(self.chosen.first()?)
+    }
+}
+
+/// Something to be done with runs.
+#[derive(Clone, Debug)]
+pub enum RunCommand {
+    /// Look at these.
+    Choose(Vec<String>),
+    /// Stop gracefully; a second time at once.
+    Cancel(String),
+    /// Go on from the last checkpoint.
+    Resume(String),
+    /// Move to the trash.
+    Trash(String),
+    /// Star or unstar.
+    Star(String),
+    /// Compare the others with this one.
+    Baseline(Option<String>),
+    /// Note down.
+    Note(String, String),
+    /// Take its experiment into the form.
+    Reuse(String),
+    /// Show a figure of a run in Figures.
+    ShowFigure(String, String),
+    /// Rows behind a brushed mark.
+    Brush(Option<Brush>),
+    /// Write a figure.
+    Export(Box<crate::figures::ExportSpec>, Arc<Figure>, Option<PathBuf>),
+    /// Show or hide a column of the table.
+    ToggleColumn(String),
+}

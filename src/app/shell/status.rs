@@ -1,0 +1,94 @@
+//! The status bar: model, data, work in progress, machine.
+
+use egui::{Align, Layout, Ui};
+
+use crate::app::command::{Action, Command};
+use crate::app::context::ViewCx;
+use crate::app::state::Slot;
+use crate::app::style::Icon;
+use crate::app::style::tokens::{GAP, size};
+use crate::app::views::ViewId;
+
+/// Draws the status bar.
+pub fn status_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    let t = cx.tokens;
+    let frame = egui::Frame::new().fill(t.canvas).inner_margin(egui::Margin::symmetric(10, 0));
+    egui::Panel::bottom("status").exact_size(28.0).resizable(false).frame(frame).show(ui, |ui| {
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = GAP / 2.0;
+            opened_ui(cx, ui);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| machine_ui(cx, ui));
+        });
+    });
+}
+
+fn opened_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    let model = match &cx.state.model {
+        Slot::Empty => "No model".to_owned(),
+        Slot::Loading(path) => format!("Opening {}…", path.display()),
+        Slot::Ready(card) => format!("{} · {}", card.name, count(card.n_parameters)),
+        Slot::Failed(..) => "Model cannot be opened".to_owned(),
+    };
+    item_ui(cx, Icon::Model, &model, ViewId::Model, ui);
+    let data = match cx.state.sheet() {
+        Some(sheet) => format!("{} · {} rows", sheet.dataset.name, sheet.dataset.records.len()),
+        None => "No data".to_owned(),
+    };
+    item_ui(cx, Icon::Data, &data, ViewId::Data, ui);
+    if let Some(run) = cx.state.runs.entries.iter().find(|r| r.state.is_active()) {
+        let percent = run.progress.map_or_else(String::new, |[done, total]| format!(" {} %", 100 * done / total.max(1)));
+        item_ui(cx, Icon::Play, &format!("{}{percent}", run.name), ViewId::Runs, ui);
+    }
+}
+
+fn item_ui(cx: &ViewCx<'_>, icon: Icon, text: &str, view: ViewId, ui: &mut Ui) {
+    let t = cx.tokens;
+    icon.show(ui, 14.0, t.text_faint);
+    let text = egui::RichText::new(text).size(size::SMALL).color(t.text_soft);
+    if ui.add(egui::Button::new(text).frame(false)).clicked() {
+        cx.send(Command::Show(view));
+    }
+    ui.add_space(GAP);
+}
+
+fn machine_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    let t = cx.tokens;
+    let small = |text: String| egui::RichText::new(text).size(size::SMALL).color(t.text_faint);
+    let keys = Action::Palette.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
+    let palette = egui::Button::new(small(format!("Commands  {keys}"))).frame(false);
+    if ui.add(palette).clicked() {
+        cx.act(Action::Palette);
+    }
+    ui.add_space(GAP);
+    let machine = &cx.state.machine;
+    ui.label(small(format!("{} / {}", bytes(machine.memory_used), bytes(machine.memory_total))))
+        .on_hover_text("Main memory: used by this window, and installed");
+    ui.add_space(GAP);
+    ui.label(small(format!("CPU, {} threads", machine.n_threads))).on_hover_text("Where interactive measurements run");
+    if machine.is_software {
+        ui.add_space(GAP);
+        ui.label(small("software rendering".to_owned())).on_hover_text(format!(
+            "{}\nNo graphics driver was found; pictures are drawn by the processor.",
+            machine.adapter
+        ));
+    }
+}
+
+/// Bytes for reading.
+pub fn bytes(n: u64) -> String {
+    match n as f64 {
+        n if n >= 1e9 => format!("{:.1} GB", n / 1e9),
+        n if n >= 1e6 => format!("{:.0} MB", n / 1e6),
+        n => format!("{:.0} kB", n / 1e3),
+    }
+}
+
+/// Counts for reading.
+pub fn count(n: usize) -> String {
+    match n as f64 {
+        n if n >= 1e9 => format!("{:.2} B", n / 1e9),
+        n if n >= 1e6 => format!("{:.1} M", n / 1e6),
+        n if n >= 1e4 => format!("{:.0} k", n / 1e3),
+        n => format!("{n}"),
+    }
+}

@@ -1,0 +1,114 @@
+//! The views. Each is a file or folder of its own; none knows another.
+
+mod compare;
+mod data;
+mod experiment;
+mod figures;
+mod log;
+mod model;
+mod runs;
+mod start;
+
+use egui::Ui;
+use serde::{Deserialize, Serialize};
+
+use super::context::ViewCx;
+use super::style::Icon;
+
+/// Names of the views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ViewId {
+    /// Open things.
+    Start,
+    /// Inspect a model.
+    Model,
+    /// Inspect data.
+    Data,
+    /// Original and paraphrase side by side.
+    Compare,
+    /// Set up a measurement.
+    Experiment,
+    /// Progress and results.
+    Runs,
+    /// Charts and export.
+    Figures,
+    /// What happened.
+    Log,
+}
+
+impl ViewId {
+    /// All, in the order of the rail.
+    pub const ALL: [Self; 8] = [
+        Self::Start,
+        Self::Model,
+        Self::Data,
+        Self::Compare,
+        Self::Experiment,
+        Self::Runs,
+        Self::Figures,
+        Self::Log,
+    ];
+
+    /// Shown name.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Start => "Start",
+            Self::Model => "Model",
+            Self::Data => "Data",
+            Self::Compare => "Compare",
+            Self::Experiment => "Experiment",
+            Self::Runs => "Runs",
+            Self::Figures => "Figures",
+            Self::Log => "Log",
+        }
+    }
+
+    /// Its sign.
+    pub fn icon(self) -> Icon {
+        match self {
+            Self::Start => Icon::Start,
+            Self::Model => Icon::Model,
+            Self::Data => Icon::Data,
+            Self::Compare => Icon::Compare,
+            Self::Experiment => Icon::Experiment,
+            Self::Runs => Icon::Runs,
+            Self::Figures => Icon::Figures,
+            Self::Log => Icon::Log,
+        }
+    }
+}
+
+/// What every view can do.
+pub trait View {
+    /// Draws it and sends commands.
+    fn view_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui);
+}
+
+/// The transient state of all views.
+#[derive(Default)]
+pub struct Views {
+    start: start::Start,
+    model: model::Model,
+    data: data::Data,
+    compare: compare::Compare,
+    experiment: experiment::Experiment,
+    runs: runs::Runs,
+    figures: figures::Figures,
+    log: log::Log,
+}
+
+impl Views {
+    /// The view of this name.
+    pub fn get(&mut self, id: ViewId) -> &mut dyn View {
+        match id {
+            ViewId::Start => &mut self.start,
+            ViewId::Model => &mut self.model,
+            ViewId::Data => &mut self.data,
+            ViewId::Compare => &mut self.compare,
+            ViewId::Experiment => &mut self.experiment,
+            ViewId::Runs => &mut self.runs,
+            ViewId::Figures => &mut self.figures,
+            ViewId::Log => &mut self.log,
+        }
+    }
+}

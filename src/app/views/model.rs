@@ -1,0 +1,16 @@
+//! The Model view.
+
+use egui::Ui;
+
+use super::View;
+use crate::app::context::ViewCx;
+
+/// Transient state.
+#[derive(Default)]
+pub struct Model;
+
+impl View for Model {
+    fn view_ui(&mut self, _cx: &ViewCx<'_>, ui: &mut Ui) {
+        ui.heading("Model");
+    }
+}

@@ -1,0 +1,22 @@
+//! Pieces that several views are made of.
+
+mod aligned;
+mod basics;
+mod empty;
+mod grid;
+mod legend;
+mod search;
+mod stat;
+mod token;
+
+pub use aligned::{AlignedLayout, AlignedText};
+pub use basics::{
+    accent_button, badge, button, caption, card, card_title, divider, header, icon_button, link, mono, region, segmented, soft,
+    title,
+};
+pub use empty::{empty_ui, loading_ui, open_button, trouble_ui};
+pub use grid::{GridColumn, GridEvents, GridSort, grid_ui};
+pub use legend::legend_ui;
+pub use search::search_ui;
+pub use stat::{Stat, stats_ui};
+pub use token::{TokenLook, token_tooltip_ui, value_text};

@@ -1,0 +1,201 @@
+//! The application: take over answers, draw, apply commands.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use egui::{Context, Ui};
+use egui_tiles::Tree;
+
+use super::command::{Action, Command};
+use super::context::ViewCx;
+use super::launch::Options;
+use super::shell::{self, Palette};
+use super::state::{Appearance, Settings, State};
+use super::style::{self, Tokens};
+use super::views::{ViewId, Views};
+use super::worker::{Ask, EngineThread, FileAsk, ReaderThread};
+use crate::error::Result;
+
+/// Key of the remembered settings.
+const SETTINGS: &str = "settings";
+/// Typing pauses this long before a text is measured.
+const DEBOUNCE: Duration = Duration::from_millis(120);
+
+/// The window.
+pub struct Window {
+    pub(super) state: State,
+    pub(super) tree: Tree<ViewId>,
+    pub(super) views: Views,
+    pub(super) palette: Palette,
+    pub(super) is_help_open: bool,
+    pub(super) engine: EngineThread,
+    pub(super) reader: ReaderThread,
+    /// Commands of file dialogs, which have threads of their own.
+    pub(super) outside: (SyncSender<Command>, Receiver<Command>),
+    pub(super) serial: u64,
+    memory_read: Option<Instant>,
+}
+
+impl Window {
+    /// Opens the window's state: fonts, theme, settings, threads.
+    pub fn new(cc: &eframe::CreationContext<'_>, options: &Options) -> Result<Self> {
+        style::fonts::install(&cc.egui_ctx);
+        style::theme::install(&cc.egui_ctx);
+        let settings: Settings =
+            cc.storage.and_then(|s| eframe::get_value(s, SETTINGS)).filter(|_| options.remember).unwrap_or_default();
+        let waker = |ctx: &Context| {
+            let ctx = ctx.clone();
+            move || ctx.request_repaint()
+        };
+        let tree = settings.layout.clone().unwrap_or_else(shell::default_layout);
+        let mut window = Self {
+            state: State { settings, ..State::default() },
+            tree,
+            views: Views::default(),
+            palette: Palette::default(),
+            is_help_open: false,
+            engine: EngineThread::start(waker(&cc.egui_ctx))?,
+            reader: ReaderThread::start(options.runs_dir(), waker(&cc.egui_ctx))?,
+            outside: sync_channel(16),
+            serial: 0,
+            memory_read: None,
+        };
+        window.look(&cc.egui_ctx);
+        window.state.machine.n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if let Some(render) = &cc.wgpu_render_state {
+            let info = render.adapter.get_info();
+            window.state.machine.is_software = info.device_type == eframe::wgpu::DeviceType::Cpu;
+            window.state.machine.adapter = info.name;
+        }
+        shell::show(&mut window.tree, ViewId::Start);
+        for path in &options.open {
+            window.apply(&cc.egui_ctx, Command::Open(path.clone()));
+        }
+        Ok(window)
+    }
+
+    /// Read-only view of the state, for tests.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Theme and zoom from the settings.
+    pub(super) fn look(&self, ctx: &Context) {
+        ctx.set_theme(match self.state.settings.appearance {
+            Appearance::Light => egui::ThemePreference::Light,
+            Appearance::Dark => egui::ThemePreference::Dark,
+            Appearance::System => egui::ThemePreference::System,
+        });
+        let zoom = self.state.settings.zoom;
+        ctx.set_zoom_factor(if zoom > 0.0 { zoom.clamp(0.5, 3.0) } else { 1.0 });
+    }
+
+    /// A typed text is measured once the typing pauses.
+    fn measure_when_quiet(&mut self, ctx: &Context) {
+        let Some(changed) = self.state.compare.changed else { return };
+        let waited = changed.elapsed();
+        if waited < DEBOUNCE {
+            return ctx.request_repaint_after(DEBOUNCE.saturating_sub(waited));
+        }
+        self.state.compare.changed = None;
+        if self.state.model.ready().is_some() {
+            self.state.compare.is_busy = true;
+            self.engine.ask(Ask::Measure(self.state.compare.texts.clone()));
+        }
+    }
+
+    fn read_memory(&mut self) {
+        const EVERY: Duration = Duration::from_secs(2);
+        if self.memory_read.is_none_or(|t| t.elapsed() > EVERY) {
+            self.memory_read = Some(Instant::now());
+            self.reader.ask(FileAsk::Memory);
+        }
+    }
+
+    fn drops(&mut self, ctx: &Context) {
+        let (paths, is_over) = ctx.input(|i| {
+            let paths: Vec<_> = i.raw.dropped_files.iter().filter_map(|f| f.path.clone()).collect();
+            (paths, !i.raw.hovered_files.is_empty())
+        });
+        self.state.is_dropping = is_over;
+        for path in paths {
+            self.apply(ctx, Command::Open(path));
+        }
+    }
+
+    fn shortcuts(&mut self, ctx: &Context) {
+        let is_typing = ctx.text_edit_focused();
+        for action in Action::ALL {
+            let Some(keys) = action.shortcut() else { continue };
+            // Text fields have an undo of their own.
+            let is_theirs = is_typing && matches!(action, Action::Undo | Action::Redo | Action::CloseDialog);
+            if !is_theirs && ctx.input_mut(|i| i.consume_shortcut(&keys)) {
+                self.apply(ctx, Command::Do(*action));
+            }
+        }
+    }
+
+    fn forget_old_toasts(&mut self, ctx: &Context) {
+        const SHOWN: Duration = Duration::from_secs(5);
+        self.state.toasts.retain(|t| t.since.elapsed() < SHOWN);
+        if let Some(oldest) = self.state.toasts.first() {
+            ctx.request_repaint_after(SHOWN.saturating_sub(oldest.since.elapsed()));
+        }
+    }
+
+    fn views_on_screen(&mut self) {
+        let active = self.tree.active_tiles();
+        self.state.shown = active
+            .into_iter()
+            .filter_map(|id| match self.tree.tiles.get(id) {
+                Some(egui_tiles::Tile::Pane(view)) => Some(*view),
+                _ => None,
+            })
+            .collect();
+    }
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.take_answers(ctx);
+        while let Ok(command) = self.outside.1.try_recv() {
+            self.apply(ctx, command);
+        }
+        self.measure_when_quiet(ctx);
+        self.read_memory();
+        self.forget_old_toasts(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        self.drops(&ctx);
+        self.shortcuts(&ctx);
+        self.views_on_screen();
+        let cx = ViewCx::new(&self.state, Tokens::of(ui.visuals().dark_mode));
+        shell::status_ui(&cx, ui);
+        shell::rail_ui(&cx, ui);
+        egui::CentralPanel::no_frame().show(ui, |ui| shell::dock_ui(&mut self.tree, &mut self.views, &cx, ui));
+        self.palette.show_ui(&cx, ui);
+        if self.is_help_open && shell::help_ui(&cx, ui) {
+            self.is_help_open = false;
+        }
+        shell::toasts_ui(&cx, ui);
+        shell::drop_ui(&cx, ui);
+        for command in cx.into_commands() {
+            self.apply(&ctx, command);
+        }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        self.state.settings.layout = Some(self.tree.clone());
+        eframe::set_value(storage, SETTINGS, &self.state.settings);
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        Tokens::of(visuals.dark_mode).canvas.to_normalized_gamma_f32()
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}

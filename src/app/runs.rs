@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::worker::Trouble;
 use crate::figures::Figure;
-use crate::methods::{Report, Table};
+use crate::methods::Table;
+use crate::runs::Experiment;
+use crate::runs::store::SavedStep;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,20 +75,22 @@ pub struct RunEntry {
     pub rate: Option<f64>,
     /// Seconds to go.
     pub eta: Option<f64>,
-    /// Start, seconds since 1970.
-    pub started: Option<i64>,
+    /// When it was asked for, seconds since 1970.
+    pub created: f64,
     /// Seconds of work.
     pub seconds: Option<f64>,
     /// Why it failed.
     pub trouble: Option<Trouble>,
-    /// Warnings so far.
-    pub n_warnings: usize,
     /// Everything that was set: dotted name and value.
     pub config: BTreeMap<String, String>,
     /// Headline numbers by id.
     pub scalars: BTreeMap<String, f64>,
     /// Whether the results belong to an older version of a method.
     pub stale: Vec<String>,
+    /// Marked by the user.
+    pub is_starred: bool,
+    /// Noted by the user.
+    pub note: String,
 }
 
 /// Everything of one run, read when it is looked at.
@@ -94,12 +98,18 @@ pub struct RunEntry {
 pub struct RunDetails {
     /// Name of the folder.
     pub id: String,
-    /// The reports, step by step.
-    pub reports: Vec<(String, Report)>,
-    /// The tables: step, table.
+    /// What was asked for.
+    pub experiment: Option<Experiment>,
+    /// Method cards, headline numbers and notes, step by step.
+    pub steps: Vec<SavedStep>,
+    /// Whether all steps are there.
+    pub is_complete: bool,
+    /// The tables.
     pub tables: Vec<Arc<Table>>,
-    /// The figures: file stem, figure.
+    /// The figures by file name.
     pub figures: Vec<(String, Arc<Figure>)>,
+    /// What could not be read.
+    pub troubles: Vec<Trouble>,
 }
 
 /// All runs, and the ones that are looked at.

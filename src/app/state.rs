@@ -1,6 +1,6 @@
 //! What is open, chosen and laid out. Views read it; only commands and answers change it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,12 +99,8 @@ pub struct Settings {
     pub layout: Option<egui_tiles::Tree<ViewId>>,
     /// How Compare looks.
     pub compare: CompareLook,
-    /// Runs with a star.
-    pub stars: BTreeSet<String>,
     /// The run that others are compared with.
     pub baseline: Option<String>,
-    /// Notes by run.
-    pub notes: BTreeMap<String, String>,
     /// Columns of the run table that are hidden.
     pub hidden_columns: BTreeSet<String>,
 }

@@ -156,7 +156,7 @@ fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
         }
         Ask::Tokenize(text) => Answer::Tokenized(laboratory.tokenize(&text).map_err(Trouble::from)),
         Ask::Continue(text, n) => {
-            let continued = laboratory.continue_greedily(&text, n).map_err(Trouble::from);
+            let continued = laboratory.continue_greedily(ticket, &text, n).map_err(Trouble::from);
             Answer::Continued(text, continued)
         }
     }

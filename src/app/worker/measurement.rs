@@ -82,18 +82,14 @@ pub struct Measurement {
     pub seconds: f64,
 }
 
-/// How alike the gradients of two texts are.
+/// How alike the gradients of two texts with respect to the output head are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alignment {
-    /// Headline: name and cosine of the scope that is shown first.
-    pub headline: Option<f64>,
-    /// Name of the headline's scope.
-    pub scope: String,
-    /// Further numbers of the method, by name, with unit.
-    pub numbers: Vec<(String, f64, String)>,
-    /// Cosine by layer, first layer first.
-    pub layers: Vec<f64>,
-    /// Share of each token of the original.
+    /// Cosine; undefined when a gradient is zero.
+    pub cosine: Option<f64>,
+    /// Further numbers by name.
+    pub numbers: Vec<(String, f64)>,
+    /// Share of each token of the original in the inner product.
     pub original: Vec<Option<f64>>,
     /// Share of each token of the paraphrase.
     pub paraphrase: Vec<Option<f64>>,

@@ -9,13 +9,16 @@ mod mailbox;
 mod measurement;
 mod pairing;
 mod reader;
+mod run_folder;
+mod sheet;
 
 pub use engine::{Answer, Ask, EngineThread, Side};
-pub use laboratory::{Laboratory, ModelCard, TensorRow};
+pub use laboratory::{Laboratory, ModelCard};
 pub use mailbox::{Mailbox, Ticket};
 pub use measurement::{Alignment, Alternative, Cell, Measurement, Scores};
 pub use pairing::{Pairing, Segment};
 pub use reader::{FileAnswer, FileAsk, ReaderThread};
+pub use sheet::DataSheet;
 
 use crate::error::Error;
 

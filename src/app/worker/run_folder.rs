@@ -1,0 +1,216 @@
+//! Reads run folders into rows of the run table, again only when they changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::app::log::{Level, LogLine};
+use crate::app::runs::{RunDetails, RunEntry, RunState};
+use crate::app::worker::Trouble;
+use crate::error::Result;
+use crate::runs::RunDir;
+use crate::runs::store::{Event, Notes, SavedReport, State, Tail, list_runs};
+
+/// Follows all runs below a folder.
+pub struct RunFolder {
+    root: PathBuf,
+    known: BTreeMap<String, Known>,
+    tails: BTreeMap<String, Tail>,
+}
+
+struct Known {
+    stamp: [Option<SystemTime>; 3],
+    entry: Arc<RunEntry>,
+}
+
+/// Seconds since 1970.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}
+
+impl RunFolder {
+    /// Follows the runs below `root`.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, known: BTreeMap::new(), tails: BTreeMap::new() }
+    }
+
+    /// Where the runs are.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The run of this id.
+    pub fn run(&self, id: &str) -> Result<RunDir> {
+        RunDir::open(&self.root.join(id))
+    }
+
+    /// All runs, newest first, if any of them changed since the last call.
+    pub fn poll(&mut self) -> Result<Option<Vec<Arc<RunEntry>>>> {
+        let runs = list_runs(&self.root)?;
+        let mut changed = runs.len() != self.known.len();
+        let mut fresh = BTreeMap::new();
+        for run in runs {
+            let id = run.name();
+            let stamp = stamp(&run);
+            let before = self.known.remove(&id);
+            let entry = match before {
+                // A process that dies cannot write its end, so active runs are read every time.
+                Some(known) if known.stamp == stamp && !known.entry.state.is_active() => known.entry,
+                before => {
+                    let entry = Arc::new(read_entry(&run));
+                    let same = before.is_some_and(|b| b.stamp == stamp && b.entry.state == entry.state);
+                    changed |= !same;
+                    entry
+                }
+            };
+            fresh.insert(id, Known { stamp, entry });
+        }
+        self.known = fresh;
+        if !changed {
+            return Ok(None);
+        }
+        let mut entries: Vec<_> = self.known.values().map(|k| Arc::clone(&k.entry)).collect();
+        entries.sort_by(|a, b| b.created.total_cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+        Ok(Some(entries))
+    }
+
+    /// What active runs said since the last call.
+    pub fn poll_events(&mut self) -> Vec<LogLine> {
+        let mut lines = Vec::new();
+        for (id, known) in &self.known {
+            if !known.entry.state.is_active() && !self.tails.contains_key(id) {
+                continue;
+            }
+            let path = self.root.join(id).join("events.jsonl");
+            let tail = self.tails.entry(id.clone()).or_insert_with(|| Tail::new(path));
+            // A torn or vanished file is read again next time.
+            let events = tail.poll().unwrap_or_default();
+            lines.extend(events.into_iter().filter_map(|line| log_line(&known.entry.name, line.time, &line.event)));
+        }
+        let known = &self.known;
+        self.tails.retain(|id, _| known.get(id).is_some_and(|k| k.entry.state.is_active()));
+        lines
+    }
+
+    /// Everything of one run.
+    pub fn details(&self, id: &str) -> Result<RunDetails> {
+        let run = self.run(id)?;
+        let mut details = RunDetails { id: id.to_owned(), ..RunDetails::default() };
+        details.experiment = run.experiment().ok();
+        let Some(report) = SavedReport::read(&run)? else { return Ok(details) };
+        for saved in report.tables() {
+            match saved.read(&run) {
+                Ok(table) => details.tables.push(Arc::new(table)),
+                Err(error) => details.troubles.push(Trouble::from(error)),
+            }
+        }
+        for saved in report.figures() {
+            match saved.read(&run) {
+                Ok(figure) => details.figures.push((saved.file.clone(), Arc::new(figure))),
+                Err(error) => details.troubles.push(Trouble::from(error)),
+            }
+        }
+        details.is_complete = report.complete;
+        details.steps = report.steps;
+        Ok(details)
+    }
+}
+
+fn stamp(run: &RunDir) -> [Option<SystemTime>; 3] {
+    let modified = |name: &str| std::fs::metadata(run.path().join(name)).and_then(|m| m.modified()).ok();
+    [modified("status.json"), modified("report.json"), modified("notes.json")]
+}
+
+fn read_entry(run: &RunDir) -> RunEntry {
+    let mut entry = RunEntry { id: run.name(), path: run.path().to_owned(), ..RunEntry::default() };
+    entry.name.clone_from(&entry.id);
+    if let Ok(experiment) = run.experiment() {
+        entry.name.clone_from(&experiment.name);
+        entry.methods = experiment.steps.iter().map(|s| s.method.clone()).collect();
+        let model = experiment.model.as_ref().and_then(|m| m.hub.clone().or_else(|| m.path.as_ref().map(|p| stem(p))));
+        entry.model = model.unwrap_or_default();
+        if let Ok(value) = serde_json::to_value(&experiment) {
+            flatten("", &value, &mut entry.config);
+        }
+    }
+    match run.status(now()) {
+        Ok(status) => {
+            entry.state = state(status.state);
+            entry.stage.clone_from(&status.stage);
+            entry.progress = (status.total > 0).then_some([status.done, status.total]);
+            entry.rate = status.rate;
+            entry.eta = status.eta_secs;
+            entry.created = status.created;
+            entry.seconds = (status.worked_secs > 0.0).then_some(status.worked_secs);
+            entry.trouble = status.error.map(|message| Trouble { message, ..Trouble::default() });
+        }
+        Err(error) => {
+            entry.state = RunState::Failed;
+            entry.trouble = Some(Trouble::from(error));
+        }
+    }
+    if let Ok(Some(report)) = SavedReport::read(run) {
+        entry.scalars = report.scalars().filter_map(|s| Some((s.id.clone(), s.value?))).collect();
+        entry.stale = stale_methods(&report);
+    }
+    if let Ok(notes) = Notes::read(run) {
+        entry.is_starred = notes.star;
+        entry.note = notes.text;
+    }
+    entry
+}
+
+/// Methods whose present version gives other numbers than the report has.
+fn stale_methods(report: &SavedReport) -> Vec<String> {
+    let is_old = |method: &str, card: &Value| {
+        let then = card.get("version").and_then(Value::as_u64);
+        let now = crate::methods::find(method).ok().map(|m| u64::from(m.card().version));
+        matches!((then, now), (Some(then), Some(now)) if then != now)
+    };
+    report.steps.iter().filter(|s| is_old(&s.method, &s.card)).map(|s| s.method.clone()).collect()
+}
+
+fn stem(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
+}
+
+fn state(state: State) -> RunState {
+    match state {
+        State::Queued => RunState::Queued,
+        State::Running => RunState::Running,
+        State::Done => RunState::Done,
+        State::Failed => RunState::Failed,
+        State::Cancelled => RunState::Cancelled,
+        State::Interrupted => RunState::Interrupted,
+    }
+}
+
+fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, String>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, v)| flatten(&below(key), v, out)),
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items.iter().enumerate().for_each(|(i, v)| flatten(&below(&i.to_string()), v, out));
+        }
+        Value::String(text) => {
+            out.insert(path.to_owned(), text.clone());
+        }
+        other => {
+            out.insert(path.to_owned(), other.to_string());
+        }
+    }
+}
+
+fn log_line(source: &str, time: f64, event: &Event) -> Option<LogLine> {
+    let (level, text) = match event {
+        Event::Log { message } => (Level::Info, message.clone()),
+        Event::Warning { message } => (Level::Warning, message.clone()),
+        Event::State { state } => (Level::Info, format!("{} is {}", source, state.name())),
+        Event::Progress { .. } | Event::Metric { .. } | Event::Unknown => return None,
+    };
+    let at = chrono::DateTime::from_timestamp(time as i64, 0)?.with_timezone(&chrono::Local);
+    Some(LogLine { time: at.format("%H:%M:%S").to_string(), level, source: source.to_owned(), text })
+}

@@ -110,6 +110,19 @@ impl Window {
             }
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
+            FileAnswer::Started(id) => {
+                self.say("The run is started");
+                self.state.runs.chosen = vec![id];
+                super::shell::show(&mut self.tree, super::views::ViewId::Runs);
+            }
+            FileAnswer::Estimated(serial, plan) => {
+                if serial == self.state.draft.serial {
+                    self.state.draft.estimate = match plan {
+                        Ok(plan) => Slot::Ready(Arc::from(plan)),
+                        Err(trouble) => Slot::Failed(Default::default(), trouble),
+                    };
+                }
+            }
             FileAnswer::Experiment(experiment) => self.apply(
                 ctx,
                 super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)),

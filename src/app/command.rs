@@ -43,6 +43,12 @@ pub enum Command {
     Toast(String),
     /// Copy to the clipboard and say so.
     Copy(String),
+    /// Save text under a name that the user chooses; this one is proposed.
+    Save(String, String),
+    /// Write text to a file.
+    Write(PathBuf, String),
+    /// Open an experiment file.
+    OpenExperiment(PathBuf),
     /// Something of runs and experiments.
     Run(super::runs::RunCommand),
     /// Something of the experiment form.

@@ -1,11 +1,14 @@
 //! The experiment that is being set up, with undo. It is exactly the value that is saved and run.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::state::Slot;
+use crate::error::{Error, Result};
 use crate::methods::{self, Input, InputKind, Method};
-use crate::runs::{DataRef, Experiment, InputRef, ModelRef, Step};
+use crate::runs::{DataRef, Experiment, InputRef, ModelRef, Plan, Step};
 
 /// A change of the experiment.
 #[derive(Clone, Debug)]
@@ -32,8 +35,8 @@ pub enum DraftCommand {
 pub struct Draft {
     /// What would run.
     pub experiment: Experiment,
-    /// Where it was saved.
-    pub path: Option<PathBuf>,
+    /// What it will need.
+    pub estimate: Slot<Arc<Plan>>,
     undo: Vec<Experiment>,
     redo: Vec<Experiment>,
     /// Raised by every change: the key of caches and text fields.
@@ -44,7 +47,7 @@ impl Default for Draft {
     fn default() -> Self {
         let mut draft = Self {
             experiment: Experiment::default(),
-            path: None,
+            estimate: Slot::Empty,
             undo: Vec::new(),
             redo: Vec::new(),
             serial: 0,
@@ -79,6 +82,12 @@ impl Draft {
             InputKind::Data => self.experiment.data.get(name).and_then(|d| place(&d.path, &d.hub)),
         };
         names.iter().filter_map(of).collect()
+    }
+
+    /// The same experiment for a terminal.
+    pub fn command_line(&self) -> Result<String> {
+        let json = serde_json::to_string(&self.experiment).map_err(|e| Error::bug(e.to_string()))?;
+        Ok(format!("memoscope run - <<'EXPERIMENT'\n{json}\nEXPERIMENT"))
     }
 
     /// Whether there is something to undo, and to redo.

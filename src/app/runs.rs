@@ -170,12 +170,10 @@ pub enum RunCommand {
     Resume(String),
     /// Move to the trash.
     Trash(String),
-    /// Star or unstar.
-    Star(String),
     /// Compare the others with this one.
     Baseline(Option<String>),
-    /// Note down.
-    Note(String, String),
+    /// Star and note.
+    Note(String, bool, String),
     /// Take its experiment into the form.
     Reuse(String),
     /// Show a figure of a run in Figures.

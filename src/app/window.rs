@@ -114,7 +114,7 @@ impl Window {
 
     fn drops(&mut self, ctx: &Context) {
         let (paths, is_over) = ctx.input(|i| {
-            let paths: Vec<_> = i.raw.dropped_files.iter().filter_map(|f| f.path.clone()).collect();
+            let paths: Vec<_> = i.raw.dropped_files.iter().map(|f| f.path().to_owned()).collect();
             (paths, !i.raw.hovered_files.is_empty())
         });
         self.state.is_dropping = is_over;

@@ -12,7 +12,7 @@ pub fn default_layout() -> Tree<ViewId> {
     let mut tiles = Tiles::default();
     let panes: Vec<TileId> = ViewId::ALL.iter().map(|v| tiles.insert_pane(*v)).collect();
     let root = tiles.insert_tab_tile(panes);
-    Tree::new("views", root, tiles)
+    Tree::new(egui::Id::unique("views"), root, tiles)
 }
 
 /// Brings a view to the front, wherever it is.

@@ -9,7 +9,7 @@ use crate::app::widgets::{mono, soft, title};
 
 /// Draws the list. Returns whether it is to be closed.
 pub fn help_ui(_cx: &ViewCx<'_>, ui: &Ui) -> bool {
-    let modal = Modal::new(Id::new("help")).show(ui.ctx(), |ui| {
+    let modal = Modal::new(Id::unique("help")).show(ui.ctx(), |ui| {
         ui.set_width(640.0);
         ui.label(title("Keyboard shortcuts"));
         ui.add_space(GAP);

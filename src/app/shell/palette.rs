@@ -1,6 +1,6 @@
 //! The command palette: every action and view by name.
 
-use egui::{Align, Id, Key, Layout, Modal, RichText, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, WidgetType, vec2};
+use egui::{Align, Id, Key, Layout, Modal, RichText, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, Role, vec2};
 
 use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
@@ -33,8 +33,8 @@ impl Palette {
         if !self.open {
             return;
         }
-        let area = Modal::default_area(Id::new("palette")).anchor(egui::Align2::CENTER_TOP, vec2(0.0, 80.0));
-        let modal = Modal::new(Id::new("palette")).area(area).show(ui.ctx(), |ui| {
+        let area = Modal::default_area(Id::unique("palette")).anchor(egui::Align2::CENTER_TOP, vec2(0.0, 80.0));
+        let modal = Modal::new(Id::unique("palette")).area(area).show(ui.ctx(), |ui| {
             ui.set_width(560.0);
             self.content_ui(cx, ui)
         });
@@ -57,7 +57,7 @@ impl Palette {
             .desired_width(f32::INFINITY)
             .margin(egui::Margin::symmetric(12, 9));
         let response = ui.add(edit);
-        response.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, "Command"));
+        response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Command"));
         response.request_focus();
         if response.changed() {
             self.chosen = 0;
@@ -89,7 +89,7 @@ impl Palette {
 fn item_ui(cx: &ViewCx<'_>, action: Action, [is_on, follow]: [bool; 2], ui: &mut Ui) -> bool {
     let t = cx.tokens;
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 34.0), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, is_on, action.title()));
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_on, action.title()));
     if is_on || response.hovered() {
         ui.painter().rect_filled(rect, 6.0, if is_on { t.accent_soft } else { t.hover });
     }

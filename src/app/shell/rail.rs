@@ -1,6 +1,6 @@
 //! The rail at the left: one sign a view.
 
-use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, Ui, WidgetInfo, WidgetType, pos2, vec2};
+use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, Ui, WidgetInfo, Role, pos2, vec2};
 
 use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
@@ -31,7 +31,7 @@ fn item_ui(cx: &ViewCx<'_>, view: ViewId, ui: &mut Ui) {
     let t = cx.tokens;
     let is_on = cx.state.shown.contains(&view);
     let (rect, response) = ui.allocate_exact_size(vec2(WIDTH - 12.0, ITEM), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(WidgetType::Button, true, is_on, view.title()));
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_on, view.title()));
     let (fill, ink) = match (is_on, response.hovered()) {
         (true, _) => (t.accent_soft, t.accent),
         (false, true) => (t.hover, t.text),

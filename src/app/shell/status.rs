@@ -26,7 +26,7 @@ fn opened_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     let model = match &cx.state.model {
         Slot::Empty => "No model".to_owned(),
         Slot::Loading(path) => format!("Opening {}…", path.display()),
-        Slot::Ready(card) => format!("{} · {}", card.name, count(card.n_parameters)),
+        Slot::Ready(card) => format!("{} · {}", card.name, count(card.inspection.n_parameters as usize)),
         Slot::Failed(..) => "Model cannot be opened".to_owned(),
     };
     item_ui(cx, Icon::Model, &model, ViewId::Model, ui);

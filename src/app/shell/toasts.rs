@@ -12,7 +12,7 @@ pub fn toasts_ui(cx: &ViewCx<'_>, ui: &Ui) {
     let t = cx.tokens;
     for (i, toast) in cx.state.toasts.iter().rev().take(4).enumerate() {
         let offset = vec2(-16.0, -40.0 - 44.0 * i as f32);
-        Area::new(Id::new(("toast", i))).order(Order::Foreground).interactable(false).anchor(Align2::RIGHT_BOTTOM, offset).show(
+        Area::new(Id::unique(("toast", i))).order(Order::Foreground).interactable(false).anchor(Align2::RIGHT_BOTTOM, offset).show(
             ui.ctx(),
             |ui| {
                 let border = if toast.is_bad { t.bad } else { t.border };
@@ -37,7 +37,7 @@ pub fn drop_ui(cx: &ViewCx<'_>, ui: &Ui) {
         return;
     }
     let t = cx.tokens;
-    let painter = ui.ctx().layer_painter(egui::LayerId::new(Order::Foreground, Id::new("drop")));
+    let painter = ui.ctx().layer_painter(egui::LayerId::new(Order::Foreground, Id::unique("drop")));
     let rect = ui.ctx().content_rect();
     let veil: Color32 = t.canvas.gamma_multiply(0.85);
     painter.rect_filled(rect, 0.0, veil);

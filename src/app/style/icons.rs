@@ -47,7 +47,7 @@ impl Icon {
 }
 
 fn texture(ctx: &Context, icon: Icon, pixels: u32) -> Option<TextureHandle> {
-    let id = Id::new(("icon", icon, pixels));
+    let id = Id::unique(("icon", icon, pixels));
     if let Some(found) = ctx.data(|d| d.get_temp::<TextureHandle>(id)) {
         return Some(found);
     }

@@ -1,13 +1,13 @@
 //! Two tokenized texts side by side: corresponding words begin on the same row, so both sides scroll as one.
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Color32, FontId, Id, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, WidgetType, pos2, vec2};
+use egui::{Color32, FontId, Id, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, Role, pos2, vec2};
 
 use super::token::{TokenLook, token_tooltip_ui, value_text};
 use crate::app::state::{ColorBy, MeasuredPair};
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::size;
-use crate::app::style::{Tokens, tokens};
+use crate::app::style::tokens;
 use crate::app::worker::{Alignment, Cell, Segment};
 
 /// Room inside a token, left and right.
@@ -65,7 +65,7 @@ impl AlignedText<'_> {
         layout.update(self, width, ui);
         let look = TokenLook { color: self.color, largest: self.largest() };
         let height = ROW[usize::from(self.numbers)];
-        let memory = Id::new("hovered segment");
+        let memory = Id::unique("hovered segment");
         let hovered = ui.data(|d| d.get_temp::<usize>(memory));
         let mut now_hovered = None;
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -137,9 +137,9 @@ impl AlignedText<'_> {
         let top = token.origin + vec2(token.placed.x, 3.0);
         let rect = Rect::from_min_size(top, vec2(token.placed.width, 24.0));
         let full = Rect::from_min_size(top, vec2(token.placed.width, token.height - 6.0));
-        let id = ui.id().with((token.side, token.placed.cell));
+        let id = ui.scope_id().with((token.side, token.placed.cell));
         let response = ui.interact(full, id, Sense::hover());
-        response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, cell.shown.as_str()));
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, cell.shown.as_str()));
         let fill = look.fill(cell, t);
         if let Some(fill) = fill {
             ui.painter().rect_filled(rect.shrink2(vec2(0.5, 0.0)), 3.0, fill);

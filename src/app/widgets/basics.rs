@@ -2,7 +2,7 @@
 
 use egui::{
     Align, Button, Color32, CornerRadius, Frame, InnerResponse, Layout, Margin, Rect, Response, RichText, Sense, Stroke,
-    StrokeKind, Ui, UiBuilder, WidgetInfo, WidgetType, vec2,
+    StrokeKind, Ui, UiBuilder, WidgetInfo, Role, vec2,
 };
 
 use crate::app::style::fonts::semibold;
@@ -55,7 +55,7 @@ fn filled(
     let icon_room = if icon.is_some() { ICON + 6.0 } else { 0.0 };
     let width = galley.size().x + icon_room + 24.0;
     let (rect, response) = ui.allocate_exact_size(vec2(width, CONTROL), Sense::click());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, enabled, text));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, text));
     if ui.is_rect_visible(rect) {
         let [rest, hover, pressed] = fills;
         let fill = match (response.is_pointer_button_down_on(), response.hovered()) {
@@ -90,7 +90,7 @@ pub fn icon_button(ui: &mut Ui, icon: Icon, name: &str, is_on: bool) -> Response
     let t = tokens(ui);
     let enabled = ui.is_enabled();
     let (rect, response) = ui.allocate_exact_size(vec2(CONTROL, CONTROL), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(WidgetType::Button, enabled, is_on, name));
+    response.widget_info(|| WidgetInfo::selected(Role::Button, enabled, is_on, name));
     let (fill, ink) = match (is_on, response.hovered()) {
         (true, _) => (t.accent_soft, t.accent),
         (false, true) => (t.hover, t.text),
@@ -126,7 +126,7 @@ pub fn segmented<T: PartialEq + Copy>(ui: &mut Ui, name: &str, chosen: T, choice
                 let widget = Button::new(RichText::new(*text).color(ink)).fill(fill).stroke(stroke).corner_radius(RADIUS - 2);
                 let response = ui.add(widget);
                 response.widget_info(|| {
-                    WidgetInfo::selected(WidgetType::RadioButton, true, is_on, format!("{name}: {text}"))
+                    WidgetInfo::selected(Role::RadioButton, true, is_on, format!("{name}: {text}"))
                 });
                 if response.on_hover_text(*about).clicked() {
                     clicked = Some(*value);
@@ -174,7 +174,7 @@ pub fn header(ui: &mut Ui, name: &str, remark: &str, right: impl FnOnce(&mut Ui)
 pub fn badge(ui: &mut Ui, text: &str, ink: Color32, fill: Color32) -> Response {
     let galley = ui.painter().layout_no_wrap(text.to_owned(), egui::FontId::proportional(size::SMALL), ink);
     let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(14.0, 6.0), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Label, true, text));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
     ui.painter().rect_filled(rect, CornerRadius::same(10), fill);
     ui.painter().galley(rect.center() - galley.size() / 2.0, galley, ink);
     response

@@ -24,7 +24,7 @@ pub fn empty_ui(icon: Icon, title: &str, about: &str, ui: &mut Ui, actions: impl
             ui.label(soft(ui, about));
         });
         ui.add_space(PAD);
-        let id = ui.id().with(("actions", title));
+        let id = ui.scope_id().with(("actions", title));
         let width = ui.data(|d| d.get_temp::<f32>(id)).unwrap_or(240.0);
         ui.allocate_ui_with_layout(vec2(width, 32.0), Layout::left_to_right(Align::Center), |ui| {
             actions(ui);

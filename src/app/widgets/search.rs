@@ -1,6 +1,6 @@
 //! A search field.
 
-use egui::{Key, Response, TextEdit, Ui, WidgetInfo, WidgetType};
+use egui::{Key, Response, TextEdit, Ui, WidgetInfo, Role};
 
 use crate::app::style::{Icon, tokens};
 
@@ -12,7 +12,7 @@ pub fn search_ui(text: &mut String, name: &str, width: f32, ui: &mut Ui) -> Resp
         .desired_width(width - 40.0)
         .margin(egui::Margin { left: 28, right: 8, top: 6, bottom: 5 });
     let response = ui.add(edit);
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::TextEdit, true, hint.as_str()));
+    response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, hint.as_str()));
     let lens = egui::Rect::from_center_size(
         egui::pos2(response.rect.left() + 15.0, response.rect.center().y),
         egui::vec2(15.0, 15.0),

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 use crate::methods::common::texts::{Encoder, Text, TextOptions};
 use crate::methods::common::zlib;
-use crate::runs::Inspection;
+use crate::runs::inspect::Inspection;
 
 /// Alternatives shown for a token.
 const N_TOP: usize = 5;

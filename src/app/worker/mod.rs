@@ -10,6 +10,7 @@ mod measurement;
 mod pairing;
 mod reader;
 mod run_folder;
+mod run_work;
 mod sheet;
 
 pub use engine::{Answer, Ask, EngineThread, Side};

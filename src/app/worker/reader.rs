@@ -1,50 +1,107 @@
-//! The reader thread: data files and run folders, so that the window never waits for a disk.
+//! The reader thread: data files, run folders, and everything else that touches a disk, so that the window never waits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
-use super::Trouble;
-use super::mailbox::Mailbox;
-use crate::data::Dataset;
+use super::run_folder::RunFolder;
+use super::run_work;
+use super::{DataSheet, Trouble};
+use crate::app::log::LogLine;
+use crate::app::runs::{RunDetails, RunEntry};
+use crate::data::{DataSpec, Tokenizer};
 use crate::error::{Error, Result};
+use crate::figures::{ExportSpec, Figure};
+use crate::runs::{Experiment, Plan};
 
-/// A request to read something.
-#[derive(Clone, Debug)]
+/// Run folders are looked at this often.
+const POLL: Duration = Duration::from_millis(300);
+
+/// A request.
+#[derive(Debug)]
 pub enum FileAsk {
-    /// A data file, with the columns that the user mapped by hand.
-    Data(PathBuf),
+    /// Read a data file.
+    Data(PathBuf, DataSpec),
+    /// Count the tokens of a data file with the tokenizer of this model folder.
+    Count(PathBuf, Arc<DataSheet>, PathBuf),
+    /// How much memory is in use.
+    Memory,
+    /// Everything of a run.
+    Details(String),
+    /// Start an experiment.
+    Start(Box<Experiment>),
+    /// What an experiment will need.
+    Estimate(Box<Experiment>, u64),
+    /// Stop a run.
+    Cancel(String),
+    /// Go on with a run.
+    Resume(String),
+    /// Move a run to the trash.
+    Trash(String),
+    /// Star and note of a run.
+    Note(String, bool, String),
+    /// Write a figure.
+    Export(Box<ExportSpec>, Arc<Figure>, PathBuf),
+    /// Write text, such as an experiment or a table.
+    Write(PathBuf, String),
+    /// Read an experiment file.
+    Experiment(PathBuf),
 }
 
-/// What was read.
+/// What came of it.
 #[derive(Debug)]
 pub enum FileAnswer {
     /// A data file.
-    Data(PathBuf, Result<Arc<Dataset>, Trouble>),
+    Data(PathBuf, Result<Arc<DataSheet>, Trouble>),
+    /// Bytes used by this program, and installed.
+    Memory(u64, u64),
+    /// All runs, newest first.
+    Runs(Result<Vec<Arc<RunEntry>>, Trouble>),
+    /// Everything of a run.
+    Details(RunDetails),
+    /// What runs said.
+    Log(Vec<LogLine>),
+    /// Done, in words; or not.
+    Said(Result<String, Trouble>),
+    /// A run was started.
+    Started(String),
+    /// An experiment file.
+    Experiment(Box<Experiment>),
+    /// What an experiment will need, for the draft of this serial.
+    Estimated(u64, Result<Box<Plan>, Trouble>),
 }
 
 /// Handle of the thread.
 pub struct ReaderThread {
-    mailbox: Arc<Mailbox<FileAsk, 3>>,
+    asks: Option<SyncSender<FileAsk>>,
     answers: Receiver<FileAnswer>,
+    is_open: Arc<AtomicBool>,
 }
 
 impl ReaderThread {
-    /// Starts the thread; `wake` is called after each answer.
-    pub fn start(wake: impl Fn() + Send + 'static) -> Result<Self> {
-        let mailbox = Arc::new(Mailbox::default());
-        let (sender, answers) = sync_channel(16);
-        let theirs = Arc::clone(&mailbox);
+    /// Starts the thread, which follows the runs below `runs`; `wake` is called after each answer.
+    pub fn start(runs: PathBuf, wake: impl Fn() + Send + 'static) -> Result<Self> {
+        let (asks, requests) = sync_channel(256);
+        let (sender, answers) = sync_channel(64);
+        let is_open = Arc::new(AtomicBool::new(true));
+        let mut reader =
+            Reader { folder: RunFolder::new(runs), sender, wake: Box::new(wake), is_open: Arc::clone(&is_open), memory: sysinfo::System::new().ok() };
         std::thread::Builder::new()
             .name("memoscope-reader".to_owned())
-            .spawn(move || serve(&theirs, &sender, &wake))
+            .spawn(move || reader.serve(&requests))
             .map_err(|e| Error::bug(format!("the reader thread does not start: {e}")))?;
-        Ok(Self { mailbox, answers })
+        Ok(Self { asks: Some(asks), answers, is_open })
     }
 
-    /// Leaves a request.
+    /// Leaves a request. A reader that is hundreds of requests behind gets no more of them.
     pub fn ask(&self, ask: FileAsk) {
-        self.mailbox.put(0, ask);
+        if let Some(asks) = &self.asks {
+            // A full queue drops the request; the periodic ones come again.
+            let sent = asks.try_send(ask);
+            drop(sent);
+        }
     }
 
     /// The answers since the last call.
@@ -55,21 +112,113 @@ impl ReaderThread {
 
 impl Drop for ReaderThread {
     fn drop(&mut self) {
-        self.mailbox.close();
+        self.is_open.store(false, Ordering::Release);
+        self.asks = None;
     }
 }
 
-fn serve(mailbox: &Mailbox<FileAsk, 3>, answers: &SyncSender<FileAnswer>, wake: &(impl Fn() + Send)) {
-    while let Some((_ticket, ask)) = mailbox.take() {
-        let answer = match ask {
-            FileAsk::Data(path) => {
-                let read = Err(Error::bug("not landed").at(&path)).map_err(Trouble::from);
-                FileAnswer::Data(path, read)
+struct Reader {
+    folder: RunFolder,
+    sender: SyncSender<FileAnswer>,
+    wake: Box<dyn Fn() + Send>,
+    is_open: Arc<AtomicBool>,
+    memory: Option<sysinfo::System>,
+}
+
+impl Reader {
+    fn serve(&mut self, requests: &Receiver<FileAsk>) {
+        while self.is_open.load(Ordering::Acquire) {
+            match requests.recv_timeout(POLL) {
+                Ok(ask) => self.answer(ask),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-        };
-        if answers.send(answer).is_err() {
-            return;
+            self.poll();
         }
-        wake();
     }
+
+    fn send(&self, answer: FileAnswer) {
+        // The window is gone when nobody listens; then the flag ends the loop.
+        if self.sender.send(answer).is_ok() {
+            (self.wake)();
+        }
+    }
+
+    fn poll(&mut self) {
+        match self.folder.poll() {
+            Ok(Some(entries)) => self.send(FileAnswer::Runs(Ok(entries))),
+            Ok(None) => {}
+            Err(error) => self.send(FileAnswer::Runs(Err(error.into()))),
+        }
+        let lines = self.folder.poll_events();
+        if !lines.is_empty() {
+            self.send(FileAnswer::Log(lines));
+        }
+    }
+
+    fn answer(&mut self, ask: FileAsk) {
+        match ask {
+            FileAsk::Data(path, spec) => {
+                let sheet = DataSheet::read(&path, spec).map(Arc::new).map_err(Trouble::from);
+                self.send(FileAnswer::Data(path, sheet));
+            }
+            FileAsk::Count(path, sheet, model) => self.count(path, &sheet, &model),
+            FileAsk::Memory => self.tell_memory(),
+            FileAsk::Details(id) => match self.folder.details(&id) {
+                Ok(details) => self.send(FileAnswer::Details(details)),
+                Err(error) => self.say(Err(error)),
+            },
+            FileAsk::Start(experiment) => match run_work::start(self.folder.root(), &experiment) {
+                Ok(id) => self.send(FileAnswer::Started(id)),
+                Err(error) => self.say(Err(error)),
+            },
+            FileAsk::Estimate(experiment, serial) => {
+                let plan = crate::runs::plan(&experiment, true).map(|ready| Box::new(ready.plan)).map_err(Trouble::from);
+                self.send(FileAnswer::Estimated(serial, plan));
+            }
+            FileAsk::Cancel(id) => self.say(run_work::cancel(&self.folder, &id)),
+            FileAsk::Resume(id) => self.say(run_work::resume(&self.folder, &id)),
+            FileAsk::Trash(id) => self.say(run_work::trash(&self.folder, &id)),
+            FileAsk::Note(id, star, text) => {
+                if let Err(error) = run_work::note(&self.folder, &id, star, text) {
+                    self.say(Err(error));
+                }
+            }
+            FileAsk::Export(spec, figure, path) => self.say(run_work::export(&spec, &figure, &path)),
+            FileAsk::Write(path, text) => self.say(write(&path, &text)),
+            FileAsk::Experiment(path) => match Experiment::read(&path) {
+                Ok(experiment) => self.send(FileAnswer::Experiment(Box::new(experiment))),
+                Err(error) => self.say(Err(error)),
+            },
+        }
+    }
+
+    fn say(&self, said: Result<String>) {
+        self.send(FileAnswer::Said(said.map_err(Trouble::from)));
+    }
+
+    fn count(&self, path: PathBuf, sheet: &DataSheet, model: &Path) {
+        let Ok(tokenizer) = Tokenizer::load(model) else { return };
+        let name = model.display().to_string();
+        let is_wanted = || self.is_open.load(Ordering::Acquire);
+        if let Some(counted) = sheet.count_tokens(&name, &tokenizer, &is_wanted) {
+            self.send(FileAnswer::Data(path, Ok(Arc::new(counted))));
+        }
+    }
+
+    fn tell_memory(&mut self) {
+        let Some(memory) = &mut self.memory else { return };
+        memory.refresh_memory();
+        let used = sysinfo::get_current_pid().ok().and_then(|pid| {
+            memory.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), false);
+            memory.process(pid).map(sysinfo::Process::memory)
+        });
+        let total = memory.total_memory();
+        self.send(FileAnswer::Memory(used.unwrap_or(0), total));
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<String> {
+    crate::runs::store::write_atomic(path, text.as_bytes())?;
+    Ok(format!("Saved {}", path.display()))
 }

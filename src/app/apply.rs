@@ -1,0 +1,395 @@
+//! Applying commands after drawing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use egui::Context;
+
+use super::command::{Action, Command};
+use super::dialogs::{self, Dialog};
+use super::draft::DraftCommand;
+use super::runs::{RunCommand, RunList};
+use super::shell;
+use super::state::{Appearance, ColorBy, DataEntry, Slot};
+use super::views::ViewId;
+use super::window::Window;
+use super::worker::{Ask, FileAsk};
+use crate::data::DataSpec;
+
+/// Extensions of data files.
+const DATA: &[&str] = &["jsonl", "json", "csv", "tsv", "txt", "parquet"];
+
+impl Window {
+    /// Applies one command.
+    pub(super) fn apply(&mut self, ctx: &Context, command: Command) {
+        match command {
+            Command::Do(action) => self.act(ctx, action),
+            Command::Show(view) => shell::show(&mut self.tree, view),
+            Command::Beside(view) => shell::beside(&mut self.tree, view),
+            Command::Open(path) => self.open(ctx, path),
+            Command::OpenModel(path) => {
+                self.state.model = Slot::Loading(path.clone());
+                self.engine.ask(Ask::Load(path));
+            }
+            Command::OpenData(path) => self.open_data(path, DataSpec::default()),
+            Command::MapColumns(path, columns) => self.open_data(path, DataSpec { columns, ..DataSpec::default() }),
+            Command::ChooseData(index) => self.choose_data(ctx, index),
+            Command::CloseData(index) => self.close_data(index),
+            Command::SetText(side, text) => {
+                if let Some(place) = self.state.compare.texts.get_mut(side.index()) {
+                    *place = text;
+                }
+                self.state.compare.pair = None;
+                self.state.compare.changed = Some(Instant::now());
+            }
+            Command::ChoosePair(pair) => self.choose_pair(pair),
+            Command::Tokenize(text) => self.engine.ask(Ask::Tokenize(text)),
+            Command::Continue(text, n) => {
+                self.state.probe.is_busy = true;
+                self.engine.ask(Ask::Continue(text, n));
+            }
+            Command::SetAppearance(appearance) => {
+                self.state.settings.appearance = appearance;
+                self.look(ctx);
+            }
+            Command::Toast(text) => self.say(&text),
+            Command::Copy(text) => {
+                ctx.copy_text(text);
+                self.say("Copied");
+            }
+            Command::Save(name, text) => self.save_text(ctx, &name, text),
+            Command::Write(path, text) => self.reader.ask(FileAsk::Write(path, text)),
+            Command::OpenExperiment(path) => {
+                self.reader.ask(FileAsk::Experiment(path));
+                shell::show(&mut self.tree, ViewId::Experiment);
+            }
+            Command::Run(command) => self.apply_run(ctx, command),
+            Command::Edit(command) => {
+                self.state.draft.apply(command);
+                self.want_estimate();
+            }
+        }
+    }
+
+    fn act(&mut self, ctx: &Context, action: Action) {
+        match action {
+            Action::Palette | Action::PaletteToo => self.palette.toggle(),
+            Action::CloseDialog => {
+                self.is_help_open = false;
+                self.palette.close();
+            }
+            Action::Help => self.is_help_open = !self.is_help_open,
+            Action::OpenModelFolder => {
+                self.ask_path(ctx, Dialog::Folder, "Open a model folder", "", Command::OpenModel);
+            }
+            Action::OpenDataFile => {
+                self.ask_path(ctx, Dialog::File("Data", DATA), "Open a data file", "", Command::OpenData);
+            }
+            Action::OpenSample => self.open_sample(ctx),
+            Action::ShowStart => shell::show(&mut self.tree, ViewId::Start),
+            Action::ShowModel => shell::show(&mut self.tree, ViewId::Model),
+            Action::ShowData => shell::show(&mut self.tree, ViewId::Data),
+            Action::ShowCompare => shell::show(&mut self.tree, ViewId::Compare),
+            Action::ShowExperiment => shell::show(&mut self.tree, ViewId::Experiment),
+            Action::ShowRuns => shell::show(&mut self.tree, ViewId::Runs),
+            Action::ShowFigures => shell::show(&mut self.tree, ViewId::Figures),
+            Action::ShowLog => shell::show(&mut self.tree, ViewId::Log),
+            Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            _ => self.act_on_look(ctx, action),
+        }
+    }
+
+    fn act_on_look(&mut self, ctx: &Context, action: Action) {
+        let look = &mut self.state.settings.compare;
+        match action {
+            Action::ColorByLoss => look.color = ColorBy::Loss,
+            Action::ColorByRank => look.color = ColorBy::Rank,
+            Action::ColorByGradient => look.color = ColorBy::Gradient,
+            Action::ColorOff => look.color = ColorBy::Off,
+            Action::ToggleNumbers => look.numbers = !look.numbers,
+            Action::ToggleWhitespace => look.whitespace = !look.whitespace,
+            Action::ToggleEditors => look.editors = !look.editors,
+            Action::SplitRight => {
+                if let Some(view) = self.state.shown.first().copied() {
+                    shell::beside(&mut self.tree, view);
+                }
+            }
+            Action::ResetLayout => {
+                let shown = self.state.shown.first().copied().unwrap_or(ViewId::Start);
+                self.tree = shell::default_layout();
+                shell::show(&mut self.tree, shown);
+            }
+            Action::ThemeLight => self.apply(ctx, Command::SetAppearance(Appearance::Light)),
+            Action::ThemeDark => self.apply(ctx, Command::SetAppearance(Appearance::Dark)),
+            Action::ThemeSystem => self.apply(ctx, Command::SetAppearance(Appearance::System)),
+            Action::ZoomIn => self.zoom(ctx, 0.1),
+            Action::ZoomOut => self.zoom(ctx, -0.1),
+            Action::ZoomReset => {
+                self.state.settings.zoom = 1.0;
+                self.look(ctx);
+            }
+            _ => self.act_on_work(ctx, action),
+        }
+    }
+
+    fn act_on_work(&mut self, ctx: &Context, action: Action) {
+        match action {
+            Action::PreviousPair => self.step_pair(-1),
+            Action::NextPair => self.step_pair(1),
+            Action::SwapTexts => {
+                self.state.compare.texts.swap(0, 1);
+                self.state.compare.pair = None;
+                self.state.compare.changed = Some(Instant::now());
+            }
+            Action::Undo => {
+                self.state.draft.undo();
+                self.want_estimate();
+            }
+            Action::Redo => {
+                self.state.draft.redo();
+                self.want_estimate();
+            }
+            Action::ResetExperiment => self.reset_draft(),
+            Action::RunExperiment => self.start_run(),
+            Action::CopyCommand => match self.state.draft.command_line() {
+                Ok(text) => self.apply(ctx, Command::Copy(text)),
+                Err(error) => self.say_trouble("window", &error.into()),
+            },
+            Action::SaveExperiment => match serde_json::to_string_pretty(&self.state.draft.experiment) {
+                Ok(text) => self.save_text(ctx, &format!("{}.json", self.state.draft.experiment.name.clone()), text),
+                Err(error) => self.say(&error.to_string()),
+            },
+            Action::OpenExperiment => {
+                let dialog = Dialog::File("Experiment", &["json"]);
+                self.ask_path(ctx, dialog, "Open an experiment", "", Command::OpenExperiment);
+            }
+            _ => {}
+        }
+    }
+
+    fn zoom(&mut self, ctx: &Context, by: f32) {
+        let zoom = self.state.settings.zoom;
+        let zoom = if zoom > 0.0 { zoom } else { 1.0 };
+        self.state.settings.zoom = ((zoom + by) * 10.0).round().clamp(5.0, 30.0) / 10.0;
+        self.look(ctx);
+    }
+
+    pub(super) fn ask_path(
+        &self,
+        ctx: &Context,
+        dialog: Dialog,
+        title: &str,
+        name: &str,
+        then: impl FnOnce(PathBuf) -> Command + Send + 'static,
+    ) {
+        dialogs::open(dialog, title, name, self.outside.0.clone(), ctx.clone(), then);
+    }
+
+    fn save_text(&self, ctx: &Context, name: &str, text: String) {
+        self.ask_path(ctx, Dialog::Save("Files", &["json", "csv", "tex", "md", "txt"]), "Save as", name, move |path| {
+            Command::Write(path, text)
+        });
+    }
+
+    /// Finds out what a dropped or pasted path is.
+    fn open(&mut self, ctx: &Context, path: PathBuf) {
+        let path = expand_home(&path);
+        if path.is_dir() && path.join("experiment.json").is_file() {
+            return self.apply(ctx, Command::OpenExperiment(path.join("experiment.json")));
+        }
+        let is_model_file = path.extension().is_some_and(|e| ["safetensors", "bin", "pt", "gguf"].iter().any(|m| e == *m));
+        if path.is_dir() || is_model_file || path.file_name().is_some_and(|n| n == "config.json") {
+            return self.apply(ctx, Command::OpenModel(path));
+        }
+        if path.is_file() {
+            let command = if is_experiment(&path) { Command::OpenExperiment(path) } else { Command::OpenData(path) };
+            return self.apply(ctx, command);
+        }
+        self.apply(ctx, Command::OpenModel(path));
+    }
+
+    fn open_sample(&mut self, ctx: &Context) {
+        let Some(dir) = super::launch::sample_dir() else {
+            return self.say("The sample is not beside the program");
+        };
+        let Ok(entries) = std::fs::read_dir(&dir) else { return };
+        let mut paths: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+        paths.sort();
+        for path in paths {
+            let is_data = path.extension().is_some_and(|e| DATA.iter().any(|d| e == *d));
+            if path.is_dir() && path.join("config.json").is_file() {
+                self.apply(ctx, Command::OpenModel(path));
+            } else if is_data && path.file_name().is_some_and(|n| n != "README.json") {
+                self.apply(ctx, Command::OpenData(path));
+            }
+        }
+        shell::show(&mut self.tree, ViewId::Compare);
+    }
+
+    fn open_data(&mut self, path: PathBuf, spec: DataSpec) {
+        let entry = DataEntry { path: path.clone(), sheet: Slot::Loading(path.clone()) };
+        match self.state.data.iter_mut().find(|d| d.path == path) {
+            Some(known) => *known = entry,
+            None => self.state.data.push(entry),
+        }
+        self.reader.ask(FileAsk::Data(path, spec));
+    }
+
+    fn close_data(&mut self, index: usize) {
+        if index < self.state.data.len() {
+            self.state.data.remove(index);
+            let last = self.state.data.len().checked_sub(1);
+            self.state.data_index = self.state.data_index.map(|i| if i > index { i - 1 } else { i }).min(last);
+        }
+    }
+
+    /// Makes an open data set the chosen one; its first pair comes into Compare, unless texts are there.
+    pub(super) fn choose_data(&mut self, _ctx: &Context, index: usize) {
+        self.state.data_index = Some(index);
+        let has_pairs = self.state.sheet().is_some_and(|s| s.pairs.iter().any(|p| p.1.is_some()));
+        let is_empty = self.state.compare.texts.iter().all(String::is_empty);
+        if is_empty || self.state.compare.pair.is_some() || has_pairs {
+            self.choose_pair(0);
+        }
+        self.offer_data(index);
+    }
+
+    fn choose_pair(&mut self, pair: usize) {
+        let Some(texts) = self.state.sheet().and_then(|s| s.texts(pair)).map(|t| t.map(str::to_owned)) else { return };
+        self.state.compare.texts = texts;
+        self.state.compare.pair = Some(pair);
+        self.state.compare.changed = Some(Instant::now());
+    }
+
+    fn step_pair(&mut self, by: isize) {
+        let Some(n) = self.state.sheet().map(|s| s.pairs.len()).filter(|n| *n > 0) else { return };
+        let next = self.state.compare.pair.map_or(0, |p| p.saturating_add_signed(by)).min(n - 1);
+        self.choose_pair(next);
+    }
+
+    /// Lengths in tokens of the chosen data with the open model.
+    pub(super) fn count_tokens(&self) {
+        let (Some(sheet), Some(card)) = (self.state.sheet(), self.state.model.ready()) else { return };
+        let Some(entry) = self.state.data_index.and_then(|i| self.state.data.get(i)) else { return };
+        if sheet.lengths.as_ref().is_none_or(|(model, _)| *model != card.path.display().to_string()) {
+            self.reader.ask(FileAsk::Count(entry.path.clone(), Arc::clone(sheet), card.path.clone()));
+        }
+    }
+
+    /// An opened model becomes the model of an experiment that has none.
+    pub(super) fn offer_model(&mut self, path: &Path) {
+        if self.state.draft.experiment.model.is_none() {
+            self.state.draft.apply(DraftCommand::Input("model".to_owned(), vec![path.to_owned()]));
+        }
+        self.count_tokens();
+        self.want_estimate();
+    }
+
+    /// Opened data goes into the slot of its name, or the first empty one.
+    fn offer_data(&mut self, index: usize) {
+        let Some(path) = self.state.data.get(index).map(|d| d.path.clone()) else { return };
+        let Some(method) = self.state.draft.method() else { return };
+        let stem = path.file_stem().map(|s| s.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let slots = method.inputs().iter().filter(|s| s.kind == crate::methods::InputKind::Data);
+        let free: Vec<&str> = slots.filter(|s| self.state.draft.inputs(s).is_empty()).map(|s| s.name).collect();
+        let slot = free.iter().find(|s| **s == stem).or_else(|| free.iter().find(|s| **s == "data"));
+        if let Some(slot) = slot {
+            self.state.draft.apply(DraftCommand::Input((*slot).to_owned(), vec![path]));
+            self.want_estimate();
+        }
+    }
+
+    fn reset_draft(&mut self) {
+        let fields: Vec<String> = self.state.draft.config().keys().cloned().collect();
+        for field in fields {
+            self.state.draft.apply(DraftCommand::Field(field, None));
+        }
+        self.want_estimate();
+    }
+
+    /// What the experiment will need is computed beside, for the present version only.
+    pub(super) fn want_estimate(&mut self) {
+        self.state.draft.estimate = Slot::Empty;
+        if self.state.draft.experiment.problems().is_empty() {
+            self.state.draft.estimate = Slot::Loading(PathBuf::new());
+            let experiment = Box::new(self.state.draft.experiment.clone());
+            self.reader.ask(FileAsk::Estimate(experiment, self.state.draft.serial));
+        }
+    }
+
+    fn start_run(&mut self) {
+        if let Some(problem) = self.state.draft.experiment.problems().into_iter().next() {
+            shell::show(&mut self.tree, ViewId::Experiment);
+            return self.say_trouble("experiment", &problem.into_error().into());
+        }
+        self.reader.ask(FileAsk::Start(Box::new(self.state.draft.experiment.clone())));
+    }
+
+    /// Details of the chosen runs are read when they are over, and again when they change.
+    pub(super) fn want_details(&self) {
+        let RunList { chosen, details, .. } = &self.state.runs;
+        for id in chosen.iter().filter(|id| !details.contains_key(*id)) {
+            self.reader.ask(FileAsk::Details(id.clone()));
+        }
+    }
+
+    fn apply_run(&mut self, ctx: &Context, command: RunCommand) {
+        match command {
+            RunCommand::Choose(ids) => {
+                self.state.runs.chosen = ids;
+                self.want_details();
+            }
+            RunCommand::Cancel(id) => self.reader.ask(FileAsk::Cancel(id)),
+            RunCommand::Resume(id) => self.reader.ask(FileAsk::Resume(id)),
+            RunCommand::Trash(id) => {
+                self.state.runs.chosen.retain(|c| *c != id);
+                self.reader.ask(FileAsk::Trash(id));
+            }
+            RunCommand::Note(id, star, text) => self.reader.ask(FileAsk::Note(id, star, text)),
+            RunCommand::Baseline(id) => self.state.settings.baseline = id,
+            RunCommand::Reuse(id) => {
+                let experiment = self.state.runs.details.get(&id).and_then(|d| d.experiment.clone());
+                if let Some(experiment) = experiment {
+                    self.apply(ctx, Command::Edit(DraftCommand::Replace(Box::new(experiment))));
+                    shell::show(&mut self.tree, ViewId::Experiment);
+                }
+            }
+            RunCommand::ShowFigure(run, file) => {
+                self.state.runs.figure = Some((run, file));
+                self.state.runs.brushed = None;
+                shell::show(&mut self.tree, ViewId::Figures);
+            }
+            RunCommand::Brush(brush) => self.state.runs.brushed = brush,
+            RunCommand::Export(spec, figure, Some(path)) => self.reader.ask(FileAsk::Export(spec, figure, path)),
+            RunCommand::Export(spec, figure, None) => {
+                let name = format!("{}.{}", figure.id, spec.format.extension());
+                self.ask_path(ctx, Dialog::Save("Figures", &["pdf", "svg", "png", "csv", "tex"]), "Export figure", &name, {
+                    move |path| Command::Run(RunCommand::Export(spec, figure, Some(path)))
+                });
+            }
+            RunCommand::ToggleColumn(column) => {
+                let hidden = &mut self.state.settings.hidden_columns;
+                if !hidden.remove(&column) {
+                    hidden.insert(column);
+                }
+            }
+        }
+    }
+}
+
+fn expand_home(path: &Path) -> PathBuf {
+    let home = directories::BaseDirs::new().map(|d| d.home_dir().to_owned());
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+/// An experiment is a small JSON file with steps.
+fn is_experiment(path: &Path) -> bool {
+    const LARGEST: u64 = 1 << 20;
+    path.extension().is_some_and(|e| e == "json")
+        && std::fs::metadata(path).is_ok_and(|m| m.len() <= LARGEST)
+        && crate::runs::store::read_json::<serde_json::Value>(path).is_ok_and(|v| v.get("steps").is_some())
+}

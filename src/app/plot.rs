@@ -1,0 +1,1 @@
+//! A figure as an interactive chart.

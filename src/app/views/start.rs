@@ -1,0 +1,195 @@
+//! The Start view: open things.
+
+use std::path::PathBuf;
+
+use egui::{Align, Layout, RichText, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, Role, vec2};
+
+use super::{View, ViewId};
+use crate::app::command::{Action, Command};
+use crate::app::context::{ViewCx, short_path};
+use crate::app::state::Slot;
+use crate::app::style::Icon;
+use crate::app::style::fonts::semibold;
+use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
+use crate::app::widgets::{accent_button, button, caption, card, link, soft, title, trouble_ui};
+
+/// Transient state.
+#[derive(Default)]
+pub struct Start {
+    path: String,
+}
+
+impl View for Start {
+    fn view_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            let width = ui.available_width().min(1040.0);
+            let margin = ((ui.available_width() - width) / 2.0).max(0.0);
+            ui.horizontal(|ui| {
+                ui.add_space(margin);
+                ui.vertical(|ui| {
+                    ui.set_width(width);
+                    ui.add_space(2.0 * PAD);
+                    ui.label(RichText::new("What does this model remember?").font(semibold(size::DISPLAY)));
+                    ui.add_space(TIGHT);
+                    let about = "Open a language model and some texts. Compare an original with its paraphrases token by token, \
+                                 measure memorization, and keep every number with its method.";
+                    ui.scope(|ui| {
+                        ui.set_max_width(680.0);
+                        ui.label(soft(ui, about).size(size::TITLE));
+                    });
+                    ui.add_space(1.5 * PAD);
+                    self.cards_ui(cx, ui);
+                    ui.add_space(PAD);
+                    troubles_ui(cx, ui);
+                    recents_ui(cx, ui);
+                });
+            });
+        });
+    }
+}
+
+impl Start {
+    fn cards_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        let has_model = cx.state.model.ready().is_some();
+        let has_data = cx.state.sheet().is_some();
+        ui.columns(3, |columns| {
+            let [model, data, next] = columns else { return };
+            step_ui(cx, model, "1", "Open a model", "A folder with config.json and safetensors, or a hub id.", has_model, |ui| {
+                if accent_or_plain(ui, !has_model, Icon::Folder, "Model folder…") {
+                    cx.act(Action::OpenModelFolder);
+                }
+                self.path_ui(cx, ui);
+            });
+            step_ui(cx, data, "2", "Open texts", "JSONL, JSON, CSV, TXT or Parquet; or type them in Compare.", has_data, |ui| {
+                if accent_or_plain(ui, has_model && !has_data, Icon::File, "Data file…") {
+                    cx.act(Action::OpenDataFile);
+                }
+                ui.label(caption(ui, "Or drop files and folders anywhere in this window."));
+            });
+            step_ui(cx, next, "3", "Look and measure", "Side by side first; then a whole set as a run.", false, |ui| {
+                if accent_or_plain(ui, has_model && has_data, Icon::Compare, "Compare texts") {
+                    cx.send(Command::Show(ViewId::Compare));
+                }
+                ui.horizontal(|ui| {
+                    ui.label(caption(ui, "New here?"));
+                    if link(ui, "Open the sample").clicked() {
+                        cx.act(Action::OpenSample);
+                    }
+                });
+            });
+        });
+    }
+
+    fn path_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        let edit = TextEdit::singleline(&mut self.path)
+            .hint_text("or paste a path or owner/name")
+            .desired_width(f32::INFINITY)
+            .margin(egui::Margin::symmetric(10, 6));
+        let response = ui.add(edit);
+        response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Path or hub id"));
+        let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+        if entered && !self.path.trim().is_empty() {
+            let path = self.path.trim().trim_matches(['"', '\'']).trim_start_matches("file://");
+            cx.send(Command::Open(PathBuf::from(path)));
+            self.path.clear();
+        }
+    }
+}
+
+fn accent_or_plain(ui: &mut Ui, is_next: bool, icon: Icon, text: &str) -> bool {
+    if is_next { accent_button(ui, Some(icon), text).clicked() } else { button(ui, Some(icon), text).clicked() }
+}
+
+fn step_ui(cx: &ViewCx<'_>, ui: &mut Ui, number: &str, name: &str, about: &str, is_done: bool, add: impl FnOnce(&mut Ui)) {
+    let t = cx.tokens;
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.set_min_height(150.0);
+        ui.horizontal(|ui| {
+            let (rect, _) = ui.allocate_exact_size(vec2(24.0, 24.0), Sense::hover());
+            let (fill, ink) = if is_done { (t.good_soft, t.good) } else { (t.accent_soft, t.accent) };
+            ui.painter().circle_filled(rect.center(), 12.0, fill);
+            if is_done {
+                Icon::Check.paint(ui, rect.shrink(4.0), ink);
+            } else {
+                ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, number, semibold(size::BODY), ink);
+            }
+            ui.label(title(name));
+        });
+        ui.add_space(TIGHT);
+        ui.label(soft(ui, about));
+        ui.add_space(GAP);
+        add(ui);
+    });
+}
+
+fn troubles_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    if let Slot::Failed(path, trouble) = &cx.state.model {
+        trouble_ui(cx, &format!("{} cannot be opened", path.display()), trouble, ui);
+        ui.add_space(PAD);
+    }
+    for entry in &cx.state.data {
+        if let Slot::Failed(path, trouble) = &entry.sheet {
+            trouble_ui(cx, &format!("{} cannot be opened", path.display()), trouble, ui);
+            ui.add_space(PAD);
+        }
+    }
+}
+
+fn recents_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    let settings = &cx.state.settings;
+    if settings.recent_models.is_empty() && settings.recent_data.is_empty() {
+        return shortcuts_ui(ui);
+    }
+    ui.columns(2, |columns| {
+        let [models, data] = columns else { return };
+        list_ui(models, "Recent models", &settings.recent_models, Icon::Model, |p| cx.send(Command::OpenModel(p)));
+        list_ui(data, "Recent data", &settings.recent_data, Icon::Data, |p| cx.send(Command::OpenData(p)));
+    });
+}
+
+fn list_ui(ui: &mut Ui, name: &str, paths: &[PathBuf], icon: Icon, open: impl Fn(PathBuf)) {
+    ui.label(title(name));
+    ui.add_space(TIGHT);
+    ui.spacing_mut().item_spacing.y = 0.0;
+    for path in paths {
+        let t = crate::app::style::tokens(ui);
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 42.0), Sense::click());
+        let stem = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {stem}")));
+        if response.hovered() || response.has_focus() {
+            ui.painter().rect_filled(rect, 6.0, t.hover);
+        }
+        let sign = egui::Rect::from_center_size(rect.left_center() + vec2(20.0, 0.0), vec2(18.0, 18.0));
+        icon.paint(ui, sign, t.text_faint);
+        let inner = rect.with_min_x(rect.left() + 42.0).shrink2(vec2(0.0, 4.0));
+        let mut line = ui.new_child(egui::UiBuilder::new().max_rect(inner).layout(Layout::top_down(Align::Min)));
+        line.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
+        line.spacing_mut().item_spacing.y = 0.0;
+        line.label(stem);
+        line.label(caption(&line, short_path(path)));
+        if response.clicked() {
+            open(path.clone());
+        }
+    }
+}
+
+fn shortcuts_ui(ui: &mut Ui) {
+    let tips = [
+        (Action::Palette, "finds every command"),
+        (Action::OpenModelFolder, "opens a model"),
+        (Action::NextPair, "walks through the pairs"),
+        (Action::Help, "lists all keys"),
+    ];
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 2.0 * PAD;
+        for (action, about) in tips {
+            let Some(keys) = action.shortcut() else { continue };
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 6.0;
+                ui.label(RichText::new(ui.ctx().format_shortcut(&keys)).font(semibold(size::SMALL)));
+                ui.label(caption(ui, about));
+            });
+        }
+    });
+}

@@ -12,6 +12,12 @@ fn main() -> ExitCode {
     ExitCode::from(cli::main(std::env::args_os(), &mut streams))
 }
 
+#[cfg(feature = "gui")]
+fn open(paths: Vec<PathBuf>) -> Result<()> {
+    memoscope::app::run(memoscope::app::Options { open: paths, ..memoscope::app::Options::default() })
+}
+
+#[cfg(not(feature = "gui"))]
 fn open(_: Vec<PathBuf>) -> Result<()> {
     Err(memoscope::error::Error::config("this is the headless program; it has no window")
         .hint("see `memoscope --help`"))

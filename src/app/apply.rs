@@ -153,8 +153,8 @@ impl Window {
             Action::ResetExperiment => self.reset_draft(),
             Action::RunExperiment => self.start_run(),
             Action::CopyCommand => match self.state.draft.command_line() {
-                Ok(text) => self.apply(ctx, Command::Copy(text)),
-                Err(error) => self.say_trouble("window", &error.into()),
+                Some(text) => self.apply(ctx, Command::Copy(text)),
+                None => self.say("This experiment needs a file: save it, then `memoscope run FILE`"),
             },
             Action::SaveExperiment => match serde_json::to_string_pretty(&self.state.draft.experiment) {
                 Ok(text) => self.save_text(ctx, &format!("{}.json", self.state.draft.experiment.name.clone()), text),
@@ -213,14 +213,15 @@ impl Window {
         let Some(dir) = super::launch::sample_dir() else {
             return self.say("The sample is not beside the program");
         };
+        if dir.join("config.json").is_file() {
+            self.apply(ctx, Command::OpenModel(dir.clone()));
+        }
         let Ok(entries) = std::fs::read_dir(&dir) else { return };
         let mut paths: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
         paths.sort();
         for path in paths {
-            let is_data = path.extension().is_some_and(|e| DATA.iter().any(|d| e == *d));
-            if path.is_dir() && path.join("config.json").is_file() {
-                self.apply(ctx, Command::OpenModel(path));
-            } else if is_data && path.file_name().is_some_and(|n| n != "README.json") {
+            let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            if ["members", "nonmembers", "paraphrases"].contains(&stem.as_str()) {
                 self.apply(ctx, Command::OpenData(path));
             }
         }

@@ -1,14 +1,13 @@
 //! The experiment that is being set up, with undo. It is exactly the value that is saved and run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::state::Slot;
-use crate::error::{Error, Result};
 use crate::methods::{self, Input, InputKind, Method};
-use crate::runs::{DataRef, Experiment, InputRef, ModelRef, Plan, Step};
+use crate::runs::{DataRef, Experiment, InputRef, Plan, Step, inputs};
 
 /// A change of the experiment.
 #[derive(Clone, Debug)]
@@ -84,10 +83,9 @@ impl Draft {
         names.iter().filter_map(of).collect()
     }
 
-    /// The same experiment for a terminal.
-    pub fn command_line(&self) -> Result<String> {
-        let json = serde_json::to_string(&self.experiment).map_err(|e| Error::bug(e.to_string()))?;
-        Ok(format!("memoscope run - <<'EXPERIMENT'\n{json}\nEXPERIMENT"))
+    /// The same experiment for a terminal; absent when it needs a file.
+    pub fn command_line(&self) -> Option<String> {
+        crate::runs::cli::command_line(&self.experiment)
     }
 
     /// Whether there is something to undo, and to redo.
@@ -172,14 +170,14 @@ impl Draft {
         let Some(input) = method.inputs().iter().find(|i| i.name == slot) else { return };
         let experiment = &mut self.experiment;
         match input.kind {
-            InputKind::Model if slot == "model" => experiment.model = paths.first().map(|p| model_ref(p)),
+            InputKind::Model if slot == "model" => experiment.model = paths.first().map(|p| inputs::model_ref(&p.to_string_lossy())),
             InputKind::Model => {
                 experiment.models.retain(|name, _| base(name) != slot);
-                experiment.models.extend(paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), model_ref(p))));
+                experiment.models.extend(paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), inputs::model_ref(&p.to_string_lossy()))));
             }
             InputKind::Data => {
                 experiment.data.retain(|name, _| base(name) != slot);
-                experiment.data.extend(paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), data_ref(p))));
+                experiment.data.extend(paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), inputs::data_ref(&p.to_string_lossy(), &DataRef::default()))));
             }
         }
         if let Some(step) = experiment.steps.first_mut() {
@@ -199,27 +197,6 @@ fn numbered(slot: &str, index: usize) -> String {
 
 fn base(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
-}
-
-/// A folder or file on this machine, otherwise a hub id of the form `owner/name`.
-fn is_hub_id(path: &Path) -> bool {
-    !path.exists() && path.is_relative() && path.components().count() == 2
-}
-
-fn model_ref(path: &Path) -> ModelRef {
-    if is_hub_id(path) {
-        ModelRef { hub: Some(path.display().to_string()), ..ModelRef::default() }
-    } else {
-        ModelRef { path: Some(path.to_owned()), ..ModelRef::default() }
-    }
-}
-
-fn data_ref(path: &Path) -> DataRef {
-    if is_hub_id(path) {
-        DataRef { hub: Some(path.display().to_string()), ..DataRef::default() }
-    } else {
-        DataRef { path: Some(path.to_owned()), ..DataRef::default() }
-    }
 }
 
 fn set_field(config: &mut Map<String, Value>, path: &str, value: Option<Value>) {
@@ -284,12 +261,5 @@ mod tests {
         assert_eq!(field(&config, "a.b"), Some(&json!(2)));
         set_field(&mut config, "a.b", None);
         assert_eq!(Value::Object(config), json!({"c": true}));
-    }
-
-    #[test]
-    fn a_relative_path_of_two_parts_that_is_not_there_is_a_hub_id() {
-        assert!(is_hub_id(Path::new("EleutherAI/pythia-70m")));
-        assert!(!is_hub_id(Path::new("/models/pythia")));
-        assert!(!is_hub_id(Path::new("src/app")) || !Path::new("src/app").exists());
     }
 }

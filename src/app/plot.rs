@@ -1,1 +1,351 @@
-//! A figure as an interactive chart.
+//! A figure as an interactive chart: the same data, colors, dashes and markers as the exported file.
+//!
+//! Logarithmic axes hold powers of ten inside; tick labels and tooltips show the numbers themselves.
+//! Zeros on a logarithmic axis stand at its lower end, as in ROC curves.
+
+use std::sync::Arc;
+
+use egui::{Color32, Stroke, Ui};
+use egui_plot::{
+    Bar, BarChart, FilledArea, GridInput, GridMark, Heatmap, Legend, Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints,
+    PlotUi, Points,
+};
+
+use super::style::tokens;
+use crate::figures::palette::{self, Colormap, Marker, Rgb, Theme};
+use crate::figures::{Axis, Figure, Mark, Scale, Series};
+
+/// Points drawn of a line at most; more are thinned so that extremes stay.
+const POINTS: usize = 4000;
+
+/// What was clicked: the series and the index of its point or bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Series.
+    pub series: usize,
+    /// Point or bar.
+    pub point: usize,
+}
+
+/// Draws a figure. `logs` replaces the scales of its axes when given. Returns the mark that was clicked.
+pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 2]>, ui: &mut Ui) -> Option<Hit> {
+    let dark = ui.visuals().dark_mode;
+    let scales = logs.map_or([figure.x.scale, figure.y.scale], |l| l.map(|is_log| if is_log { Scale::Log } else { Scale::Linear }));
+    let map = Map { lows: lows(figure, scales), scales, theme: if dark { Theme::Dark } else { Theme::Light } };
+    let named = figure.series.iter().filter(|s| !s.name.is_empty()).count();
+    let formatters = [figure.x.clone(), figure.y.clone()];
+    let [x_axis, y_axis] = formatters.clone();
+    let mut plot = Plot::new(id.to_owned())
+        .height(height)
+        .show_background(false)
+        .x_axis_label(axis_title(&figure.x))
+        .y_axis_label(axis_title(&figure.y))
+        .set_margin_fraction(egui::vec2(0.02, 0.04))
+        .allow_scroll(false)
+        .x_axis_formatter(move |mark, _| tick_text(&x_axis, scales[0], mark.value))
+        .y_axis_formatter(move |mark, _| tick_text(&y_axis, scales[1], mark.value))
+        .label_formatter(move |hover| hover_text(hover, &formatters, scales));
+    if scales[0] == Scale::Log {
+        plot = plot.x_grid_spacer(decades);
+    }
+    if scales[1] == Scale::Log {
+        plot = plot.y_grid_spacer(decades);
+    }
+    if named > 1 {
+        plot = plot.legend(Legend::default().position(egui_plot::Corner::RightBottom).background_alpha(0.85));
+    }
+    if is_square(figure) {
+        plot = plot.view_aspect(1.0).width(height);
+    }
+    for (range, axis) in [(figure.x.range, 0), (figure.y.range, 1)] {
+        if let Some([low, high]) = range {
+            let (low, high) = (map.value(low, axis), map.value(high, axis));
+            plot = if axis == 0 { plot.include_x(low).include_x(high) } else { plot.include_y(low).include_y(high) };
+        }
+    }
+    let figure = Arc::clone(figure);
+    let response = plot.show(ui, move |plot| {
+        for (i, series) in figure.series.iter().enumerate() {
+            map.draw(plot, series, i);
+        }
+        let clicked = plot.response().clicked();
+        let pointer = plot.pointer_coordinate().filter(|_| clicked)?;
+        let at = plot.screen_from_plot(pointer);
+        figure.series.iter().enumerate().filter_map(|(i, s)| map.hit(plot, s, i, pointer, at)).min_by(|a, b| a.0.total_cmp(&b.0))
+    });
+    response.inner.map(|(_, hit)| hit)
+}
+
+fn is_square(figure: &Figure) -> bool {
+    figure.x.range.is_some() && figure.x.range == figure.y.range
+}
+
+/// Label with unit.
+pub fn axis_title(axis: &Axis) -> String {
+    if axis.unit.is_empty() { axis.label.clone() } else { format!("{} ({})", axis.label, axis.unit) }
+}
+
+fn decades(input: GridInput) -> Vec<GridMark> {
+    let (low, high) = input.bounds;
+    let mut marks = Vec::new();
+    for decade in (low.floor().max(-30.0) as i32)..=(high.ceil().min(30.0) as i32) {
+        marks.push(GridMark { value: f64::from(decade), step_size: 1.0 });
+        if high - low < 6.0 {
+            marks.extend((2..10).map(|m| GridMark { value: f64::from(decade) + f64::from(m).log10(), step_size: 0.2 }));
+        }
+    }
+    marks
+}
+
+fn tick_text(axis: &Axis, scale: Scale, value: f64) -> String {
+    if !axis.categories.is_empty() {
+        let is_whole = (value - value.round()).abs() < 1e-9 && value >= 0.0;
+        return axis.categories.get(value.round() as usize).filter(|_| is_whole).cloned().unwrap_or_default();
+    }
+    if scale == Scale::Log {
+        let is_decade = (value - value.round()).abs() < 1e-9;
+        return if is_decade { crate::figures::ticks::short(10f64.powf(value.round())) } else { String::new() };
+    }
+    crate::figures::ticks::short(value)
+}
+
+fn hover_text(hover: &egui_plot::HoverPosition<'_>, axes: &[Axis; 2], scales: [Scale; 2]) -> Option<String> {
+    let (name, at) = match hover {
+        egui_plot::HoverPosition::NearDataPoint { plot_name, position, .. } => (*plot_name, *position),
+        egui_plot::HoverPosition::Elsewhere { .. } => return None,
+    };
+    let number = |value: f64, i: usize| {
+        let axis = &axes[i];
+        if let Some(name) = axis.categories.get(value.round() as usize) {
+            return name.clone();
+        }
+        let value = if scales[i] == Scale::Log { 10f64.powf(value) } else { value };
+        format!("{} {}", crate::figures::ticks::short((value * 1e4).round() / 1e4), axis.unit).trim_end().to_owned()
+    };
+    let name = if name.is_empty() { String::new() } else { format!("{name}\n") };
+    Some(format!("{name}{}: {}\n{}: {}", axes[0].label, number(at.x, 0), axes[1].label, number(at.y, 1)))
+}
+
+/// Smallest positive number of each axis, halved: where zeros of a logarithmic axis stand.
+fn lows(figure: &Figure, scales: [Scale; 2]) -> [f64; 2] {
+    let mut lows = [f64::INFINITY; 2];
+    let mut see = |p: &[f64; 2]| {
+        for (low, value) in lows.iter_mut().zip(p) {
+            if *value > 0.0 {
+                *low = low.min(*value);
+            }
+        }
+    };
+    if scales.contains(&Scale::Log) {
+        for series in &figure.series {
+            match &series.mark {
+                Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => points.iter().for_each(&mut see),
+                Mark::Histogram { edges, heights } => {
+                    edges.iter().zip(heights).for_each(|(e, h)| see(&[*e, *h]));
+                }
+                _ => {}
+            }
+        }
+    }
+    lows.map(|low| if low.is_finite() { low * 0.5 } else { 1e-4 })
+}
+
+/// From the numbers of a figure to the numbers of the plot.
+#[derive(Clone, Copy)]
+struct Map {
+    scales: [Scale; 2],
+    lows: [f64; 2],
+    theme: Theme,
+}
+
+impl Map {
+    fn value(&self, value: f64, axis: usize) -> f64 {
+        if self.scales[axis] == Scale::Log { value.max(self.lows[axis]).log10() } else { value }
+    }
+
+    fn point(&self, p: [f64; 2]) -> [f64; 2] {
+        [self.value(p[0], 0), self.value(p[1], 1)]
+    }
+
+    fn color(&self, series: &Series) -> Color32 {
+        color(palette::series(series.color, self.theme))
+    }
+
+    fn draw(&self, plot: &mut PlotUi<'_>, series: &Series, index: usize) {
+        let ink = self.color(series);
+        match &series.mark {
+            Mark::Line { points, band, dashed } => {
+                if let Some(band) = band {
+                    self.draw_band(plot, points, band, ink);
+                }
+                let shown: PlotPoints<'_> = thinned(points).map(|p| self.point(p)).collect();
+                let style = if *dashed { LineStyle::dashed_loose() } else { LineStyle::Solid };
+                plot.line(Line::new(series.name.clone(), shown).id(index).color(ink).width(2.0).style(style));
+            }
+            Mark::Step { points, dashed } => {
+                let corners = points.windows(2).flat_map(|w| [w[0], [w[1][0], w[0][1]]]).chain(points.last().copied());
+                let shown: PlotPoints<'_> = corners.map(|p| self.point(p)).collect();
+                let style = if *dashed { LineStyle::dashed_loose() } else { LineStyle::Solid };
+                plot.line(Line::new(series.name.clone(), shown).id(index).color(ink).width(2.0).style(style));
+            }
+            Mark::Scatter { points } => {
+                let shown: PlotPoints<'_> = points.iter().map(|p| self.point(*p)).collect();
+                let shape = shape(palette::marker(series.color));
+                plot.points(Points::new(series.name.clone(), shown).id(index).color(ink).radius(3.5).shape(shape));
+            }
+            Mark::Histogram { edges, heights } => {
+                let bars = edges.windows(2).zip(heights).map(|(e, h)| {
+                    let (low, high) = (self.value(e[0], 0), self.value(e[1], 0));
+                    Bar::new(f64::midpoint(low, high), self.value(*h, 1)).width(high - low)
+                });
+                let bars = bars.map(|b| b.fill(ink.gamma_multiply(0.45)).stroke(Stroke::new(1.0, ink))).collect();
+                plot.bar_chart(BarChart::new(series.name.clone(), bars).id(index).color(ink));
+            }
+            Mark::Bars { heights, errors } => {
+                let bars = heights.iter().enumerate().map(|(i, h)| Bar::new(i as f64, *h).width(0.66).fill(ink.gamma_multiply(0.75)));
+                plot.bar_chart(BarChart::new(series.name.clone(), bars.collect()).id(index).color(ink));
+                for (i, [low, high]) in errors.iter().enumerate() {
+                    let ends = PlotPoints::from(vec![[i as f64, *low], [i as f64, *high]]);
+                    plot.line(Line::new("", ends).color(color(self.theme.ink())).width(1.5).allow_hover(false));
+                }
+            }
+            Mark::Heatmap { columns, values, diverging, .. } => self.draw_heatmap(plot, series, *columns, values, *diverging),
+            Mark::Reference { from, to } => {
+                // A straight line on linear axes bends on logarithmic ones.
+                let at = |t: f64| self.point([from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1])]);
+                let shown: PlotPoints<'_> = (0..=200).map(|i| at((f64::from(i) / 200.0).powi(3))).collect();
+                let line = Line::new(series.name.clone(), shown).id(index).color(color(self.theme.muted()));
+                plot.line(line.width(1.2).style(LineStyle::dashed_dense()).allow_hover(false));
+            }
+        }
+    }
+
+    fn draw_band(&self, plot: &mut PlotUi<'_>, points: &[[f64; 2]], band: &crate::figures::Band, ink: Color32) {
+        let xs: Vec<f64> = points.iter().map(|p| self.value(p[0], 0)).collect();
+        let ys = |v: &[f64]| v.iter().map(|y| self.value(*y, 1)).collect::<Vec<_>>();
+        let (lower, upper) = (ys(&band.lower), ys(&band.upper));
+        if xs.len() == lower.len() && lower.len() == upper.len() && xs.len() > 1 {
+            plot.add(FilledArea::new("", &xs, &lower, &upper).fill_color(ink.gamma_multiply(0.18)).allow_hover(false));
+        }
+    }
+
+    fn draw_heatmap(&self, plot: &mut PlotUi<'_>, series: &Series, columns: usize, values: &[f64], diverging: bool) {
+        if columns == 0 || values.is_empty() || values.len() % columns != 0 {
+            return;
+        }
+        let largest = values.iter().filter(|v| v.is_finite()).fold(0.0, |m: f64, v| m.max(v.abs()));
+        let (low, high) = values.iter().filter(|v| v.is_finite()).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+        let theme = self.theme;
+        let shade = move |v: f64| {
+            let (map, t) = if diverging {
+                (Colormap::Diverging, 0.5 + 0.5 * v / largest.max(f64::MIN_POSITIVE))
+            } else {
+                (Colormap::Viridis, (v - low) / (high - low).max(f64::MIN_POSITIVE))
+            };
+            color(if v.is_finite() { map.at(t, theme) } else { theme.missing() })
+        };
+        // Rows come from the top; the plot counts from the bottom.
+        let flipped: Vec<f64> = values.chunks(columns).rev().flatten().copied().collect();
+        let map = Heatmap::new(flipped, columns).custom_mapping(Box::new(shade)).show_labels(values.len() <= 100);
+        plot.heatmap(map.at(PlotPoint::new(-0.5, -0.5)).name(&series.name));
+    }
+
+    /// Distance of the pointer from a mark of the series in points, and the mark, if it is near.
+    fn hit(&self, plot: &PlotUi<'_>, series: &Series, index: usize, at: PlotPoint, screen: egui::Pos2) -> Option<(f32, Hit)> {
+        const NEAR: f32 = 14.0;
+        let hit = |point: usize| Hit { series: index, point };
+        match &series.mark {
+            Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => {
+                let distance = |p: &[f64; 2]| {
+                    let [x, y] = self.point(*p);
+                    plot.screen_from_plot(PlotPoint::new(x, y)).distance(screen)
+                };
+                let near = points.iter().map(distance).enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
+                (near.1 < NEAR).then(|| (near.1, hit(near.0)))
+            }
+            Mark::Histogram { edges, heights } => {
+                let bar = edges.windows(2).position(|e| (self.value(e[0], 0)..self.value(e[1], 0)).contains(&at.x))?;
+                (at.y >= 0.0 && at.y <= self.value(*heights.get(bar)?, 1)).then(|| (1.0, hit(bar)))
+            }
+            Mark::Bars { heights, .. } => {
+                let bar = at.x.round() as usize;
+                (at.x > -0.5 && at.y >= 0.0 && at.y <= *heights.get(bar)?).then(|| (1.0, hit(bar)))
+            }
+            Mark::Heatmap { .. } | Mark::Reference { .. } => None,
+        }
+    }
+}
+
+/// Every point of a short line; of a long one the lowest and the highest of each stretch.
+fn thinned(points: &[[f64; 2]]) -> Box<dyn Iterator<Item = [f64; 2]> + '_> {
+    if points.len() <= POINTS {
+        return Box::new(points.iter().copied());
+    }
+    let stretch = points.len().div_ceil(POINTS / 2);
+    Box::new(points.chunks(stretch).flat_map(|part| {
+        let by_y = |a: &(usize, &[f64; 2]), b: &(usize, &[f64; 2])| a.1[1].total_cmp(&b.1[1]);
+        let low = part.iter().enumerate().min_by(by_y);
+        let high = part.iter().enumerate().max_by(by_y);
+        let mut both: Vec<_> = low.into_iter().chain(high).collect();
+        both.sort_by_key(|(i, _)| *i);
+        both.into_iter().map(|(_, p)| *p)
+    }))
+}
+
+fn color(c: Rgb) -> Color32 {
+    Color32::from_rgb(c.r, c.g, c.b)
+}
+
+fn shape(marker: Marker) -> MarkerShape {
+    match marker {
+        Marker::Circle => MarkerShape::Circle,
+        Marker::Square => MarkerShape::Square,
+        Marker::Up => MarkerShape::Up,
+        Marker::Diamond => MarkerShape::Diamond,
+        Marker::Down => MarkerShape::Down,
+        Marker::Plus => MarkerShape::Plus,
+        Marker::Cross => MarkerShape::Cross,
+    }
+}
+
+/// A small histogram of lengths, drawn without axes of its own.
+pub fn spark_ui(heights: &[f64], name: &str, height: f32, ui: &mut Ui) {
+    let t = tokens(ui);
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), height), egui::Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, name));
+    let largest = heights.iter().copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let width = rect.width() / heights.len().max(1) as f32;
+    for (i, h) in heights.iter().enumerate() {
+        let left = rect.left() + i as f32 * width;
+        let top = rect.bottom() - (h / largest) as f32 * rect.height();
+        let bar = egui::Rect::from_min_max(egui::pos2(left + 0.5, top), egui::pos2(left + width - 0.5, rect.bottom()));
+        ui.painter().rect_filled(bar, 1.0, t.accent.gamma_multiply(0.7));
+    }
+    ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(1.0, t.border_strong));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_the_extremes_in_order() {
+        let mut points: Vec<[f64; 2]> = (0..100_000).map(|i| [f64::from(i), 0.0]).collect();
+        points[54_321][1] = 9.0;
+        points[54_322][1] = -9.0;
+        let shown: Vec<_> = thinned(&points).collect();
+        assert!(shown.len() <= POINTS + 2, "{}", shown.len());
+        assert!(shown.contains(&[54_321.0, 9.0]) && shown.contains(&[54_322.0, -9.0]));
+        assert!(shown.windows(2).all(|w| w[0][0] <= w[1][0]));
+    }
+
+    #[test]
+    fn ticks_of_a_logarithmic_axis_are_powers_of_ten() {
+        let axis = Axis::default();
+        assert_eq!(tick_text(&axis, Scale::Log, -2.0), "0.01");
+        assert_eq!(tick_text(&axis, Scale::Log, 0.301), "");
+        let named = Axis { categories: vec!["loss".into(), "zlib".into()], ..Axis::default() };
+        assert_eq!(tick_text(&named, Scale::Linear, 1.0), "zlib");
+        assert_eq!(tick_text(&named, Scale::Linear, 0.5), "");
+    }
+}

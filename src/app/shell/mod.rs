@@ -11,5 +11,5 @@ pub use dock::{beside, default_layout, dock_ui, show};
 pub use help::help_ui;
 pub use palette::Palette;
 pub use rail::rail_ui;
-pub use status::status_ui;
+pub use status::{bytes, count, status_ui};
 pub use toasts::{drop_ui, toasts_ui};

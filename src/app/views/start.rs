@@ -11,7 +11,7 @@ use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{accent_button, button, caption, card, link, soft, title, trouble_ui};
+use crate::app::widgets::{accent_button, button, caption, card, columns_ui, link, soft, title, trouble_ui};
 
 /// Transient state.
 #[derive(Default)]
@@ -52,7 +52,7 @@ impl Start {
     fn cards_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
         let has_model = cx.state.model.ready().is_some();
         let has_data = cx.state.sheet().is_some();
-        ui.columns(3, |columns| {
+        columns_ui(3, ui, |columns| {
             let [model, data, next] = columns else { return };
             step_ui(cx, model, "1", "Open a model", "A folder with config.json and safetensors, or a hub id.", has_model, |ui| {
                 if accent_or_plain(ui, !has_model, Icon::Folder, "Model folder…") {
@@ -141,7 +141,7 @@ fn recents_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     if settings.recent_models.is_empty() && settings.recent_data.is_empty() {
         return shortcuts_ui(ui);
     }
-    ui.columns(2, |columns| {
+    columns_ui(2, ui, |columns| {
         let [models, data] = columns else { return };
         list_ui(models, "Recent models", &settings.recent_models, Icon::Model, |p| cx.send(Command::OpenModel(p)));
         list_ui(data, "Recent data", &settings.recent_data, Icon::Data, |p| cx.send(Command::OpenData(p)));

@@ -193,3 +193,23 @@ pub fn region<R>(ui: &mut Ui, rect: Rect, salt: &str, add: impl FnOnce(&mut Ui) 
     child.set_clip_rect(rect.intersect(ui.clip_rect()));
     add(&mut child)
 }
+
+/// Columns of equal width whose text is not stretched; as tall as the tallest.
+pub fn columns_ui<R>(n: usize, ui: &mut Ui, add: impl FnOnce(&mut [Ui]) -> R) -> R {
+    let room = ui.available_rect_before_wrap();
+    let width = (room.width() - PAD * (n.max(1) - 1) as f32) / n.max(1) as f32;
+    let mut columns: Vec<Ui> = (0..n)
+        .map(|i| {
+            let left = room.left() + i as f32 * (width + PAD);
+            let rect = Rect::from_min_size(egui::pos2(left, room.top()), vec2(width, room.height()));
+            let layout = Layout::top_down(Align::Min);
+            let mut column = ui.new_child(UiBuilder::new().id_salt(i).max_rect(rect).layout(layout));
+            column.set_width(width);
+            column
+        })
+        .collect();
+    let result = add(&mut columns);
+    let height = columns.iter().map(|c| c.min_rect().height()).fold(0.0, f32::max);
+    ui.allocate_rect(Rect::from_min_size(room.min, vec2(room.width(), height)), Sense::hover());
+    result
+}

@@ -143,7 +143,7 @@ fn serve(mailbox: &Mailbox<Ask, 5>, answers: &SyncSender<Answer>, wake: &(impl F
 fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
     match ask {
         Ask::Load(path) => {
-            let loaded = laboratory.load(&path).map_err(Trouble::from);
+            let loaded = laboratory.load(ticket, &path).map_err(Trouble::from);
             Answer::Loaded(path, loaded)
         }
         Ask::Measure(texts) => {

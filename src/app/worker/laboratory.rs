@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::mailbox::Ticket;
 use super::measurement::{Alignment, Alternative, Cell, Measurement, Scores, mean_of_lowest, visible};
 use crate::data::Tokenizer;
+use crate::data::hub::Hub;
 use crate::engine::generate::greedy_from;
 use crate::engine::score::score_tokens;
 use crate::engine::{Batch, Device, TokenScore, Want, alignment, weights};
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 use crate::methods::common::texts::{Encoder, Text, TextOptions};
 use crate::methods::common::zlib;
+use crate::runs::inputs::{self, Access};
 use crate::runs::inspect::Inspection;
 
 /// Alternatives shown for a token.
@@ -52,11 +54,11 @@ pub struct Laboratory {
 
 impl Laboratory {
     /// Opens a model folder.
-    pub fn load(&mut self, path: &Path) -> Result<Arc<ModelCard>> {
+    pub fn load(&mut self, ticket: &Ticket, path: &Path) -> Result<Arc<ModelCard>> {
         let started = Instant::now();
         // Two models at once may be more than the memory holds.
         self.model = None;
-        let dir = folder_of(path)?;
+        let dir = folder_of(path, ticket)?;
         let opened = weights::open(&dir)?;
         let inspection = Inspection::of(&opened);
         let loaded = opened.load(Device::default())?;
@@ -177,19 +179,23 @@ impl Laboratory {
     }
 }
 
-/// A model folder, or the folder of a file in it.
-fn folder_of(path: &Path) -> Result<PathBuf> {
+/// A model folder, the folder of a file in it, or the folder of a hub id, downloaded unless it is there already.
+fn folder_of(path: &Path, ticket: &Ticket) -> Result<PathBuf> {
     weights::refuse_foreign(path)?;
     if path.is_dir() {
         return Ok(path.to_owned());
     }
-    match path.parent() {
-        Some(parent) if path.is_file() => Ok(parent.to_owned()),
-        _ => {
-            let hint = "give a folder with config.json and safetensors files, or a hub id such as EleutherAI/pythia-70m";
-            Err(Error::data("there is no such folder").hint(hint).at(path))
-        }
+    if let Some(parent) = path.parent().filter(|_| path.is_file()) {
+        return Ok(parent.to_owned());
     }
+    let model = inputs::model_ref(&path.to_string_lossy());
+    if model.hub.is_none() {
+        let hint = "give a folder with config.json and safetensors files, or a hub id such as EleutherAI/pythia-70m";
+        return Err(Error::data("there is no such folder").hint(hint).at(path));
+    }
+    let ticket = ticket.clone();
+    let mut access = Access { hub: Hub::from_env(), watch: Box::new(move |_| ticket.is_current()) };
+    inputs::model_folder(&model, &mut access)
 }
 
 fn describe_tokenizer(tokenizer: &Tokenizer) -> Vec<(String, String)> {

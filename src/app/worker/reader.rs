@@ -14,6 +14,7 @@ use crate::app::runs::{RunDetails, RunEntry};
 use crate::data::{DataSpec, Tokenizer};
 use crate::error::{Error, Result};
 use crate::figures::{ExportSpec, Figure};
+use crate::runs::inputs::Access;
 use crate::runs::{Experiment, Plan};
 
 /// Run folders are looked at this often.
@@ -173,7 +174,7 @@ impl Reader {
                 Err(error) => self.say(Err(error)),
             },
             FileAsk::Estimate(experiment, serial) => {
-                let plan = crate::runs::plan(&experiment, true).map(|ready| Box::new(ready.plan)).map_err(Trouble::from);
+                let plan = crate::runs::plan(&experiment, &mut Access::from_env(), None).map(|ready| Box::new(ready.plan)).map_err(Trouble::from);
                 self.send(FileAnswer::Estimated(serial, plan));
             }
             FileAsk::Cancel(id) => self.say(run_work::cancel(&self.folder, &id)),

@@ -1,0 +1,121 @@
+//! The Experiment view: a form made from the method's own declaration, checked while typing.
+
+mod form;
+mod side;
+
+use std::collections::BTreeMap;
+
+use egui::{ScrollArea, Ui, vec2};
+
+use super::View;
+use crate::app::command::{Action, Command};
+use crate::app::context::ViewCx;
+use crate::app::draft::DraftCommand;
+use crate::app::style::Icon;
+use crate::app::style::tokens::{PAD, TIGHT, size};
+use crate::app::widgets::{accent_button, button, caption, header, icon_button, region, soft, title};
+use crate::methods;
+use crate::methods::schema::Problem;
+
+/// Transient state.
+#[derive(Default)]
+pub struct Experiment {
+    /// What is typed into number and text fields, by path, while it has the keyboard.
+    typed: BTreeMap<String, String>,
+    /// What is wrong, for the draft of this serial.
+    problems: (Option<u64>, Vec<Problem>),
+}
+
+impl View for Experiment {
+    fn view_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        let draft = &cx.state.draft;
+        if self.problems.0 != Some(draft.serial) {
+            self.problems = (Some(draft.serial), draft.experiment.problems());
+        }
+        let can_run = self.problems.1.is_empty();
+        header(ui, "Experiment", "", |ui| {
+            ui.add_enabled_ui(can_run, |ui| {
+                let keys = Action::RunExperiment.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
+                let run = accent_button(ui, Some(Icon::Play), "Run").on_hover_text(format!("Start a process of its own  ({keys})"));
+                let run = run.on_disabled_hover_text("Mend what is marked first");
+                if run.clicked() {
+                    cx.act(Action::RunExperiment);
+                }
+            });
+            if button(ui, Some(Icon::Copy), "Copy as command").clicked() {
+                cx.act(Action::CopyCommand);
+            }
+            if button(ui, Some(Icon::Download), "Save as…").clicked() {
+                cx.act(Action::SaveExperiment);
+            }
+            if button(ui, Some(Icon::Folder), "Open file…").clicked() {
+                cx.act(Action::OpenExperiment);
+            }
+            let [can_undo, can_redo] = draft.history();
+            ui.add_enabled_ui(can_redo, |ui| {
+                if icon_button(ui, Icon::Redo, "Redo", false).clicked() {
+                    cx.act(Action::Redo);
+                }
+            });
+            ui.add_enabled_ui(can_undo, |ui| {
+                if icon_button(ui, Icon::Undo, "Undo", false).clicked() {
+                    cx.act(Action::Undo);
+                }
+            });
+        });
+        let room = ui.available_rect_before_wrap();
+        let (list, side) = (232.0, 300.0);
+        region(ui, room.with_max_x(room.left() + list), "methods", |ui| methods_ui(cx, ui));
+        let middle = egui::Rect::from_min_max(
+            egui::pos2(room.left() + list + PAD, room.top()),
+            egui::pos2(room.right() - side - PAD, room.bottom()),
+        );
+        region(ui, middle, "form", |ui| {
+            ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+                ui.set_max_width(ui.available_width() - 8.0);
+                form::form_ui(cx, &self.problems.1, &mut self.typed, ui);
+            });
+        });
+        region(ui, room.with_min_x(room.right() - side), "side", |ui| {
+            ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| side::side_ui(cx, &self.problems.1, ui));
+        });
+    }
+}
+
+/// The methods by group.
+fn methods_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    let t = cx.tokens;
+    let chosen = cx.state.draft.experiment.steps.first().map(|s| s.method.as_str());
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let mut groups: Vec<&str> = methods::registry().iter().map(|m| m.card().group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        for group in groups {
+            ui.add_space(TIGHT);
+            ui.label(caption(ui, group.to_uppercase()));
+            for method in methods::registry().iter().filter(|m| m.card().group == group) {
+                let card = method.card();
+                let is_on = chosen == Some(card.id);
+                let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width() - 8.0, 54.0), egui::Sense::click());
+                response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_on, card.title));
+                if is_on || response.hovered() {
+                    ui.painter().rect_filled(rect, 8.0, if is_on { t.accent_soft } else { t.hover });
+                }
+                let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink2(vec2(12.0, 8.0))));
+                inner.spacing_mut().item_spacing.y = 2.0;
+                inner.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
+                let ink = if is_on { t.accent } else { t.text };
+                inner.label(egui::RichText::new(card.title).font(crate::app::style::fonts::semibold(size::BODY)).color(ink));
+                inner.label(caption(&inner, card.about));
+                if response.on_hover_text(card.about).clicked() {
+                    cx.send(Command::Edit(DraftCommand::Method(card.id.to_owned())));
+                }
+            }
+        }
+        if methods::registry().is_empty() {
+            ui.label(title("No methods"));
+            ui.label(soft(ui, "This build has none registered."));
+        }
+    });
+}

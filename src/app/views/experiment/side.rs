@@ -1,0 +1,108 @@
+//! What the experiment will need, what is wrong with it, and the method card.
+
+use egui::{RichText, Ui};
+
+use crate::app::context::ViewCx;
+use crate::app::shell::bytes;
+use crate::app::state::Slot;
+use crate::app::style::Icon;
+use crate::app::style::fonts::semibold;
+use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
+use crate::app::widgets::{caption, card, card_title, mono, soft};
+use crate::methods::schema::Problem;
+
+/// Draws the column at the right.
+pub fn side_ui(cx: &ViewCx<'_>, problems: &[Problem], ui: &mut Ui) {
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        if problems.is_empty() {
+            estimate_ui(cx, ui);
+        } else {
+            card_title(ui, "To do before it can run", |_| {});
+            for problem in problems {
+                ui.horizontal_top(|ui| {
+                    Icon::Warn.show(ui, 14.0, cx.tokens.warn);
+                    ui.add(egui::Label::new(soft(ui, problem.message.as_str())).wrap());
+                });
+            }
+        }
+    });
+    ui.add_space(PAD);
+    let Some(method) = cx.state.draft.method() else { return };
+    let about = method.card();
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        card_title(ui, "Method card", |ui| {
+            ui.label(caption(ui, format!("version {}", about.version)));
+        });
+        for (name, text) in [("Formula", about.formula), ("Conventions", about.conventions), ("Source", about.source)] {
+            if !text.is_empty() {
+                ui.label(caption(ui, name));
+                let text = if name == "Formula" { mono(text).size(size::SMALL) } else { soft(ui, text) };
+                ui.add(egui::Label::new(text).wrap().selectable(true));
+                ui.add_space(TIGHT);
+            }
+        }
+    });
+}
+
+fn estimate_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    card_title(ui, "Ready to run", |_| {});
+    match &cx.state.draft.estimate {
+        Slot::Ready(plan) => {
+            let estimate = &plan.estimate;
+            let time = estimate.about_secs.map_or_else(|| "unknown".to_owned(), |s| format!("about {}", duration(s)));
+            line_ui("Time", &time, ui);
+            line_ui("Memory", &format!("{} of {} free", bytes(estimate.memory_bytes), bytes(estimate.available_bytes)), ui);
+            for data in plan.data.values() {
+                let bad = if data.bad_rows > 0 { format!(", {} left out", data.bad_rows) } else { String::new() };
+                line_ui(&data.name, &format!("{} rows{bad}", data.rows), ui);
+            }
+            for warning in &plan.warnings {
+                ui.horizontal_top(|ui| {
+                    Icon::Warn.show(ui, 14.0, cx.tokens.warn);
+                    ui.add(egui::Label::new(soft(ui, warning.as_str())).wrap());
+                });
+            }
+        }
+        Slot::Loading(_) => {
+            ui.horizontal(|ui| {
+                ui.add(egui::Spinner::new().size(14.0));
+                ui.label(soft(ui, "Reading the inputs…"));
+            });
+        }
+        Slot::Failed(_, trouble) => {
+            ui.add(egui::Label::new(RichText::new(&trouble.message).color(cx.tokens.bad)).wrap().selectable(true));
+            if let Some(hint) = &trouble.hint {
+                ui.add(egui::Label::new(soft(ui, format!("→ {hint}"))).wrap());
+            }
+            if let Some(path) = &trouble.path {
+                ui.add(egui::Label::new(caption(ui, path.display().to_string())).wrap());
+            }
+        }
+        Slot::Empty => {
+            ui.label(soft(ui, "The estimate appears here."));
+        }
+    }
+}
+
+fn line_ui(name: &str, value: &str, ui: &mut Ui) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = GAP;
+        ui.allocate_ui(egui::vec2(76.0, 18.0), |ui| {
+            ui.set_min_width(76.0);
+            ui.add(egui::Label::new(caption(ui, name)).truncate());
+        });
+        ui.add(egui::Label::new(RichText::new(value).font(semibold(size::BODY))).truncate());
+    });
+}
+
+/// Seconds for reading.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => "a second".to_owned(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}

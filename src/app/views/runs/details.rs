@@ -1,0 +1,277 @@
+//! One run in full, or several side by side.
+
+use std::collections::BTreeSet;
+
+use egui::{Grid, Role, RichText, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
+
+use super::table::{actions_ui, rounded, state_colors};
+use crate::app::command::Command;
+use crate::app::context::ViewCx;
+use crate::app::plot::plot_ui;
+use crate::app::runs::{RunCommand, RunDetails, RunEntry};
+use crate::app::style::Icon;
+use crate::app::style::fonts::semibold;
+use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
+use crate::app::widgets::{GridColumn, badge, button, caption, grid_ui, mono, segmented, soft, title, trouble_ui};
+use crate::methods::{Table, Values};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tab {
+    #[default]
+    Numbers,
+    Figures,
+    Tables,
+    Settings,
+    Notes,
+}
+
+/// Transient state.
+#[derive(Default)]
+pub struct Details {
+    tab: Tab,
+    table: usize,
+    note: Option<(String, String)>,
+}
+
+impl Details {
+    /// Draws the chosen run, or the comparison of several.
+    pub fn details_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        if cx.state.runs.chosen.len() > 1 {
+            return compare_ui(cx, ui);
+        }
+        let Some(run) = cx.state.runs.current() else { return };
+        ui.horizontal(|ui| {
+            ui.label(title(&run.name));
+            let (ink, fill) = state_colors(run.state, cx.tokens);
+            badge(ui, run.state.title(), ink, fill);
+            let choices = [
+                (Tab::Numbers, "Numbers", "Headline numbers with intervals"),
+                (Tab::Figures, "Figures", "Charts"),
+                (Tab::Tables, "Tables", "Row by row"),
+                (Tab::Settings, "Settings", "Everything that was set"),
+                (Tab::Notes, "Notes", "Your own words"),
+            ];
+            if let Some(tab) = segmented(ui, "Show", self.tab, &choices) {
+                self.tab = tab;
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| actions_ui(cx, run, ui));
+        });
+        ui.add_space(GAP);
+        if let Some(trouble) = &run.trouble {
+            trouble_ui(cx, "The run has failed", trouble, ui);
+        }
+        let Some(details) = cx.state.runs.current_details() else {
+            ui.label(soft(ui, "Reading…"));
+            return;
+        };
+        for trouble in &details.troubles {
+            trouble_ui(cx, "A result cannot be read", trouble, ui);
+        }
+        match self.tab {
+            Tab::Numbers => scroll(ui, |ui| numbers_ui(cx, details, ui)),
+            Tab::Figures => scroll(ui, |ui| figures_ui(cx, details, ui)),
+            Tab::Tables => self.tables_ui(details, ui),
+            Tab::Settings => scroll(ui, |ui| settings_ui(run, ui)),
+            Tab::Notes => self.notes_ui(cx, run, ui),
+        }
+    }
+
+    fn tables_ui(&mut self, details: &RunDetails, ui: &mut Ui) {
+        if details.tables.is_empty() {
+            ui.label(soft(ui, "No tables yet."));
+            return;
+        }
+        self.table = self.table.min(details.tables.len() - 1);
+        ui.horizontal_wrapped(|ui| {
+            for (i, table) in details.tables.iter().enumerate() {
+                if ui.selectable_label(self.table == i, &table.title).clicked() {
+                    self.table = i;
+                }
+            }
+        });
+        if let Some(table) = details.tables.get(self.table) {
+            table_ui(table, ui);
+        }
+    }
+
+    fn notes_ui(&mut self, cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
+        if self.note.as_ref().is_none_or(|(id, _)| *id != run.id) {
+            self.note = Some((run.id.clone(), run.note.clone()));
+        }
+        let Some((_, text)) = &mut self.note else { return };
+        let edit = TextEdit::multiline(text).hint_text("What you saw, what to try next").desired_rows(6).desired_width(620.0);
+        let response = ui.add(edit.margin(egui::Margin::same(10)));
+        response.widget_info(|| WidgetInfo::labeled(Role::MultilineTextInput, true, "Note"));
+        if response.lost_focus() && *text != run.note {
+            cx.send(Command::Run(RunCommand::Note(run.id.clone(), run.is_starred, text.clone())));
+        }
+    }
+}
+
+fn scroll(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, add);
+}
+
+fn numbers_ui(cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
+    if details.steps.is_empty() {
+        ui.label(soft(ui, "The numbers appear here when the run is done."));
+        return;
+    }
+    if !details.is_complete {
+        badge(ui, "partial", cx.tokens.warn, cx.tokens.warn_soft).on_hover_text("Not all steps are there");
+    }
+    for (i, step) in details.steps.iter().enumerate() {
+        let text = |key: &str| step.card.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(text("title")).font(semibold(size::BODY)));
+            let about = format!("{}\n\n{}\n\n{}", text("formula"), text("conventions"), text("source"));
+            Icon::Info.show(ui, 15.0, cx.tokens.text_faint).on_hover_text(about);
+        });
+        Grid::new(("numbers", i)).num_columns(5).spacing(vec2(PAD, 5.0)).show(ui, |ui| {
+            for scalar in &step.scalars {
+                ui.label(soft(ui, scalar.label.as_str())).on_hover_text(&scalar.id);
+                let value = scalar.value.map_or_else(|| "undefined".to_owned(), |v| number(v));
+                ui.label(mono(value).font(semibold(size::BODY)));
+                ui.label(caption(ui, scalar.unit.as_str()));
+                let interval = scalar.interval.map(|[a, b]| format!("95 %: {} to {}", number(a), number(b)));
+                ui.label(caption(ui, interval.unwrap_or_default()));
+                ui.label(caption(ui, format!("n = {}", scalar.n))).on_hover_text(&scalar.note);
+                ui.end_row();
+            }
+        });
+        ui.add_space(TIGHT);
+        for note in &step.notes {
+            ui.add(egui::Label::new(caption(ui, note.as_str())).wrap());
+        }
+        ui.add_space(PAD);
+    }
+}
+
+fn figures_ui(cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
+    if details.figures.is_empty() {
+        ui.label(soft(ui, "No figures yet."));
+        return;
+    }
+    let n = ((ui.available_width() / 420.0) as usize).clamp(1, 3);
+    for (row, figures) in details.figures.chunks(n).enumerate() {
+        ui.push_id(row, |ui| {
+            crate::app::widgets::columns_ui(n, ui, |columns| {
+                for (column, (file, figure)) in columns.iter_mut().zip(figures) {
+                    column.horizontal(|ui| {
+                        ui.label(RichText::new(&figure.title).font(semibold(size::BODY)));
+                        if button(ui, Some(Icon::Figures), "Open").clicked() {
+                            cx.send(Command::Run(RunCommand::ShowFigure(details.id.clone(), file.clone())));
+                        }
+                    });
+                    plot_ui(figure, &format!("{}/{file}", details.id), 240.0, None, column);
+                    column.add_space(PAD);
+                }
+            });
+        });
+    }
+}
+
+fn settings_ui(run: &RunEntry, ui: &mut Ui) {
+    Grid::new("settings").num_columns(2).spacing(vec2(PAD, TIGHT)).show(ui, |ui| {
+        for (name, value) in &run.config {
+            ui.label(soft(ui, name.as_str()));
+            ui.add(egui::Label::new(mono(value)).selectable(true));
+            ui.end_row();
+        }
+    });
+}
+
+/// Several runs: what was set differently, and their numbers.
+fn compare_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    let runs: Vec<&RunEntry> = cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.find(id)).map(AsRef::as_ref).collect();
+    ui.label(title(format!("{} runs side by side", runs.len())));
+    scroll(ui, |ui| {
+        Grid::new("side by side").num_columns(runs.len() + 1).spacing(vec2(2.0 * PAD, 5.0)).show(ui, |ui| {
+            ui.label("");
+            for run in &runs {
+                ui.label(RichText::new(&run.name).font(semibold(size::BODY))).on_hover_text(&run.id);
+            }
+            ui.end_row();
+            let settings: BTreeSet<&String> = runs.iter().flat_map(|r| r.config.keys()).collect();
+            for name in settings {
+                let values: Vec<_> = runs.iter().map(|r| r.config.get(name)).collect();
+                if values.windows(2).all(|w| w[0] == w[1]) {
+                    continue;
+                }
+                ui.label(soft(ui, name.as_str()));
+                for value in values {
+                    ui.label(mono(value.cloned().unwrap_or_else(|| "–".to_owned())));
+                }
+                ui.end_row();
+            }
+            let numbers: BTreeSet<&String> = runs.iter().flat_map(|r| r.scalars.keys()).collect();
+            for name in numbers {
+                ui.label(soft(ui, name.as_str()));
+                let first = runs.first().and_then(|r| r.scalars.get(name)).copied();
+                for (i, run) in runs.iter().enumerate() {
+                    let value = run.scalars.get(name).copied();
+                    let by = if i > 0 { value.zip(first).map(|(v, f)| v - f) } else { None };
+                    let by = by.map_or_else(String::new, |d| format!("  {}{}", if d < 0.0 { "−" } else { "+" }, number(d.abs())));
+                    ui.label(mono(value.map_or_else(|| "–".to_owned(), |v| format!("{}{by}", number(v)))));
+                }
+                ui.end_row();
+            }
+        });
+    });
+}
+
+/// A table of a run; only the rows on screen are drawn.
+fn table_ui(table: &Table, ui: &mut Ui) {
+    let n_rows = table.columns.first().map_or(0, |c| len(&c.values));
+    let columns: Vec<GridColumn> = table
+        .columns
+        .iter()
+        .map(|c| {
+            let head = if c.unit.is_empty() { c.name.clone() } else { format!("{} ({})", c.name, c.unit) };
+            let column = match c.values {
+                Values::Text(_) => GridColumn::text(head, 260.0),
+                _ => GridColumn::number(head, 120.0),
+            };
+            column.about(c.about.as_str())
+        })
+        .collect();
+    ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
+        grid_ui(&table.id, &columns, None, n_rows, &|_| false, &mut |row, column, ui| {
+            let Some(column) = table.columns.get(column) else { return };
+            let text = cell_text(&column.values, row);
+            ui.label(mono(&text)).on_hover_text(text);
+        }, ui);
+    });
+}
+
+fn len(values: &Values) -> usize {
+    match values {
+        Values::Float(v) => v.len(),
+        Values::Int(v) => v.len(),
+        Values::Text(v) => v.len(),
+        Values::Bool(v) => v.len(),
+    }
+}
+
+fn cell_text(values: &Values, row: usize) -> String {
+    match values {
+        Values::Float(v) => v.get(row).copied().flatten().map_or_else(String::new, number),
+        Values::Int(v) => v.get(row).copied().flatten().map_or_else(String::new, |i| i.to_string()),
+        Values::Text(v) => v.get(row).cloned().unwrap_or_default(),
+        Values::Bool(v) => v.get(row).map_or_else(String::new, |b| if *b { "yes" } else { "no" }.to_owned()),
+    }
+}
+
+fn number(value: f64) -> String {
+    crate::figures::ticks::short(rounded(value))
+}
+
+/// Seconds for reading.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}

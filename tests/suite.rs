@@ -5,6 +5,8 @@ mod cli;
 mod data;
 mod figures;
 mod generate;
+#[cfg(feature = "gui")]
+mod gui;
 mod hub;
 mod malformed;
 mod models;

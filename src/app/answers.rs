@@ -110,6 +110,10 @@ impl Window {
             }
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
+            FileAnswer::Preview(size, pixels) => {
+                let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
+                self.state.runs.preview = Some(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR));
+            }
             FileAnswer::Started(id) => {
                 self.say("The run is started");
                 self.state.runs.chosen = vec![id];

@@ -361,6 +361,7 @@ impl Window {
                 self.state.runs.brushed = None;
                 shell::show(&mut self.tree, ViewId::Figures);
             }
+            RunCommand::Preview(spec, figure) => self.reader.ask(FileAsk::Preview(spec, figure)),
             RunCommand::Brush(brush) => self.state.runs.brushed = brush,
             RunCommand::Export(spec, figure, Some(path)) => self.reader.ask(FileAsk::Export(spec, figure, path)),
             RunCommand::Export(spec, figure, None) => {

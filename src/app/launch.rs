@@ -12,13 +12,15 @@ pub struct Options {
     pub open: Vec<PathBuf>,
     /// Folder of the runs; the user's own when absent.
     pub runs: Option<PathBuf>,
+    /// Program that runs experiments; this one when absent.
+    pub program: Option<PathBuf>,
     /// Whether settings of the last session are used.
     pub remember: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { open: Vec::new(), runs: None, remember: true }
+        Self { open: Vec::new(), runs: None, program: None, remember: true }
     }
 }
 

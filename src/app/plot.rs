@@ -42,6 +42,8 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
         .y_axis_label(axis_title(&figure.y))
         .set_margin_fraction(egui::vec2(0.02, 0.04))
         .allow_scroll(false)
+        .grid_color(tokens(ui).border_strong)
+        .grid_spacing(egui::Rangef::new(24.0, 90.0))
         .x_axis_formatter(move |mark, _| tick_text(&x_axis, scales[0], mark.value))
         .y_axis_formatter(move |mark, _| tick_text(&y_axis, scales[1], mark.value))
         .label_formatter(move |hover| hover_text(hover, &formatters, scales));

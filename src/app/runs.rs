@@ -85,6 +85,8 @@ pub struct RunEntry {
     pub config: BTreeMap<String, String>,
     /// Headline numbers by id.
     pub scalars: BTreeMap<String, f64>,
+    /// Their ids in the order of the report.
+    pub order: Vec<String>,
     /// Whether the results belong to an older version of a method.
     pub stale: Vec<String>,
     /// Marked by the user.
@@ -127,6 +129,8 @@ pub struct RunList {
     pub details: BTreeMap<String, Arc<RunDetails>>,
     /// The figure that the Figures view shows: run and file stem.
     pub figure: Option<(String, String)>,
+    /// The figure as it will be exported.
+    pub preview: Option<egui::TextureHandle>,
     /// Rows behind a brushed bar or point, and of which figure.
     pub brushed: Option<Brush>,
 }
@@ -180,6 +184,8 @@ pub enum RunCommand {
     ShowFigure(String, String),
     /// Rows behind a brushed mark.
     Brush(Option<Brush>),
+    /// Draw a figure as it will be exported.
+    Preview(Box<crate::figures::ExportSpec>, Arc<Figure>),
     /// Write a figure.
     Export(Box<crate::figures::ExportSpec>, Arc<Figure>, Option<PathBuf>),
     /// Show or hide a column of the table.

@@ -55,7 +55,7 @@ impl Window {
             palette: Palette::default(),
             is_help_open: false,
             engine: EngineThread::start(waker(&cc.egui_ctx))?,
-            reader: ReaderThread::start(options.runs_dir(), waker(&cc.egui_ctx))?,
+            reader: ReaderThread::start(options.runs_dir(), options.program.clone(), waker(&cc.egui_ctx))?,
             outside: sync_channel(16),
             serial: 0,
             memory_read: None,
@@ -68,15 +68,22 @@ impl Window {
             window.state.machine.adapter = info.name;
         }
         shell::show(&mut window.tree, ViewId::Start);
-        for path in &options.open {
-            window.apply(&cc.egui_ctx, Command::Open(path.clone()));
-        }
+        window.open(&options.open);
         Ok(window)
     }
 
     /// Read-only view of the state, for tests.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Opens models, data files and experiments, as if they were dropped.
+    pub fn open(&mut self, paths: &[std::path::PathBuf]) {
+        for path in paths {
+            if self.outside.0.try_send(Command::Open(path.clone())).is_err() {
+                self.say("Too many things at once");
+            }
+        }
     }
 
     /// Theme and zoom from the settings.

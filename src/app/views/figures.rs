@@ -125,6 +125,15 @@ impl Figures {
             ui.add_space(TIGHT);
             ui.label(caption(ui, "Always on a light background; run and method go into the file."));
         });
+        if button(ui, Some(Icon::Figures), "Preview").on_hover_text("The page as it will be, in print size").clicked() {
+            let Command::Run(RunCommand::Export(spec, figure, _)) = self.command(cx, details, figure, None) else { return };
+            cx.send(Command::Run(RunCommand::Preview(spec, figure)));
+        }
+        if let Some(texture) = &cx.state.runs.preview {
+            let size = texture.size_vec2();
+            let width = ui.available_width().min(size.x);
+            ui.add(egui::Image::new((texture.id(), size * (width / size.x))));
+        }
         ui.add_space(PAD);
         for notice in crate::figures::notices(figure) {
             ui.add(egui::Label::new(soft(ui, notice)).wrap());

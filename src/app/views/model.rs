@@ -225,6 +225,7 @@ fn facts_ui(card: &ModelCard, ui: &mut Ui) {
 }
 
 fn facts_grid_ui(id: &str, rows: &[(String, String)], ui: &mut Ui) {
+    ui.spacing_mut().interact_size.y = 18.0;
     egui::Grid::new(id).num_columns(2).spacing(vec2(PAD, TIGHT)).show(ui, |ui| {
         for (name, value) in rows {
             ui.label(caption(ui, name));

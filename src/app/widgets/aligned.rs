@@ -11,7 +11,7 @@ use crate::app::style::tokens;
 use crate::app::worker::{Alignment, Cell, Segment};
 
 /// Room inside a token, left and right.
-const INSET: f32 = 1.5;
+const INSET: f32 = 0.75;
 /// Height of a row without and with numbers.
 const ROW: [f32; 2] = [30.0, 42.0];
 
@@ -142,7 +142,7 @@ impl AlignedText<'_> {
         response.widget_info(|| WidgetInfo::labeled(Role::Label, true, cell.shown.as_str()));
         let fill = look.fill(cell, t);
         if let Some(fill) = fill {
-            ui.painter().rect_filled(rect.shrink2(vec2(0.5, 0.0)), 3.0, fill);
+            ui.painter().rect_filled(rect.shrink2(vec2(0.25, 0.0)), 2.0, fill);
         }
         let ink = fill.map_or(t.text, |f| t.ink_on(f));
         self.text_ui(cell, &rect, ink, self.differs(token.placed.segment), ui);
@@ -232,7 +232,7 @@ impl AlignedLayout {
             let width = ui.ctx().fonts_mut(|f| {
                 shown(cell, text.whitespace).chars().map(|c| f.glyph_width(&font, c)).sum::<f32>()
             });
-            (width + 2.0 * INSET).ceil()
+            width + 2.0 * INSET
         };
         let breaks = |side: usize, index: usize| {
             text.pair.sides[side].cells.get(index).is_some_and(|c| c.bytes.contains(&b'\n'))

@@ -70,6 +70,9 @@ pub fn grid_ui(
 ) -> GridEvents {
     let mut events = GridEvents::default();
     let mut sort = sort;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    // Handles between columns show under the pointer only.
+    ui.visuals_mut().widgets.noninteractive.bg_stroke = egui::Stroke::NONE;
     let layout = Layout::left_to_right(Align::Center);
     let mut table = TableBuilder::new(ui).id_salt(id).striped(false).sense(Sense::click()).cell_layout(layout);
     table = table.auto_shrink([false, false]).min_scrolled_height(0.0);

@@ -31,7 +31,8 @@ pub fn legend_ui(color: ColorBy, largest: f64, ui: &mut Ui) {
         _ => "How much of the inner product of both gradients comes from this token.",
     });
     let painter = ui.painter();
-    painter.text(rect.left_center(), Align2::LEFT_CENTER, title, FontId::proportional(size::SMALL), t.text_faint);
+    let beside = pos2(rect.right() - 132.0, rect.top() + 8.0);
+    painter.text(beside, Align2::RIGHT_CENTER, title, FontId::proportional(size::SMALL), t.text_faint);
     let bar = Rect::from_min_max(pos2(rect.right() - 124.0, rect.top() + 3.0), pos2(rect.right() - 10.0, rect.top() + 12.0));
     let mut mesh = Mesh::default();
     const STEPS: u32 = 32;

@@ -9,7 +9,7 @@ pub fn search_ui(text: &mut String, name: &str, width: f32, ui: &mut Ui) -> Resp
     let hint = format!("Search {name}");
     let edit = TextEdit::singleline(text)
         .hint_text(hint.as_str())
-        .desired_width(width - 40.0)
+        .desired_width(width - 36.0)
         .margin(egui::Margin { left: 28, right: 8, top: 6, bottom: 5 });
     let response = ui.add(edit);
     response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, hint.as_str()));

@@ -1,6 +1,6 @@
 //! A strip of numbers with their names.
 
-use egui::{Color32, Ui, vec2};
+use egui::{Align2, FontId, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::basics::caption;
 use crate::app::style::fonts::semibold;
@@ -22,35 +22,41 @@ pub struct Stat {
     pub change: Option<(String, bool)>,
 }
 
-/// Draws the numbers in equal columns.
+/// Draws the numbers in columns: name, value, and unit or change.
 pub fn stats_ui(stats: &[Stat], ui: &mut Ui) {
-    let width = (ui.available_width() / stats.len().max(1) as f32).floor();
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 0.0;
-        for stat in stats {
-            let response = ui.allocate_ui(vec2(width, 50.0), |ui| stat_ui(stat, width, ui)).response;
-            response.on_hover_ui(|ui| {
-                ui.label(egui::RichText::new(stat.name).font(semibold(size::BODY)));
-                ui.label(stat.about);
-            });
-        }
-    });
+    let room = ui.available_rect_before_wrap();
+    let width = room.width() / stats.len().max(1) as f32;
+    for (i, stat) in stats.iter().enumerate() {
+        let left = room.left() + i as f32 * width;
+        let rect = Rect::from_min_size(pos2(left, room.top()), vec2(width, room.height()));
+        let response = ui.interact(rect, ui.scope_id().with(stat.name), Sense::hover());
+        response.widget_info(|| {
+            WidgetInfo::labeled(Role::Label, true, format!("{} {} {}", stat.name, stat.value, stat.unit))
+        });
+        stat_ui(stat, rect, ui);
+        response.on_hover_ui(|ui| {
+            ui.label(egui::RichText::new(stat.name).font(semibold(size::BODY)));
+            ui.label(stat.about);
+            ui.label(caption(ui, format!("in {}", stat.unit)));
+        });
+    }
 }
 
-fn stat_ui(stat: &Stat, width: f32, ui: &mut Ui) {
-    ui.vertical(|ui| {
-        ui.set_width(width);
-        ui.spacing_mut().item_spacing.y = 1.0;
-        ui.label(caption(ui, stat.name));
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 5.0;
-            ui.label(egui::RichText::new(&stat.value).font(semibold(size::TITLE + 1.0)));
-            if let Some((change, toward)) = &stat.change {
-                let t = tokens(ui);
-                let ink: Color32 = if *toward { t.accent } else { t.text_faint };
-                ui.label(egui::RichText::new(change).size(size::SMALL).color(ink));
-            }
-        });
-        ui.label(caption(ui, stat.unit));
-    });
+fn stat_ui(stat: &Stat, rect: Rect, ui: &Ui) {
+    let t = tokens(ui);
+    let small = FontId::proportional(10.5);
+    let painter = ui.painter();
+    painter.text(rect.left_top(), Align2::LEFT_TOP, stat.name, small.clone(), t.text_faint);
+    let middle = rect.left_top() + vec2(0.0, 16.0);
+    painter.text(middle, Align2::LEFT_TOP, &stat.value, semibold(size::TITLE), t.text);
+    let below = rect.left_top() + vec2(0.0, 37.0);
+    match &stat.change {
+        Some((change, toward)) => {
+            let ink = if *toward { t.accent } else { t.text_soft };
+            painter.text(below, Align2::LEFT_TOP, format!("Δ {change}"), small, ink);
+        }
+        None => {
+            painter.text(below, Align2::LEFT_TOP, stat.unit, small, t.text_faint);
+        }
+    }
 }

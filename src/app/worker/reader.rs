@@ -15,6 +15,7 @@ use crate::data::{DataSpec, Tokenizer};
 use crate::error::{Error, Result};
 use crate::figures::{ExportSpec, Figure};
 use crate::runs::inputs::Access;
+use crate::runs::queue::Queue;
 use crate::runs::{Experiment, Plan};
 
 /// Run folders are looked at this often.
@@ -43,6 +44,8 @@ pub enum FileAsk {
     Trash(String),
     /// Star and note of a run.
     Note(String, bool, String),
+    /// Draw a figure as it will be exported.
+    Preview(Box<ExportSpec>, Arc<Figure>),
     /// Write a figure.
     Export(Box<ExportSpec>, Arc<Figure>, PathBuf),
     /// Write text, such as an experiment or a table.
@@ -70,6 +73,8 @@ pub enum FileAnswer {
     Started(String),
     /// An experiment file.
     Experiment(Box<Experiment>),
+    /// A figure as it will be exported: width, height, colors.
+    Preview([usize; 2], Vec<u8>),
     /// What an experiment will need, for the draft of this serial.
     Estimated(u64, Result<Box<Plan>, Trouble>),
 }
@@ -83,12 +88,20 @@ pub struct ReaderThread {
 
 impl ReaderThread {
     /// Starts the thread, which follows the runs below `runs`; `wake` is called after each answer.
-    pub fn start(runs: PathBuf, wake: impl Fn() + Send + 'static) -> Result<Self> {
+    pub fn start(runs: PathBuf, program: Option<PathBuf>, wake: impl Fn() + Send + 'static) -> Result<Self> {
         let (asks, requests) = sync_channel(256);
         let (sender, answers) = sync_channel(64);
         let is_open = Arc::new(AtomicBool::new(true));
-        let mut reader =
-            Reader { folder: RunFolder::new(runs), sender, wake: Box::new(wake), is_open: Arc::clone(&is_open), memory: sysinfo::System::new().ok() };
+        let own = || std::env::current_exe().map_err(|e| Error::bug(format!("where is this program? {e}")));
+        let program = program.map_or_else(own, Ok)?;
+        let mut reader = Reader {
+            folder: RunFolder::new(runs),
+            queue: Queue::new(program, 1),
+            sender,
+            wake: Box::new(wake),
+            is_open: Arc::clone(&is_open),
+            memory: sysinfo::System::new().ok(),
+        };
         std::thread::Builder::new()
             .name("memoscope-reader".to_owned())
             .spawn(move || reader.serve(&requests))
@@ -120,6 +133,7 @@ impl Drop for ReaderThread {
 
 struct Reader {
     folder: RunFolder,
+    queue: Queue,
     sender: SyncSender<FileAnswer>,
     wake: Box<dyn Fn() + Send>,
     is_open: Arc<AtomicBool>,
@@ -128,6 +142,9 @@ struct Reader {
 
 impl Reader {
     fn serve(&mut self, requests: &Receiver<FileAsk>) {
+        if let Err(error) = self.queue.recover(self.folder.root()) {
+            self.say(Err(error));
+        }
         while self.is_open.load(Ordering::Acquire) {
             match requests.recv_timeout(POLL) {
                 Ok(ask) => self.answer(ask),
@@ -146,6 +163,8 @@ impl Reader {
     }
 
     fn poll(&mut self) {
+        // The run table shows how they ended.
+        drop(self.queue.poll());
         match self.folder.poll() {
             Ok(Some(entries)) => self.send(FileAnswer::Runs(Ok(entries))),
             Ok(None) => {}
@@ -169,7 +188,7 @@ impl Reader {
                 Ok(details) => self.send(FileAnswer::Details(details)),
                 Err(error) => self.say(Err(error)),
             },
-            FileAsk::Start(experiment) => match run_work::start(self.folder.root(), &experiment) {
+            FileAsk::Start(experiment) => match run_work::start(self.folder.root(), &mut self.queue, &experiment) {
                 Ok(id) => self.send(FileAnswer::Started(id)),
                 Err(error) => self.say(Err(error)),
             },
@@ -177,14 +196,24 @@ impl Reader {
                 let plan = crate::runs::plan(&experiment, &mut Access::from_env(), None).map(|ready| Box::new(ready.plan)).map_err(Trouble::from);
                 self.send(FileAnswer::Estimated(serial, plan));
             }
-            FileAsk::Cancel(id) => self.say(run_work::cancel(&self.folder, &id)),
-            FileAsk::Resume(id) => self.say(run_work::resume(&self.folder, &id)),
+            FileAsk::Cancel(id) => {
+                let said = run_work::cancel(&self.folder, &mut self.queue, &id);
+                self.say(said);
+            }
+            FileAsk::Resume(id) => {
+                let said = run_work::resume(&self.folder, &mut self.queue, &id);
+                self.say(said);
+            }
             FileAsk::Trash(id) => self.say(run_work::trash(&self.folder, &id)),
             FileAsk::Note(id, star, text) => {
                 if let Err(error) = run_work::note(&self.folder, &id, star, text) {
                     self.say(Err(error));
                 }
             }
+            FileAsk::Preview(spec, figure) => match run_work::preview(&spec, &figure) {
+                Ok((size, pixels)) => self.send(FileAnswer::Preview(size, pixels)),
+                Err(error) => self.say(Err(error)),
+            },
             FileAsk::Export(spec, figure, path) => self.say(run_work::export(&spec, &figure, &path)),
             FileAsk::Write(path, text) => self.say(write(&path, &text)),
             FileAsk::Experiment(path) => match Experiment::read(&path) {

@@ -154,6 +154,7 @@ fn read_entry(run: &RunDir) -> RunEntry {
     }
     if let Ok(Some(report)) = SavedReport::read(run) {
         entry.scalars = report.scalars().filter_map(|s| Some((s.id.clone(), s.value?))).collect();
+        entry.order = report.scalars().map(|s| s.id.clone()).collect();
         entry.stale = stale_methods(&report);
     }
     if let Ok(notes) = Notes::read(run) {

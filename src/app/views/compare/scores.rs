@@ -75,7 +75,7 @@ fn stats(scores: &Scores, other: Option<&Scores>) -> Vec<Stat> {
         Stat {
             name: "Loss/zlib",
             value: number(scores.zlib_ratio.map(|z| 1000.0 * z), 2),
-            unit: "10⁻³ nats/byte",
+            unit: "10⁻³ nats/B",
             about: "Loss over the compressed length of the text (Carlini et al. 2021): low for what is known but not simple.",
             change: None,
         },
@@ -89,7 +89,7 @@ fn stats(scores: &Scores, other: Option<&Scores>) -> Vec<Stat> {
         Stat {
             name: "Top-1",
             value: scores.top1.map_or_else(|| "–".to_owned(), |v| format!("{:.0} %", 100.0 * v)),
-            unit: "of the tokens",
+            unit: "of tokens",
             about: "Share of the tokens that are the model's first choice.",
             change: None,
         },

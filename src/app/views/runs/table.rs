@@ -55,7 +55,7 @@ impl RunTable {
         let mut columns = vec![
             GridColumn::text(FIXED[0], 36.0),
             GridColumn::text(FIXED[1], 150.0),
-            GridColumn::text(FIXED[2], 0.0),
+            GridColumn::text(FIXED[2], 220.0),
             GridColumn::text(FIXED[3], 150.0),
             GridColumn::text(FIXED[4], 120.0),
             GridColumn::number(FIXED[5], 72.0).about("Time of work"),
@@ -68,13 +68,15 @@ impl RunTable {
         let chosen = &cx.state.runs.chosen;
         let (rows, numbers) = (&self.rows, &self.numbers);
         let is_chosen = |row: usize| rows.get(row).is_some_and(|r| chosen.contains(&r.id));
-        let events = grid_ui("runs", &columns, Some(&mut self.sort), rows.len(), &is_chosen, &mut |row, column, ui| {
+        let sort = &mut self.sort;
+        let area = egui::ScrollArea::horizontal().auto_shrink([false, false]);
+        let events = area.show(ui, |ui| grid_ui("runs", &columns, Some(sort), rows.len(), &is_chosen, &mut |row, column, ui| {
             let Some(run) = rows.get(row) else { return };
             match column.checked_sub(FIXED.len()).and_then(|i| numbers.get(i)) {
                 Some(name) => number_ui(run, name, baseline.as_deref(), ui),
                 None => fixed_ui(cx, run, column, ui),
             }
-        }, ui);
+        }, ui)).inner;
         if let Some(run) = events.clicked.and_then(|row| self.rows.get(row)) {
             let several = ui.input(|i| i.modifiers.command || i.modifiers.shift);
             cx.send(Command::Run(RunCommand::Choose(choose(chosen, &run.id, several))));
@@ -121,14 +123,16 @@ fn choose(chosen: &[String], id: &str, several: bool) -> Vec<String> {
     all
 }
 
-/// Names of numbers, the most frequent first.
+/// Names of numbers, the most frequent first, then as in the reports.
 fn scalar_names(runs: &[Arc<RunEntry>]) -> Vec<String> {
-    let mut counts = std::collections::BTreeMap::<&String, usize>::new();
-    for name in runs.iter().flat_map(|r| r.scalars.keys()) {
-        *counts.entry(name).or_default() += 1;
+    let mut counts = std::collections::BTreeMap::<&String, (usize, usize)>::new();
+    for (place, name) in runs.iter().flat_map(|r| r.order.iter().enumerate()) {
+        let (n, first) = counts.entry(name).or_insert((0, place));
+        *n += 1;
+        *first = place.min(*first);
     }
     let mut names: Vec<_> = counts.into_iter().collect();
-    names.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), name.len()));
+    names.sort_by_key(|(_, (n, place))| (std::cmp::Reverse(*n), *place));
     names.into_iter().map(|(name, _)| name.clone()).collect()
 }
 

@@ -1,0 +1,45 @@
+//! The window, driven through its accessibility tree and looked at on software Vulkan.
+
+mod pictures;
+mod task;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use egui_kittest::Harness;
+use memoscope::app::{Options, Window};
+
+/// The sample of the repository: a tiny model with members, non-members and paraphrases.
+fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/sample")
+}
+
+/// A window that keeps its runs below `runs` and remembers nothing.
+fn window(runs: &Path, dark: bool, pixels_per_point: f32) -> Harness<'static, Window> {
+    let options = Options {
+        open: Vec::new(),
+        runs: Some(runs.to_owned()),
+        program: Some(PathBuf::from(env!("CARGO_BIN_EXE_memoscope"))),
+        remember: false,
+    };
+    let theme = if dark { egui::Theme::Dark } else { egui::Theme::Light };
+    Harness::builder()
+        .with_size([1280.0, 720.0])
+        .with_pixels_per_point(pixels_per_point)
+        .with_theme(theme)
+        .with_max_steps(64)
+        .allow_missing_glyphs()
+        .wgpu()
+        .build_eframe(move |cc| Window::new(cc, &options).expect("the window opens"))
+}
+
+/// Steps until `is_there`, for at most a minute.
+fn wait(harness: &mut Harness<'static, Window>, what: &str, is_there: impl Fn(&Window) -> bool) {
+    let start = Instant::now();
+    while !is_there(harness.state()) {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited for {what}");
+        std::thread::sleep(Duration::from_millis(15));
+        harness.run_steps(1);
+    }
+    harness.run_steps(3);
+}

@@ -1,0 +1,55 @@
+//! A picture of every view in both themes. Only compared where they were made: on Mesa's software Vulkan.
+
+use egui::{Rect, pos2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use memoscope::app::Window;
+
+use super::{sample, wait, window};
+
+const VIEWS: [&str; 8] = ["Start", "Model", "Data", "Compare", "Experiment", "Runs", "Figures", "Log"];
+
+/// What differs from machine to machine: the status bar, paths, times, free memory.
+fn mask(harness: &mut Harness<'static, Window>, view: &str) {
+    let mut hide = |a: [f32; 2], b: [f32; 2]| harness.mask(Rect::from_min_max(pos2(a[0], a[1]), pos2(b[0], b[1])));
+    hide([0.0, 690.0], [1280.0, 720.0]);
+    match view {
+        "Model" => hide([160.0, 0.0], [1010.0, 56.0]),
+        "Start" => hide([76.0, 350.0], [1280.0, 690.0]),
+        "Experiment" => hide([950.0, 60.0], [1280.0, 230.0]),
+        "Log" => hide([76.0, 60.0], [1280.0, 690.0]),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_view_looks_as_before() {
+    let runs = tempfile::tempdir().expect("a scratch folder");
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let mut harness = window(runs.path(), dark, 0.5);
+        harness.run_steps(2);
+        if !harness.state().state().machine.adapter.contains("llvmpipe") {
+            println!("skipped: the pictures were made on llvmpipe, this is {}", harness.state().state().machine.adapter);
+            return;
+        }
+        harness.state_mut().open(&[sample(), sample().join("paraphrases.json")]);
+        wait(&mut harness, "a measured pair", |w| {
+            let sheet = w.state().sheet();
+            w.state().compare.alignment.ready().is_some() && sheet.is_some_and(|s| s.lengths.is_some())
+        });
+        for view in VIEWS {
+            harness.get_by_label(view).click();
+            harness.run_steps(4);
+            wait(&mut harness, "the messages to go", |w| w.state().toasts.is_empty());
+            harness.remove_cursor();
+            harness.run_steps(2);
+            mask(&mut harness, view);
+            let name = format!("{}_{}", view.to_lowercase(), if dark { "dark" } else { "light" });
+            if let Err(error) = harness.try_snapshot(&name) {
+                wrong.push(error.to_string());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -42,7 +42,12 @@ impl Window {
             }
             Answer::Measured(texts, measured) => self.take_measured(texts, measured),
             Answer::Aligned(texts, aligned) => {
-                let is_shown = self.state.compare.measured.as_ref().is_some_and(|m| m.sides[0].text == texts[0] && m.sides[1].text == texts[1]);
+                let is_shown = self
+                    .state
+                    .compare
+                    .measured
+                    .as_ref()
+                    .is_some_and(|m| m.sides[0].text == texts[0] && m.sides[1].text == texts[1]);
                 if is_shown {
                     self.state.compare.alignment = match aligned {
                         Ok(alignment) => Slot::Ready(Arc::from(alignment)),
@@ -127,10 +132,9 @@ impl Window {
                     };
                 }
             }
-            FileAnswer::Experiment(experiment) => self.apply(
-                ctx,
-                super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)),
-            ),
+            FileAnswer::Experiment(experiment) => {
+                self.apply(ctx, super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)))
+            }
         }
     }
 

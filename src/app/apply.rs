@@ -27,7 +27,7 @@ impl Window {
             Command::Do(action) => self.act(ctx, action),
             Command::Show(view) => shell::show(&mut self.tree, view),
             Command::Beside(view) => shell::beside(&mut self.tree, view),
-            Command::Open(path) => self.open(ctx, path),
+            Command::Open(path) => self.open_any(ctx, path),
             Command::OpenModel(path) => {
                 self.state.model = Slot::Loading(path.clone());
                 self.engine.ask(Ask::Load(path));
@@ -193,12 +193,13 @@ impl Window {
     }
 
     /// Finds out what a dropped or pasted path is.
-    fn open(&mut self, ctx: &Context, path: PathBuf) {
+    fn open_any(&mut self, ctx: &Context, path: PathBuf) {
         let path = expand_home(&path);
         if path.is_dir() && path.join("experiment.json").is_file() {
             return self.apply(ctx, Command::OpenExperiment(path.join("experiment.json")));
         }
-        let is_model_file = path.extension().is_some_and(|e| ["safetensors", "bin", "pt", "gguf"].iter().any(|m| e == *m));
+        let is_model_file =
+            path.extension().is_some_and(|e| ["safetensors", "bin", "pt", "gguf"].iter().any(|m| e == *m));
         if path.is_dir() || is_model_file || path.file_name().is_some_and(|n| n == "config.json") {
             return self.apply(ctx, Command::OpenModel(path));
         }
@@ -366,9 +367,13 @@ impl Window {
             RunCommand::Export(spec, figure, Some(path)) => self.reader.ask(FileAsk::Export(spec, figure, path)),
             RunCommand::Export(spec, figure, None) => {
                 let name = format!("{}.{}", figure.id, spec.format.extension());
-                self.ask_path(ctx, Dialog::Save("Figures", &["pdf", "svg", "png", "csv", "tex"]), "Export figure", &name, {
-                    move |path| Command::Run(RunCommand::Export(spec, figure, Some(path)))
-                });
+                self.ask_path(
+                    ctx,
+                    Dialog::Save("Figures", &["pdf", "svg", "png", "csv", "tex"]),
+                    "Export figure",
+                    &name,
+                    { move |path| Command::Run(RunCommand::Export(spec, figure, Some(path))) },
+                );
             }
             RunCommand::ToggleColumn(column) => {
                 let hidden = &mut self.state.settings.hidden_columns;

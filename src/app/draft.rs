@@ -75,7 +75,8 @@ impl Draft {
     pub fn inputs(&self, slot: &Input) -> Vec<PathBuf> {
         let Some(step) = self.experiment.steps.first() else { return Vec::new() };
         let names = self.experiment.input_names(step, slot);
-        let place = |path: &Option<PathBuf>, hub: &Option<String>| path.clone().or_else(|| hub.clone().map(PathBuf::from));
+        let place =
+            |path: &Option<PathBuf>, hub: &Option<String>| path.clone().or_else(|| hub.clone().map(PathBuf::from));
         let of = |name: &String| match slot.kind {
             InputKind::Model => self.experiment.model_ref(name).and_then(|m| place(&m.path, &m.hub)),
             InputKind::Data => self.experiment.data.get(name).and_then(|d| place(&d.path, &d.hub)),
@@ -151,7 +152,9 @@ impl Draft {
         let Some(method) = self.method() else { return };
         let slots = method.inputs();
         self.experiment.data.retain(|name, _| slots.iter().any(|s| s.kind == InputKind::Data && base(name) == s.name));
-        self.experiment.models.retain(|name, _| slots.iter().any(|s| s.kind == InputKind::Model && base(name) == s.name));
+        self.experiment
+            .models
+            .retain(|name, _| slots.iter().any(|s| s.kind == InputKind::Model && base(name) == s.name));
         for slot in slots.iter().filter(|s| s.many) {
             let pool: Vec<String> = match slot.kind {
                 InputKind::Model => self.experiment.models.keys().filter(|n| base(n) == slot.name).cloned().collect(),
@@ -170,14 +173,23 @@ impl Draft {
         let Some(input) = method.inputs().iter().find(|i| i.name == slot) else { return };
         let experiment = &mut self.experiment;
         match input.kind {
-            InputKind::Model if slot == "model" => experiment.model = paths.first().map(|p| inputs::model_ref(&p.to_string_lossy())),
+            InputKind::Model if slot == "model" => {
+                experiment.model = paths.first().map(|p| inputs::model_ref(&p.to_string_lossy()))
+            }
             InputKind::Model => {
                 experiment.models.retain(|name, _| base(name) != slot);
-                experiment.models.extend(paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), inputs::model_ref(&p.to_string_lossy()))));
+                experiment.models.extend(
+                    paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), inputs::model_ref(&p.to_string_lossy()))),
+                );
             }
             InputKind::Data => {
                 experiment.data.retain(|name, _| base(name) != slot);
-                experiment.data.extend(paths.iter().enumerate().map(|(i, p)| (numbered(slot, i), inputs::data_ref(&p.to_string_lossy(), &DataRef::default()))));
+                experiment.data.extend(
+                    paths
+                        .iter()
+                        .enumerate()
+                        .map(|(i, p)| (numbered(slot, i), inputs::data_ref(&p.to_string_lossy(), &DataRef::default()))),
+                );
             }
         }
         if let Some(step) = experiment.steps.first_mut() {

@@ -55,7 +55,8 @@ pub fn run(options: Options) -> Result<()> {
 /// The sample beside the program or in its source tree: a tiny model with members, non-members and paraphrases.
 pub fn sample_dir() -> Option<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(|p| p.join("assets/sample")));
-    let shared = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.parent()?.join("share/memoscope/sample")));
+    let shared =
+        std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.parent()?.join("share/memoscope/sample")));
     let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/sample");
     [beside, shared, Some(source)].into_iter().flatten().find(|dir| dir.is_dir())
 }

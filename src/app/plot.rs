@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use egui::{Color32, Stroke, Ui};
 use egui_plot::{
-    Bar, BarChart, FilledArea, GridInput, GridMark, Heatmap, Legend, Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints,
-    PlotUi, Points,
+    Bar, BarChart, FilledArea, GridInput, GridMark, Heatmap, Legend, Line, LineStyle, MarkerShape, Plot, PlotPoint,
+    PlotPoints, PlotUi, Points,
 };
 
 use super::style::tokens;
@@ -30,7 +30,8 @@ pub struct Hit {
 /// Draws a figure. `logs` replaces the scales of its axes when given. Returns the mark that was clicked.
 pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 2]>, ui: &mut Ui) -> Option<Hit> {
     let dark = ui.visuals().dark_mode;
-    let scales = logs.map_or([figure.x.scale, figure.y.scale], |l| l.map(|is_log| if is_log { Scale::Log } else { Scale::Linear }));
+    let scales = logs
+        .map_or([figure.x.scale, figure.y.scale], |l| l.map(|is_log| if is_log { Scale::Log } else { Scale::Linear }));
     let map = Map { lows: lows(figure, scales), scales, theme: if dark { Theme::Dark } else { Theme::Light } };
     let named = figure.series.iter().filter(|s| !s.name.is_empty()).count();
     let formatters = [figure.x.clone(), figure.y.clone()];
@@ -73,7 +74,12 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
         let clicked = plot.response().clicked();
         let pointer = plot.pointer_coordinate().filter(|_| clicked)?;
         let at = plot.screen_from_plot(pointer);
-        figure.series.iter().enumerate().filter_map(|(i, s)| map.hit(plot, s, i, pointer, at)).min_by(|a, b| a.0.total_cmp(&b.0))
+        figure
+            .series
+            .iter()
+            .enumerate()
+            .filter_map(|(i, s)| map.hit(plot, s, i, pointer, at))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
     });
     response.inner.map(|(_, hit)| hit)
 }
@@ -141,7 +147,9 @@ fn lows(figure: &Figure, scales: [Scale; 2]) -> [f64; 2] {
     if scales.contains(&Scale::Log) {
         for series in &figure.series {
             match &series.mark {
-                Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => points.iter().for_each(&mut see),
+                Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => {
+                    points.iter().for_each(&mut see)
+                }
                 Mark::Histogram { edges, heights } => {
                     edges.iter().zip(heights).for_each(|(e, h)| see(&[*e, *h]));
                 }
@@ -204,14 +212,19 @@ impl Map {
                 plot.bar_chart(BarChart::new(series.name.clone(), bars).id(index).color(ink));
             }
             Mark::Bars { heights, errors } => {
-                let bars = heights.iter().enumerate().map(|(i, h)| Bar::new(i as f64, *h).width(0.66).fill(ink.gamma_multiply(0.75)));
+                let bars = heights
+                    .iter()
+                    .enumerate()
+                    .map(|(i, h)| Bar::new(i as f64, *h).width(0.66).fill(ink.gamma_multiply(0.75)));
                 plot.bar_chart(BarChart::new(series.name.clone(), bars.collect()).id(index).color(ink));
                 for (i, [low, high]) in errors.iter().enumerate() {
                     let ends = PlotPoints::from(vec![[i as f64, *low], [i as f64, *high]]);
                     plot.line(Line::new("", ends).color(color(self.theme.ink())).width(1.5).allow_hover(false));
                 }
             }
-            Mark::Heatmap { columns, values, diverging, .. } => self.draw_heatmap(plot, series, *columns, values, *diverging),
+            Mark::Heatmap { columns, values, diverging, .. } => {
+                self.draw_heatmap(plot, series, *columns, values, *diverging)
+            }
             Mark::Reference { from, to } => {
                 // A straight line on linear axes bends on logarithmic ones.
                 let at = |t: f64| self.point([from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1])]);
@@ -236,7 +249,8 @@ impl Map {
             return;
         }
         let largest = values.iter().filter(|v| v.is_finite()).fold(0.0, |m: f64, v| m.max(v.abs()));
-        let (low, high) = values.iter().filter(|v| v.is_finite()).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+        let (low, high) =
+            values.iter().filter(|v| v.is_finite()).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
         let theme = self.theme;
         let shade = move |v: f64| {
             let (map, t) = if diverging {
@@ -253,7 +267,14 @@ impl Map {
     }
 
     /// Distance of the pointer from a mark of the series in points, and the mark, if it is near.
-    fn hit(&self, plot: &PlotUi<'_>, series: &Series, index: usize, at: PlotPoint, screen: egui::Pos2) -> Option<(f32, Hit)> {
+    fn hit(
+        &self,
+        plot: &PlotUi<'_>,
+        series: &Series,
+        index: usize,
+        at: PlotPoint,
+        screen: egui::Pos2,
+    ) -> Option<(f32, Hit)> {
         const NEAR: f32 = 14.0;
         let hit = |point: usize| Hit { series: index, point };
         match &series.mark {

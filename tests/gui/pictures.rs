@@ -30,7 +30,10 @@ fn every_view_looks_as_before() {
         let mut harness = window(runs.path(), dark, 0.5);
         harness.run_steps(2);
         if !harness.state().state().machine.adapter.contains("llvmpipe") {
-            println!("skipped: the pictures were made on llvmpipe, this is {}", harness.state().state().machine.adapter);
+            println!(
+                "skipped: the pictures were made on llvmpipe, this is {}",
+                harness.state().state().machine.adapter
+            );
             return;
         }
         harness.state_mut().open(&[sample(), sample().join("paraphrases.json")]);

@@ -22,11 +22,14 @@ fn open_compare_run_and_export() {
 
     harness.get_by_label("Open the sample").click();
     wait(&mut harness, "three data files", |w| {
-        w.state().model.ready().is_some() && w.state().data.len() == 3 && w.state().data.iter().all(|d| d.sheet.ready().is_some())
+        w.state().model.ready().is_some()
+            && w.state().data.len() == 3
+            && w.state().data.iter().all(|d| d.sheet.ready().is_some())
     });
     wait(&mut harness, "a measured pair", |w| {
         let compare = &w.state().compare;
-        compare.measured.as_ref().is_some_and(|m| m.sides.iter().all(|s| s.scores.loss.is_some())) && !compare.is_stale()
+        compare.measured.as_ref().is_some_and(|m| m.sides.iter().all(|s| s.scores.loss.is_some()))
+            && !compare.is_stale()
     });
     wait(&mut harness, "its alignment", |w| w.state().compare.alignment.ready().is_some());
     let cosine = harness.state().state().compare.alignment.ready().and_then(|a| a.cosine).expect("a cosine");
@@ -49,9 +52,9 @@ fn open_compare_run_and_export() {
 
     harness.get_by_label("Experiment").click();
     harness.run_steps(3);
-    harness.get_by_label("Memorization score").click();
+    harness.get_by_role_and_label(egui::Role::Button, "Memorization score").click();
     wait(&mut harness, "an estimate", |w| !matches!(w.state().draft.estimate, Slot::Loading(_)));
-    harness.get_by_label("Run").click();
+    harness.get_by_role_and_label(egui::Role::Button, "Run").click();
     wait(&mut harness, "the run", |w| w.state().runs.entries.iter().any(|r| !r.state.is_active()));
     let run = std::sync::Arc::clone(&harness.state().state().runs.entries[0]);
     assert!(run.trouble.is_none(), "{:?}", run.trouble);
@@ -63,9 +66,8 @@ fn open_compare_run_and_export() {
     harness.get_by_label("Save into the run's folder").click();
     let figures = run.path.join("figures");
     wait(&mut harness, "the exported figure", move |_| {
-        std::fs::read_dir(&figures).is_ok_and(|mut files| {
-            files.any(|f| f.is_ok_and(|f| f.path().extension().is_some_and(|e| e == "pdf")))
-        })
+        std::fs::read_dir(&figures)
+            .is_ok_and(|mut files| files.any(|f| f.is_ok_and(|f| f.path().extension().is_some_and(|e| e == "pdf"))))
     });
 }
 

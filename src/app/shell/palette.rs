@@ -1,6 +1,6 @@
 //! The command palette: every action and view by name.
 
-use egui::{Align, Id, Key, Layout, Modal, RichText, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, Role, vec2};
+use egui::{Align, Id, Key, Layout, Modal, RichText, Role, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, vec2};
 
 use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
@@ -96,7 +96,9 @@ fn item_ui(cx: &ViewCx<'_>, action: Action, [is_on, follow]: [bool; 2], ui: &mut
     if is_on && follow {
         response.scroll_to_me(None);
     }
-    let mut line = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink2(vec2(12.0, 0.0))).layout(Layout::left_to_right(Align::Center)));
+    let mut line = ui.new_child(
+        egui::UiBuilder::new().max_rect(rect.shrink2(vec2(12.0, 0.0))).layout(Layout::left_to_right(Align::Center)),
+    );
     line.label(RichText::new(action.title()).color(if is_on { t.accent } else { t.text }));
     line.label(RichText::new(action.about()).size(size::SMALL).color(t.text_faint));
     line.with_layout(Layout::right_to_left(Align::Center), |ui| {

@@ -1,6 +1,6 @@
 //! The rail at the left: one sign a view.
 
-use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, Ui, WidgetInfo, Role, pos2, vec2};
+use egui::{Align2, Color32, FontId, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;

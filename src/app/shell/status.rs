@@ -36,7 +36,8 @@ fn opened_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     };
     item_ui(cx, Icon::Data, &data, ViewId::Data, ui);
     if let Some(run) = cx.state.runs.entries.iter().find(|r| r.state.is_active()) {
-        let percent = run.progress.map_or_else(String::new, |[done, total]| format!(" {} %", 100 * done / total.max(1)));
+        let percent =
+            run.progress.map_or_else(String::new, |[done, total]| format!(" {} %", 100 * done / total.max(1)));
         item_ui(cx, Icon::Play, &format!("{}{percent}", run.name), ViewId::Runs, ui);
     }
 }

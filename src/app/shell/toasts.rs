@@ -12,22 +12,27 @@ pub fn toasts_ui(cx: &ViewCx<'_>, ui: &Ui) {
     let t = cx.tokens;
     for (i, toast) in cx.state.toasts.iter().rev().take(4).enumerate() {
         let offset = vec2(-16.0, -40.0 - 44.0 * i as f32);
-        Area::new(Id::unique(("toast", i))).order(Order::Foreground).interactable(false).anchor(Align2::RIGHT_BOTTOM, offset).show(
-            ui.ctx(),
-            |ui| {
+        Area::new(Id::unique(("toast", i)))
+            .order(Order::Foreground)
+            .interactable(false)
+            .anchor(Align2::RIGHT_BOTTOM, offset)
+            .show(ui.ctx(), |ui| {
                 let border = if toast.is_bad { t.bad } else { t.border };
                 let shadow = ui.visuals().popup_shadow;
-                Frame::new().fill(t.raised).stroke(Stroke::new(1.0, border)).corner_radius(8).shadow(shadow).inner_margin(
-                    Margin::symmetric(12, 8),
-                ).show(ui, |ui| {
-                    ui.horizontal(|ui| {
-                        let (icon, ink) = if toast.is_bad { (Icon::Warn, t.bad) } else { (Icon::Check, t.good) };
-                        icon.show(ui, 16.0, ink);
-                        ui.add(egui::Label::new(&toast.text).wrap_mode(egui::TextWrapMode::Extend));
+                Frame::new()
+                    .fill(t.raised)
+                    .stroke(Stroke::new(1.0, border))
+                    .corner_radius(8)
+                    .shadow(shadow)
+                    .inner_margin(Margin::symmetric(12, 8))
+                    .show(ui, |ui| {
+                        ui.horizontal(|ui| {
+                            let (icon, ink) = if toast.is_bad { (Icon::Warn, t.bad) } else { (Icon::Check, t.good) };
+                            icon.show(ui, 16.0, ink);
+                            ui.add(egui::Label::new(&toast.text).wrap_mode(egui::TextWrapMode::Extend));
+                        });
                     });
-                });
-            },
-        );
+            });
     }
 }
 

@@ -81,12 +81,7 @@ fn visuals(v: &mut egui::Visuals, t: &Tokens) {
     v.widgets.open = widget(t.hover, t.hover, t.border_strong, t.text);
 }
 
-fn widget(
-    fill: egui::Color32,
-    weak_fill: egui::Color32,
-    border: egui::Color32,
-    text: egui::Color32,
-) -> WidgetVisuals {
+fn widget(fill: egui::Color32, weak_fill: egui::Color32, border: egui::Color32, text: egui::Color32) -> WidgetVisuals {
     WidgetVisuals {
         bg_fill: fill,
         weak_bg_fill: weak_fill,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use egui::{Role, RichText, ScrollArea, Ui, WidgetInfo, vec2};
+use egui::{RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
 use super::{View, ViewId};
 use crate::app::command::{Action, Command};
@@ -13,8 +13,8 @@ use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
 use crate::app::widgets::{
-    GridColumn, accent_button, badge, button, caption, card_title, empty_ui, grid_ui, header, icon_button, loading_ui, mono, region,
-    search_ui, soft, trouble_ui,
+    GridColumn, accent_button, badge, button, caption, card_title, empty_ui, grid_ui, header, icon_button, loading_ui,
+    mono, region, search_ui, soft, trouble_ui,
 };
 use crate::app::worker::DataSheet;
 use crate::data::Role as ColumnRole;
@@ -65,11 +65,13 @@ fn tabs_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     ui.horizontal_wrapped(|ui| {
         for (i, entry) in cx.state.data.iter().enumerate() {
             let name = entry.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let response = ui.selectable_label(cx.state.data_index == Some(i), &name).on_hover_text(short_path(&entry.path));
+            let response =
+                ui.selectable_label(cx.state.data_index == Some(i), &name).on_hover_text(short_path(&entry.path));
             if response.clicked() {
                 cx.send(Command::ChooseData(i));
             }
-            if cx.state.data_index == Some(i) && icon_button(ui, Icon::Close, &format!("Close {name}"), false).clicked() {
+            if cx.state.data_index == Some(i) && icon_button(ui, Icon::Close, &format!("Close {name}"), false).clicked()
+            {
                 cx.send(Command::CloseData(i));
             }
         }
@@ -93,7 +95,9 @@ impl Data {
         let key = (std::ptr::from_ref(sheet) as usize, self.search.to_lowercase());
         if key != self.key {
             let has = |t: &Option<String>| t.as_ref().is_some_and(|t| t.to_lowercase().contains(&key.1));
-            let found = |i: &usize| key.1.is_empty() || records.get(*i).is_some_and(|r| has(&r.text) || has(&r.id) || has(&r.source));
+            let found = |i: &usize| {
+                key.1.is_empty() || records.get(*i).is_some_and(|r| has(&r.text) || has(&r.id) || has(&r.source))
+            };
             self.rows = (0..records.len()).filter(found).collect();
             self.key = key;
         }
@@ -107,25 +111,37 @@ impl Data {
         ];
         let rows = &self.rows;
         let lengths = sheet.lengths.as_ref().map(|l| &l.1);
-        let events = grid_ui("rows", &columns, None, rows.len(), &|_| false, &mut |row, column, ui| {
-            let Some(record) = rows.get(row).and_then(|i| records.get(*i)) else { return };
-            let index = rows.get(row).copied().unwrap_or_default();
-            match column {
-                0 => ui.label(mono((record.row + 1).to_string())),
-                1 => {
-                    let text = preview(record);
-                    ui.label(text.as_str()).on_hover_text(record.text.as_deref().unwrap_or(text.as_str()))
-                }
-                2 => ui.label(mono(lengths.and_then(|l| l.get(index).copied().flatten()).map_or_else(|| "–".to_owned(), |n| n.to_string()))),
-                3 => ui.label(mono(record.paraphrases.len().to_string())),
-                4 => ui.label(match record.label {
-                    Some(1) => "member",
-                    Some(_) => "non-member",
-                    None => "",
-                }),
-                _ => ui.label(record.source.as_deref().unwrap_or_default()),
-            };
-        }, ui);
+        let events = grid_ui(
+            "rows",
+            &columns,
+            None,
+            rows.len(),
+            &|_| false,
+            &mut |row, column, ui| {
+                let Some(record) = rows.get(row).and_then(|i| records.get(*i)) else { return };
+                let index = rows.get(row).copied().unwrap_or_default();
+                match column {
+                    0 => ui.label(mono((record.row + 1).to_string())),
+                    1 => {
+                        let text = preview(record);
+                        ui.label(text.as_str()).on_hover_text(record.text.as_deref().unwrap_or(text.as_str()))
+                    }
+                    2 => ui.label(mono(
+                        lengths
+                            .and_then(|l| l.get(index).copied().flatten())
+                            .map_or_else(|| "–".to_owned(), |n| n.to_string()),
+                    )),
+                    3 => ui.label(mono(record.paraphrases.len().to_string())),
+                    4 => ui.label(match record.label {
+                        Some(1) => "member",
+                        Some(_) => "non-member",
+                        None => "",
+                    }),
+                    _ => ui.label(record.source.as_deref().unwrap_or_default()),
+                };
+            },
+            ui,
+        );
         if let Some(index) = events.opened.and_then(|row| self.rows.get(row))
             && let Some(pair) = sheet.pairs.iter().position(|p| p.0 == *index)
         {
@@ -164,7 +180,8 @@ impl Data {
             }
         }
         ui.add_space(PAD);
-        ui.label(caption(ui, format!("SHA-256 {}", dataset.hash.get(..16).unwrap_or(&dataset.hash)))).on_hover_text(&dataset.hash);
+        ui.label(caption(ui, format!("SHA-256 {}", dataset.hash.get(..16).unwrap_or(&dataset.hash))))
+            .on_hover_text(&dataset.hash);
     }
 
     /// Which column plays which role; changed by typing a column's name.
@@ -178,16 +195,20 @@ impl Data {
         card_title(ui, "Columns", |_| {});
         ui.label(caption(ui, "Found by name. Say otherwise here, and the file is read again."));
         egui::Grid::new("mapping").num_columns(2).spacing(vec2(GAP, TIGHT)).show(ui, |ui| {
-            for role in [ColumnRole::Text, ColumnRole::Paraphrases, ColumnRole::Label, ColumnRole::Id, ColumnRole::Source] {
+            for role in
+                [ColumnRole::Text, ColumnRole::Paraphrases, ColumnRole::Label, ColumnRole::Id, ColumnRole::Source]
+            {
                 ui.label(soft(ui, role.name()));
                 let column = mapping.entry(role.name().to_owned()).or_default();
                 let edit = egui::TextEdit::singleline(column).hint_text("automatic").desired_width(150.0);
                 let response = ui.add(edit);
-                response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, format!("Column for {}", role.name())));
+                response
+                    .widget_info(|| WidgetInfo::labeled(Role::TextInput, true, format!("Column for {}", role.name())));
                 ui.end_row();
             }
         });
-        let wanted: BTreeMap<String, String> = mapping.iter().filter(|(_, c)| !c.is_empty()).map(|(r, c)| (r.clone(), c.clone())).collect();
+        let wanted: BTreeMap<String, String> =
+            mapping.iter().filter(|(_, c)| !c.is_empty()).map(|(r, c)| (r.clone(), c.clone())).collect();
         if wanted != sheet.spec.columns && button(ui, None, "Read again").clicked() {
             cx.send(Command::MapColumns(sheet.dataset.path.clone(), wanted));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egui::{ComboBox, DragValue, Role, RichText, ScrollArea, Ui, WidgetInfo, vec2};
+use egui::{ComboBox, DragValue, RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
 use super::{View, ViewId};
 use crate::app::command::Command;
@@ -126,7 +126,9 @@ impl Figures {
             ui.label(caption(ui, "Always on a light background; run and method go into the file."));
         });
         if button(ui, Some(Icon::Figures), "Preview").on_hover_text("The page as it will be, in print size").clicked() {
-            let Command::Run(RunCommand::Export(spec, figure, _)) = self.command(cx, details, figure, None) else { return };
+            let Command::Run(RunCommand::Export(spec, figure, _)) = self.command(cx, details, figure, None) else {
+                return;
+            };
             cx.send(Command::Run(RunCommand::Preview(spec, figure)));
         }
         if let Some(texture) = &cx.state.runs.preview {
@@ -147,7 +149,13 @@ impl Figures {
         }
     }
 
-    fn command(&self, cx: &ViewCx<'_>, details: &RunDetails, figure: &Arc<Figure>, path: Option<std::path::PathBuf>) -> Command {
+    fn command(
+        &self,
+        cx: &ViewCx<'_>,
+        details: &RunDetails,
+        figure: &Arc<Figure>,
+        path: Option<std::path::PathBuf>,
+    ) -> Command {
         let run = cx.state.runs.find(&details.id);
         let method = run.map(|r| r.methods.join(", ")).unwrap_or_default();
         let provenance = Provenance { run: details.id.clone(), method, ..Provenance::default() };
@@ -165,7 +173,8 @@ fn list_ui(cx: &ViewCx<'_>, details: &RunDetails, file: &str, ui: &mut Ui) {
         ui.spacing_mut().item_spacing.y = 2.0;
         for (name, figure) in &details.figures {
             let text = RichText::new(&figure.title);
-            let button = egui::Button::selectable(name == file, text).wrap().min_size(vec2(ui.available_width() - 8.0, 32.0));
+            let button =
+                egui::Button::selectable(name == file, text).wrap().min_size(vec2(ui.available_width() - 8.0, 32.0));
             if ui.add(button).clicked() {
                 cx.send(Command::Run(RunCommand::ShowFigure(details.id.clone(), name.clone())));
             }
@@ -173,7 +182,13 @@ fn list_ui(cx: &ViewCx<'_>, details: &RunDetails, file: &str, ui: &mut Ui) {
     });
 }
 
-fn choice_ui<T: PartialEq + Copy>(ui: &mut Ui, name: &str, value: &mut T, all: &[T], title: impl Fn(T) -> &'static str) {
+fn choice_ui<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut T,
+    all: &[T],
+    title: impl Fn(T) -> &'static str,
+) {
     ui.label(caption(ui, name));
     let combo = ComboBox::from_id_salt(name).width(ui.available_width()).truncate().selected_text(title(*value));
     let response = combo.show_ui(ui, |ui| {
@@ -255,18 +270,34 @@ fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, ui: &mut Ui) 
     let columns: Vec<GridColumn> = table
         .columns
         .iter()
-        .map(|c| if matches!(c.values, Values::Text(_)) { GridColumn::text(&c.name, 240.0) } else { GridColumn::number(&c.name, 100.0) })
+        .map(|c| {
+            if matches!(c.values, Values::Text(_)) {
+                GridColumn::text(&c.name, 240.0)
+            } else {
+                GridColumn::number(&c.name, 100.0)
+            }
+        })
         .collect();
     ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
-        grid_ui("brushed", &columns, None, brushed.rows.len(), &|_| false, &mut |row, column, ui| {
-            let (Some(column), Some(index)) = (table.columns.get(column), brushed.rows.get(row)) else { return };
-            let text = match &column.values {
-                Values::Float(v) => v.get(*index).copied().flatten().map_or_else(String::new, |x| format!("{x:.4}")),
-                Values::Int(v) => v.get(*index).copied().flatten().map_or_else(String::new, |x| x.to_string()),
-                Values::Text(v) => v.get(*index).cloned().unwrap_or_default(),
-                Values::Bool(v) => v.get(*index).map(ToString::to_string).unwrap_or_default(),
-            };
-            ui.label(mono(&text)).on_hover_text(text);
-        }, ui);
+        grid_ui(
+            "brushed",
+            &columns,
+            None,
+            brushed.rows.len(),
+            &|_| false,
+            &mut |row, column, ui| {
+                let (Some(column), Some(index)) = (table.columns.get(column), brushed.rows.get(row)) else { return };
+                let text = match &column.values {
+                    Values::Float(v) => {
+                        v.get(*index).copied().flatten().map_or_else(String::new, |x| format!("{x:.4}"))
+                    }
+                    Values::Int(v) => v.get(*index).copied().flatten().map_or_else(String::new, |x| x.to_string()),
+                    Values::Text(v) => v.get(*index).cloned().unwrap_or_default(),
+                    Values::Bool(v) => v.get(*index).map(ToString::to_string).unwrap_or_default(),
+                };
+                ui.label(mono(&text)).on_hover_text(text);
+            },
+            ui,
+        );
     });
 }

@@ -26,7 +26,8 @@ impl View for Log {
         self.find(cx);
         header(ui, "Log", "", |ui| {
             if button(ui, Some(Icon::Copy), "Copy all").clicked() {
-                let lines = self.found.iter().filter_map(|i| cx.state.log.lines().get(*i)).map(text).collect::<Vec<_>>();
+                let lines =
+                    self.found.iter().filter_map(|i| cx.state.log.lines().get(*i)).map(text).collect::<Vec<_>>();
                 cx.send(Command::Copy(lines.join("\n")));
             }
             search_ui(&mut self.search, "log", 260.0, ui);
@@ -42,19 +43,30 @@ impl View for Log {
             });
         });
         if cx.state.log.lines().is_empty() {
-            return empty_ui(Icon::Log, "Nothing has happened yet", "Models, data and runs leave their traces here.", ui, |_| {});
+            return empty_ui(
+                Icon::Log,
+                "Nothing has happened yet",
+                "Models, data and runs leave their traces here.",
+                ui,
+                |_| {},
+            );
         }
         if self.found.is_empty() {
             ui.label(caption(ui, "No line matches."));
         }
         ui.spacing_mut().item_spacing.y = 0.0;
-        ScrollArea::vertical().auto_shrink([false, false]).stick_to_bottom(true).show_rows(ui, ROW, self.found.len(), |ui, range| {
-            for index in self.found.get(range).unwrap_or_default() {
-                if let Some(line) = cx.state.log.lines().get(*index) {
-                    line_ui(cx, line, ui);
+        ScrollArea::vertical().auto_shrink([false, false]).stick_to_bottom(true).show_rows(
+            ui,
+            ROW,
+            self.found.len(),
+            |ui, range| {
+                for index in self.found.get(range).unwrap_or_default() {
+                    if let Some(line) = cx.state.log.lines().get(*index) {
+                        line_ui(cx, line, ui);
+                    }
                 }
-            }
-        });
+            },
+        );
     }
 }
 
@@ -76,23 +88,27 @@ impl Log {
 
 fn line_ui(cx: &ViewCx<'_>, line: &LogLine, ui: &mut Ui) {
     let t = cx.tokens;
-    ui.allocate_ui_with_layout(vec2(ui.available_width(), ROW), egui::Layout::left_to_right(egui::Align::Center), |ui| {
-        ui.spacing_mut().item_spacing.x = GAP;
-        ui.label(mono(&line.time).color(t.text_faint));
-        let (sign, ink): (&str, Color32) = match line.level {
-            Level::Info => ("info   ", t.text_faint),
-            Level::Warning => ("warning", t.warn),
-            Level::Error => ("error  ", t.bad),
-        };
-        ui.label(mono(sign).color(ink));
-        ui.label(mono(&line.source).color(t.text_soft));
-        ui.add_space(TIGHT);
-        let first = line.text.lines().next().unwrap_or_default();
-        let label = ui.add(egui::Label::new(egui::RichText::new(first).color(t.text)).truncate().selectable(true));
-        if line.text.lines().count() > 1 {
-            label.on_hover_text(&line.text);
-        }
-    });
+    ui.allocate_ui_with_layout(
+        vec2(ui.available_width(), ROW),
+        egui::Layout::left_to_right(egui::Align::Center),
+        |ui| {
+            ui.spacing_mut().item_spacing.x = GAP;
+            ui.label(mono(&line.time).color(t.text_faint));
+            let (sign, ink): (&str, Color32) = match line.level {
+                Level::Info => ("info   ", t.text_faint),
+                Level::Warning => ("warning", t.warn),
+                Level::Error => ("error  ", t.bad),
+            };
+            ui.label(mono(sign).color(ink));
+            ui.label(mono(&line.source).color(t.text_soft));
+            ui.add_space(TIGHT);
+            let first = line.text.lines().next().unwrap_or_default();
+            let label = ui.add(egui::Label::new(egui::RichText::new(first).color(t.text)).truncate().selectable(true));
+            if line.text.lines().count() > 1 {
+                label.on_hover_text(&line.text);
+            }
+        },
+    );
 }
 
 fn text(line: &LogLine) -> String {

@@ -38,16 +38,8 @@ pub enum ViewId {
 
 impl ViewId {
     /// All, in the order of the rail.
-    pub const ALL: [Self; 8] = [
-        Self::Start,
-        Self::Model,
-        Self::Data,
-        Self::Compare,
-        Self::Experiment,
-        Self::Runs,
-        Self::Figures,
-        Self::Log,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Start, Self::Model, Self::Data, Self::Compare, Self::Experiment, Self::Runs, Self::Figures, Self::Log];
 
     /// Shown name.
     pub fn title(self) -> &'static str {

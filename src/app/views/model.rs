@@ -1,7 +1,7 @@
 //! The Model view: what is in a model folder, and a box to try its tokenizer.
 
-use egui::{Align, Layout, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 use egui::Role;
+use egui::{Align, Layout, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::{View, ViewId};
 use crate::app::command::{Action, Command};
@@ -10,8 +10,8 @@ use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
 use crate::app::widgets::{
-    GridColumn, GridSort, accent_button, badge, button, caption, card_title, empty_ui, grid_ui, header, loading_ui, mono, search_ui,
-    soft, token_tooltip_ui, trouble_ui,
+    GridColumn, GridSort, accent_button, badge, button, caption, card_title, empty_ui, grid_ui, header, loading_ui,
+    mono, search_ui, soft, token_tooltip_ui, trouble_ui,
 };
 use crate::app::worker::ModelCard;
 use crate::runs::inspect::TensorRow;
@@ -77,16 +77,24 @@ impl Model {
             GridColumn::number("Bytes", 88.0),
         ];
         let rows = &self.rows;
-        grid_ui("tensors", &columns, Some(&mut self.sort), rows.len(), &|_| false, &mut |row, column, ui| {
-            let Some(tensor) = rows.get(row).and_then(|i| tensors.get(*i)) else { return };
-            match column {
-                0 => ui.label(mono(&tensor.name)).on_hover_text(&tensor.name),
-                1 => ui.label(mono(shape(tensor))),
-                2 => ui.label(mono(&tensor.dtype)),
-                3 => ui.label(mono(elements(tensor).to_string())),
-                _ => ui.label(mono(tensor.bytes.to_string())),
-            };
-        }, ui);
+        grid_ui(
+            "tensors",
+            &columns,
+            Some(&mut self.sort),
+            rows.len(),
+            &|_| false,
+            &mut |row, column, ui| {
+                let Some(tensor) = rows.get(row).and_then(|i| tensors.get(*i)) else { return };
+                match column {
+                    0 => ui.label(mono(&tensor.name)).on_hover_text(&tensor.name),
+                    1 => ui.label(mono(shape(tensor))),
+                    2 => ui.label(mono(&tensor.dtype)),
+                    3 => ui.label(mono(elements(tensor).to_string())),
+                    _ => ui.label(mono(tensor.bytes.to_string())),
+                };
+            },
+            ui,
+        );
     }
 
     fn update(&mut self, card: &ModelCard) {
@@ -127,8 +135,11 @@ impl Model {
         ui.add_space(PAD);
         card_title(ui, "config.json", |_| {});
         let config = card.inspection.config.as_object();
-        let rows: Vec<(String, String)> =
-            config.into_iter().flatten().map(|(k, v)| (k.clone(), v.as_str().map_or_else(|| v.to_string(), str::to_owned))).collect();
+        let rows: Vec<(String, String)> = config
+            .into_iter()
+            .flatten()
+            .map(|(k, v)| (k.clone(), v.as_str().map_or_else(|| v.to_string(), str::to_owned)))
+            .collect();
         facts_grid_ui("config", &rows, ui);
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use egui::{Align, Layout, RichText, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, Role, vec2};
+use egui::{Align, Layout, RichText, Role, ScrollArea, Sense, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::{View, ViewId};
 use crate::app::command::{Action, Command};
@@ -54,18 +54,34 @@ impl Start {
         let has_data = cx.state.sheet().is_some();
         columns_ui(3, ui, |columns| {
             let [model, data, next] = columns else { return };
-            step_ui(cx, model, "1", "Open a model", "A folder with config.json and safetensors, or a hub id.", has_model, |ui| {
-                if accent_or_plain(ui, !has_model, Icon::Folder, "Model folder…") {
-                    cx.act(Action::OpenModelFolder);
-                }
-                self.path_ui(cx, ui);
-            });
-            step_ui(cx, data, "2", "Open texts", "JSONL, JSON, CSV, TXT or Parquet; or type them in Compare.", has_data, |ui| {
-                if accent_or_plain(ui, has_model && !has_data, Icon::File, "Data file…") {
-                    cx.act(Action::OpenDataFile);
-                }
-                ui.label(caption(ui, "Or drop files and folders anywhere in this window."));
-            });
+            step_ui(
+                cx,
+                model,
+                "1",
+                "Open a model",
+                "A folder with config.json and safetensors, or a hub id.",
+                has_model,
+                |ui| {
+                    if accent_or_plain(ui, !has_model, Icon::Folder, "Model folder…") {
+                        cx.act(Action::OpenModelFolder);
+                    }
+                    self.path_ui(cx, ui);
+                },
+            );
+            step_ui(
+                cx,
+                data,
+                "2",
+                "Open texts",
+                "JSONL, JSON, CSV, TXT or Parquet; or type them in Compare.",
+                has_data,
+                |ui| {
+                    if accent_or_plain(ui, has_model && !has_data, Icon::File, "Data file…") {
+                        cx.act(Action::OpenDataFile);
+                    }
+                    ui.label(caption(ui, "Or drop files and folders anywhere in this window."));
+                },
+            );
             step_ui(cx, next, "3", "Look and measure", "Side by side first; then a whole set as a run.", false, |ui| {
                 if accent_or_plain(ui, has_model && has_data, Icon::Compare, "Compare texts") {
                     cx.send(Command::Show(ViewId::Compare));
@@ -100,7 +116,15 @@ fn accent_or_plain(ui: &mut Ui, is_next: bool, icon: Icon, text: &str) -> bool {
     if is_next { accent_button(ui, Some(icon), text).clicked() } else { button(ui, Some(icon), text).clicked() }
 }
 
-fn step_ui(cx: &ViewCx<'_>, ui: &mut Ui, number: &str, name: &str, about: &str, is_done: bool, add: impl FnOnce(&mut Ui)) {
+fn step_ui(
+    cx: &ViewCx<'_>,
+    ui: &mut Ui,
+    number: &str,
+    name: &str,
+    about: &str,
+    is_done: bool,
+    add: impl FnOnce(&mut Ui),
+) {
     let t = cx.tokens;
     card(ui, |ui| {
         ui.set_width(ui.available_width());

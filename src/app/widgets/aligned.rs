@@ -1,13 +1,13 @@
 //! Two tokenized texts side by side: corresponding words begin on the same row, so both sides scroll as one.
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Color32, FontId, Id, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, Role, pos2, vec2};
+use egui::{Color32, FontId, Id, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
 use super::token::{TokenLook, token_tooltip_ui, value_text};
 use crate::app::state::{ColorBy, MeasuredPair};
 use crate::app::style::fonts::semibold;
-use crate::app::style::tokens::size;
 use crate::app::style::tokens;
+use crate::app::style::tokens::size;
 use crate::app::worker::{Alignment, Cell, Segment};
 
 /// Room inside a token, left and right.
@@ -80,7 +80,8 @@ impl AlignedText<'_> {
                         let origin = pos2(rect.left() + side as f32 * (width + gutter), rect.top());
                         self.hunks_ui(placed, origin, height, ui);
                         for p in placed {
-                            let token = Token { side, placed: *p, origin, height, is_linked: hovered == Some(p.segment) };
+                            let token =
+                                Token { side, placed: *p, origin, height, is_linked: hovered == Some(p.segment) };
                             if self.token_ui(&token, look, ui) {
                                 now_hovered = Some(p.segment);
                             }
@@ -229,9 +230,9 @@ impl AlignedLayout {
         let measure = |side: usize, index: usize, strong: bool| {
             let Some(cell) = text.pair.sides[side].cells.get(index) else { return 0.0 };
             let font = font(strong);
-            let width = ui.ctx().fonts_mut(|f| {
-                shown(cell, text.whitespace).chars().map(|c| f.glyph_width(&font, c)).sum::<f32>()
-            });
+            let width = ui
+                .ctx()
+                .fonts_mut(|f| shown(cell, text.whitespace).chars().map(|c| f.glyph_width(&font, c)).sum::<f32>());
             width + 2.0 * INSET
         };
         let breaks = |side: usize, index: usize| {

@@ -1,8 +1,8 @@
 //! Text, buttons, cards: the alphabet of the interface.
 
 use egui::{
-    Align, Button, Color32, CornerRadius, Frame, InnerResponse, Layout, Margin, Rect, Response, RichText, Sense, Stroke,
-    StrokeKind, Ui, UiBuilder, WidgetInfo, Role, vec2,
+    Align, Button, Color32, CornerRadius, Frame, InnerResponse, Layout, Margin, Rect, Response, RichText, Role, Sense,
+    Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2,
 };
 
 use crate::app::style::fonts::semibold;
@@ -41,14 +41,7 @@ pub fn accent_button(ui: &mut Ui, icon: Option<Icon>, text: &str) -> Response {
     filled(ui, icon, text, [t.accent, t.accent_hover, t.accent_hover], t.on_accent, Stroke::NONE)
 }
 
-fn filled(
-    ui: &mut Ui,
-    icon: Option<Icon>,
-    text: &str,
-    fills: [Color32; 3],
-    ink: Color32,
-    stroke: Stroke,
-) -> Response {
+fn filled(ui: &mut Ui, icon: Option<Icon>, text: &str, fills: [Color32; 3], ink: Color32, stroke: Stroke) -> Response {
     const ICON: f32 = 16.0;
     let enabled = ui.is_enabled();
     let galley = ui.painter().layout_no_wrap(text.to_owned(), egui::FontId::proportional(size::BODY), ink);
@@ -112,9 +105,12 @@ pub fn link(ui: &mut Ui, text: &str) -> Response {
 pub fn segmented<T: PartialEq + Copy>(ui: &mut Ui, name: &str, chosen: T, choices: &[(T, &str, &str)]) -> Option<T> {
     let t = tokens(ui);
     let mut clicked = None;
-    Frame::new().fill(t.sunken).stroke(Stroke::new(1.0, t.border)).corner_radius(RADIUS).inner_margin(Margin::same(2)).show(
-        ui,
-        |ui| {
+    Frame::new()
+        .fill(t.sunken)
+        .stroke(Stroke::new(1.0, t.border))
+        .corner_radius(RADIUS)
+        .inner_margin(Margin::same(2))
+        .show(ui, |ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
             ui.spacing_mut().interact_size.y = CONTROL - 6.0;
             ui.spacing_mut().button_padding = vec2(10.0, 2.0);
@@ -123,17 +119,16 @@ pub fn segmented<T: PartialEq + Copy>(ui: &mut Ui, name: &str, chosen: T, choice
                 let ink = if is_on { t.text } else { t.text_soft };
                 let fill = if is_on { t.surface } else { Color32::TRANSPARENT };
                 let stroke = if is_on { Stroke::new(1.0, t.border_strong) } else { Stroke::NONE };
-                let widget = Button::new(RichText::new(*text).color(ink)).fill(fill).stroke(stroke).corner_radius(RADIUS - 2);
+                let widget =
+                    Button::new(RichText::new(*text).color(ink)).fill(fill).stroke(stroke).corner_radius(RADIUS - 2);
                 let response = ui.add(widget);
-                response.widget_info(|| {
-                    WidgetInfo::selected(Role::RadioButton, true, is_on, format!("{name}: {text}"))
-                });
+                response
+                    .widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, format!("{name}: {text}")));
                 if response.on_hover_text(*about).clicked() {
                     clicked = Some(*value);
                 }
             }
-        },
-    );
+        });
     clicked
 }
 

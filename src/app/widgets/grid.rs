@@ -139,7 +139,13 @@ fn head_ui(index: usize, column: &GridColumn, sort: Option<&mut Option<GridSort>
             return;
         };
         let mark = match sort {
-            Some(s) if s.column == index => if s.descending { " ▾" } else { " ▴" },
+            Some(s) if s.column == index => {
+                if s.descending {
+                    " ▾"
+                } else {
+                    " ▴"
+                }
+            }
             _ => "",
         };
         let ink = if mark.is_empty() { t.text_faint } else { t.text };

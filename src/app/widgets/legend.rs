@@ -18,9 +18,10 @@ pub fn legend_ui(color: ColorBy, largest: f64, ui: &mut Ui) {
             let names = ["0", "9", "99", "999", "10⁴"];
             ("rank", names.iter().enumerate().map(|(i, n)| (i as f32 / 4.0, (*n).to_owned())).collect())
         }
-        ColorBy::Gradient => {
-            ("share of alignment, %", vec![(0.0, format!("−{largest}")), (0.5, "0".into()), (1.0, format!("+{largest}"))])
-        }
+        ColorBy::Gradient => (
+            "share of alignment, %",
+            vec![(0.0, format!("−{largest}")), (0.5, "0".into()), (1.0, format!("+{largest}"))],
+        ),
         ColorBy::Off => return,
     };
     let t = tokens(ui);
@@ -33,7 +34,8 @@ pub fn legend_ui(color: ColorBy, largest: f64, ui: &mut Ui) {
     let painter = ui.painter();
     let beside = pos2(rect.right() - 132.0, rect.top() + 8.0);
     painter.text(beside, Align2::RIGHT_CENTER, title, FontId::proportional(size::SMALL), t.text_faint);
-    let bar = Rect::from_min_max(pos2(rect.right() - 124.0, rect.top() + 3.0), pos2(rect.right() - 10.0, rect.top() + 12.0));
+    let bar =
+        Rect::from_min_max(pos2(rect.right() - 124.0, rect.top() + 3.0), pos2(rect.right() - 10.0, rect.top() + 12.0));
     let mut mesh = Mesh::default();
     const STEPS: u32 = 32;
     for i in 0..=STEPS {

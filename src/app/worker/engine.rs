@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use super::Trouble;
 use super::laboratory::{Laboratory, ModelCard};
 use super::mailbox::{Mailbox, Ticket};
 use super::measurement::{Alignment, Measurement};
 use super::pairing::Pairing;
-use super::Trouble;
 use crate::error::{Error, Result};
 
 /// Left or right.

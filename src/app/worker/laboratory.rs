@@ -62,7 +62,8 @@ impl Laboratory {
         let opened = weights::open(&dir)?;
         let inspection = Inspection::of(&opened);
         let loaded = opened.load(Device::default())?;
-        let mut warnings: Vec<String> = loaded.report.unused.iter().map(|n| format!("tensor {n} is not used")).collect();
+        let mut warnings: Vec<String> =
+            loaded.report.unused.iter().map(|n| format!("tensor {n} is not used")).collect();
         let tokenizer = match Tokenizer::load(&dir) {
             Ok(tokenizer) => Some(tokenizer),
             Err(error) => {
@@ -76,7 +77,8 @@ impl Laboratory {
             && t.vocab_size() > vocab_size
         {
             let n = t.vocab_size();
-            warnings.push(format!("the tokenizer has {n} tokens, the model {vocab_size}: it may belong to another model"));
+            warnings
+                .push(format!("the tokenizer has {n} tokens, the model {vocab_size}: it may belong to another model"));
         }
         let name = dir.file_name().map_or_else(|| dir.display().to_string(), |n| n.to_string_lossy().into_owned());
         let card = ModelCard {
@@ -137,7 +139,9 @@ impl Laboratory {
                 .hint("run the method “gradient alignment” on them instead"));
         }
         if a.len() < 2 || b.len() < 2 {
-            return Err(Error::config("a text of one token has no gradient").hint("type at least two tokens on each side"));
+            return Err(
+                Error::config("a text of one token has no gradient").hint("type at least two tokens on each side")
+            );
         }
         if !ticket.is_current() {
             return Err(Error::Cancelled);
@@ -155,12 +159,7 @@ impl Laboratory {
             let share = |v: &f64| (inner != 0.0).then(|| v / inner);
             std::iter::once(None).chain(rows.iter().map(share)).take(rows.len()).collect()
         };
-        Ok(Alignment {
-            cosine: gram.cosine(0, 1),
-            numbers,
-            original: shares(0, 1),
-            paraphrase: shares(1, 0),
-        })
+        Ok(Alignment { cosine: gram.cosine(0, 1), numbers, original: shares(0, 1), paraphrase: shares(1, 0) })
     }
 
     /// Continues a text by the most likely tokens, as many as fit into the context.
@@ -236,7 +235,8 @@ fn fill(model: &LoadedModel, cell: &mut Cell, score: &TokenScore) {
     cell.log_prob = Some(score.log_prob);
     cell.rank = score.rank;
     cell.entropy = score.moments.map(|m| -m[0]);
-    let alternative = |(id, log_prob): &(u32, f64)| Alternative { id: *id, shown: shown(model, *id), probability: log_prob.exp() };
+    let alternative =
+        |(id, log_prob): &(u32, f64)| Alternative { id: *id, shown: shown(model, *id), probability: log_prob.exp() };
     cell.top = score.top.iter().map(alternative).collect();
 }
 

@@ -71,11 +71,8 @@ impl Pairing {
     /// One text alone: every word is a segment.
     pub fn single(text: &str, cells: &[Cell], is_original: bool) -> Self {
         let none: &[Cell] = &[];
-        let mut pairing = if is_original {
-            Self::new((text, cells), (text, none))
-        } else {
-            Self::new((text, none), (text, cells))
-        };
+        let mut pairing =
+            if is_original { Self::new((text, cells), (text, none)) } else { Self::new((text, none), (text, cells)) };
         pairing.kept_percent = 0;
         pairing
     }

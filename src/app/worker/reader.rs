@@ -193,7 +193,9 @@ impl Reader {
                 Err(error) => self.say(Err(error)),
             },
             FileAsk::Estimate(experiment, serial) => {
-                let plan = crate::runs::plan(&experiment, &mut Access::from_env(), None).map(|ready| Box::new(ready.plan)).map_err(Trouble::from);
+                let plan = crate::runs::plan(&experiment, &mut Access::from_env(), None)
+                    .map(|ready| Box::new(ready.plan))
+                    .map_err(Trouble::from);
                 self.send(FileAnswer::Estimated(serial, plan));
             }
             FileAsk::Cancel(id) => {

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::run_folder::{RunFolder, now};
 use crate::error::{Error, Result};
 use crate::figures::{self, ExportSpec, Figure, Format};
-use crate::runs::store::{Notes, move_to_trash, write_atomic};
 use crate::runs::queue::Queue;
+use crate::runs::store::{Notes, move_to_trash, write_atomic};
 use crate::runs::{Experiment, RunDir};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
@@ -49,7 +49,8 @@ pub fn note(folder: &RunFolder, id: &str, star: bool, text: String) -> Result<()
 pub fn preview(spec: &ExportSpec, figure: &Figure) -> Result<([usize; 2], Vec<u8>)> {
     let spec = ExportSpec { format: Format::Png, dpi: 220.0, ..spec.clone() };
     let png = figures::export(figure, &spec)?;
-    let image = image::load_from_memory(&png).map_err(|e| Error::bug(format!("the preview cannot be read: {e}")))?.to_rgba8();
+    let image =
+        image::load_from_memory(&png).map_err(|e| Error::bug(format!("the preview cannot be read: {e}")))?.to_rgba8();
     Ok(([image.width() as usize, image.height() as usize], image.into_raw()))
 }
 

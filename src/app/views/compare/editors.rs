@@ -1,6 +1,6 @@
 //! The two text fields.
 
-use egui::{ScrollArea, TextEdit, Ui, WidgetInfo, Role, pos2, vec2};
+use egui::{Role, ScrollArea, TextEdit, Ui, WidgetInfo, pos2, vec2};
 
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
@@ -28,7 +28,8 @@ fn editor_ui(cx: &ViewCx<'_>, side: Side, ui: &mut Ui) {
         Side::Original => "Type or paste the original text",
         Side::Paraphrase => "Type or paste a paraphrase",
     };
-    let frame = egui::Frame::new().fill(cx.tokens.sunken).corner_radius(6).stroke(egui::Stroke::new(1.0, cx.tokens.border));
+    let frame =
+        egui::Frame::new().fill(cx.tokens.sunken).corner_radius(6).stroke(egui::Stroke::new(1.0, cx.tokens.border));
     frame.show(ui, |ui| {
         ScrollArea::vertical().id_salt(side).max_height(HEIGHT - 22.0).auto_shrink([false, false]).show(ui, |ui| {
             let edit = TextEdit::multiline(&mut text)

@@ -99,19 +99,17 @@ impl Compare {
         for (side, text) in pair.sides.iter().zip(["original", "paraphrase"]) {
             if side.n_cut > 0 {
                 let n = side.n_cut;
-                ui.label(caption(ui, format!("The {text} is longer than the model's context: its last {n} tokens are left out.")));
+                ui.label(caption(
+                    ui,
+                    format!("The {text} is longer than the model's context: its last {n} tokens are left out."),
+                ));
             }
         }
         if compare.is_stale() {
             ui.set_opacity(0.55);
         }
-        let text = AlignedText {
-            pair,
-            alignment,
-            color: look.color,
-            numbers: look.numbers,
-            whitespace: look.whitespace,
-        };
+        let text =
+            AlignedText { pair, alignment, color: look.color, numbers: look.numbers, whitespace: look.whitespace };
         text.show_ui(&mut self.layout, width, GUTTER, ui);
     }
 }

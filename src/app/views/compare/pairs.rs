@@ -1,6 +1,6 @@
 //! The list of pairs: search it, click, or walk with the arrow keys.
 
-use egui::{Align2, FontId, Key, ScrollArea, Sense, Ui, WidgetInfo, Role, vec2};
+use egui::{Align2, FontId, Key, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
 use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
@@ -33,7 +33,8 @@ impl PairList {
         data_ui(cx, ui);
         search_ui(&mut self.search, "pairs", ui.available_width(), ui);
         let n = self.find(sheet, ui);
-        let what = if self.search.is_empty() { format!("{n} pairs") } else { format!("{n} of {} pairs", sheet.pairs.len()) };
+        let what =
+            if self.search.is_empty() { format!("{n} pairs") } else { format!("{n} of {} pairs", sheet.pairs.len()) };
         ui.label(caption(ui, what));
         self.keys(cx, ui);
         let chosen = cx.state.compare.pair;
@@ -130,7 +131,9 @@ fn row_ui(cx: &ViewCx<'_>, sheet: &DataSheet, pair: usize, is_on: bool, ui: &mut
     let t = cx.tokens;
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
     let texts = sheet.texts(pair).unwrap_or_default();
-    let first = |text: &str, n: usize| text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(n).collect::<String>();
+    let first = |text: &str, n: usize| {
+        text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(n).collect::<String>()
+    };
     let head = first(texts[0].get(..600.min(texts[0].len())).unwrap_or(texts[0]), 60);
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_on, format!("Pair {}: {head}", pair + 1)));
     if is_on || response.hovered() {
@@ -147,8 +150,18 @@ fn row_ui(cx: &ViewCx<'_>, sheet: &DataSheet, pair: usize, is_on: bool, ui: &mut
     );
     let left = number.right().max(rect.left() + 34.0) + 6.0;
     painter.text(egui::pos2(left, rect.top() + 6.0), Align2::LEFT_TOP, head, FontId::proportional(size::BODY), ink);
-    let below = if texts[1].is_empty() { "no paraphrase".to_owned() } else { first(texts[1].get(..600.min(texts[1].len())).unwrap_or(texts[1]), 60) };
-    painter.text(egui::pos2(left, rect.top() + 24.0), Align2::LEFT_TOP, below, FontId::proportional(size::SMALL), t.text_faint);
+    let below = if texts[1].is_empty() {
+        "no paraphrase".to_owned()
+    } else {
+        first(texts[1].get(..600.min(texts[1].len())).unwrap_or(texts[1]), 60)
+    };
+    painter.text(
+        egui::pos2(left, rect.top() + 24.0),
+        Align2::LEFT_TOP,
+        below,
+        FontId::proportional(size::SMALL),
+        t.text_faint,
+    );
     if response.clicked() {
         cx.send(Command::ChoosePair(pair));
     }

@@ -15,8 +15,7 @@ const HEIGHT: f32 = 66.0;
 pub fn scores_ui(cx: &ViewCx<'_>, width: f32, gutter: f32, ui: &mut Ui) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
     let measured = cx.state.compare.measured.as_ref();
-    let scores: [Scores; 2] =
-        std::array::from_fn(|i| measured.map(|m| m.sides[i].scores.clone()).unwrap_or_default());
+    let scores: [Scores; 2] = std::array::from_fn(|i| measured.map(|m| m.sides[i].scores.clone()).unwrap_or_default());
     for side in Side::BOTH {
         let left = rect.left() + side.index() as f32 * (width + gutter);
         let column = Rect::from_min_size(pos2(left, rect.top()), vec2(width, HEIGHT));
@@ -47,7 +46,8 @@ fn stats(scores: &Scores, other: Option<&Scores>) -> Vec<Stat> {
     let change = |f: &dyn Fn(&Scores) -> Option<f64>, digits: usize, low_is_memorized: bool| {
         let by = f(scores)? - f(other?)?;
         let text = format!("{}{:.digits$}", if by < 0.0 { "−" } else { "+" }, by.abs());
-        (text.trim_start_matches(['+', '−']).trim_matches(['0', '.']) != "").then_some((text, (by < 0.0) == low_is_memorized))
+        (text.trim_start_matches(['+', '−']).trim_matches(['0', '.']) != "")
+            .then_some((text, (by < 0.0) == low_is_memorized))
     };
     let prefix = |s: &Scores| Some(s.exact_prefix as f64).filter(|_| s.loss.is_some());
     vec![

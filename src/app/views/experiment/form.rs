@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use egui::{Checkbox, ComboBox, Role, RichText, Stroke, TextEdit, Ui, WidgetInfo, vec2};
+use egui::{Checkbox, ComboBox, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo, vec2};
 use serde_json::Value;
 
 use crate::app::command::Command;
@@ -49,7 +49,15 @@ pub fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mu
 }
 
 /// A line of the form: label, then what is added; marked when it differs from the default, and what is wrong under it.
-fn line_ui(cx: &ViewCx<'_>, label: &str, about: &str, is_modified: bool, wrong: &[&Problem], ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+fn line_ui(
+    cx: &ViewCx<'_>,
+    label: &str,
+    about: &str,
+    is_modified: bool,
+    wrong: &[&Problem],
+    ui: &mut Ui,
+    add: impl FnOnce(&mut Ui),
+) {
     let t = cx.tokens;
     let response = ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = GAP;
@@ -71,7 +79,10 @@ fn line_ui(cx: &ViewCx<'_>, label: &str, about: &str, is_modified: bool, wrong: 
             ui.add_space(LABEL + GAP);
             Icon::Warn.show(ui, 14.0, t.bad);
             let hint = problem.hint.as_ref().map_or_else(String::new, |h| format!("  → {h}"));
-            ui.add(egui::Label::new(RichText::new(format!("{}{hint}", problem.message)).size(size::SMALL).color(t.bad)).wrap());
+            ui.add(
+                egui::Label::new(RichText::new(format!("{}{hint}", problem.message)).size(size::SMALL).color(t.bad))
+                    .wrap(),
+            );
         });
     }
 }
@@ -87,7 +98,9 @@ fn slot_ui(cx: &ViewCx<'_>, input: &Input, problems: &[Problem], typed: &mut Typ
             let open = cx.state.model.ready().map(|c| c.path.clone());
             open.into_iter().chain(cx.state.settings.recent_models.clone()).collect()
         }
-        InputKind::Data => cx.state.data.iter().map(|d| d.path.clone()).chain(cx.state.settings.recent_data.clone()).collect(),
+        InputKind::Data => {
+            cx.state.data.iter().map(|d| d.path.clone()).chain(cx.state.settings.recent_data.clone()).collect()
+        }
     };
     let label = if input.required { input.name.to_owned() } else { format!("{} (optional)", input.name) };
     let set = |paths: Vec<PathBuf>| cx.send(Command::Edit(DraftCommand::Input(input.name.to_owned(), paths)));
@@ -99,7 +112,9 @@ fn slot_ui(cx: &ViewCx<'_>, input: &Input, problems: &[Problem], typed: &mut Typ
                 ui.horizontal(|ui| {
                     let icon = if input.kind == InputKind::Model { Icon::Model } else { Icon::Data };
                     icon.show(ui, 16.0, cx.tokens.text_soft);
-                    let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+                    let name = path
+                        .file_name()
+                        .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
                     ui.scope(|ui| {
                         ui.set_max_width(FIELD - 20.0);
                         ui.add(egui::Label::new(name).truncate()).on_hover_text(short_path(path));
@@ -117,12 +132,22 @@ fn slot_ui(cx: &ViewCx<'_>, input: &Input, problems: &[Problem], typed: &mut Typ
 }
 
 /// Open and recent items, or a typed path or hub id.
-fn choose_ui(input: &Input, given: &[PathBuf], known: &[PathBuf], typed: &mut Typed, set: &dyn Fn(Vec<PathBuf>), ui: &mut Ui) {
+fn choose_ui(
+    input: &Input,
+    given: &[PathBuf],
+    known: &[PathBuf],
+    typed: &mut Typed,
+    set: &dyn Fn(Vec<PathBuf>),
+    ui: &mut Ui,
+) {
     let with = |path: PathBuf| given.iter().cloned().chain([path]).collect::<Vec<_>>();
     ui.horizontal(|ui| {
         let key = format!("slot {}", input.name);
         let text = typed.entry(key).or_default();
-        let edit = TextEdit::singleline(text).hint_text("Path or owner/name").desired_width(FIELD - 36.0).margin(egui::Margin::symmetric(8, 6));
+        let edit = TextEdit::singleline(text)
+            .hint_text("Path or owner/name")
+            .desired_width(FIELD - 36.0)
+            .margin(egui::Margin::symmetric(8, 6));
         let response = ui.add(edit);
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, format!("Path for {}", input.name)));
         if response.lost_focus() && !text.trim().is_empty() {
@@ -133,7 +158,8 @@ fn choose_ui(input: &Input, given: &[PathBuf], known: &[PathBuf], typed: &mut Ty
         fresh.dedup();
         let menu = ui.menu_button("▾", |ui| {
             for path in &fresh {
-                let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+                let name =
+                    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
                 if ui.button(name).on_hover_text(short_path(path)).clicked() {
                     set(with((*path).clone()));
                     ui.close();
@@ -171,7 +197,10 @@ fn field_ui(cx: &ViewCx<'_>, item: &Field, value: &Value, problems: &[Problem], 
         if !item.unit.is_empty() {
             ui.label(caption(ui, item.unit.as_str()));
         }
-        if is_modified && icon_button(ui, Icon::Undo, &format!("Default of {}: {}", item.path, shown(&item.default)), false).clicked() {
+        if is_modified
+            && icon_button(ui, Icon::Undo, &format!("Default of {}: {}", item.path, shown(&item.default)), false)
+                .clicked()
+        {
             typed.remove(&item.path);
             set(None);
         }
@@ -261,21 +290,39 @@ fn run_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui)
     plain_ui(cx, "name", "Becomes part of the run's folder", &experiment.name, problems, typed, ui, &|text| {
         edit(DraftCommand::Name(text.to_owned()));
     });
-    plain_ui(cx, "seed", "Of everything random; the same seed gives the same bytes", &experiment.seed.to_string(), problems, typed, ui, &|text| {
-        if let Ok(seed) = text.trim().parse() {
-            edit(DraftCommand::Seed(seed));
-        }
-    });
+    plain_ui(
+        cx,
+        "seed",
+        "Of everything random; the same seed gives the same bytes",
+        &experiment.seed.to_string(),
+        problems,
+        typed,
+        ui,
+        &|text| {
+            if let Ok(seed) = text.trim().parse() {
+                edit(DraftCommand::Seed(seed));
+            }
+        },
+    );
     plain_ui(cx, "device", "Where to compute: cpu", &experiment.device, problems, typed, ui, &|text| {
         edit(DraftCommand::Device(text.trim().to_owned()));
     });
     let threads = experiment.threads.map(|n| n.to_string()).unwrap_or_default();
-    plain_ui(cx, "threads", "Processor threads, all when empty; results do not depend on it", &threads, problems, typed, ui, &|text| {
-        let text = text.trim();
-        if text.is_empty() || text.parse::<usize>().is_ok() {
-            edit(DraftCommand::Threads(text.parse().ok()));
-        }
-    });
+    plain_ui(
+        cx,
+        "threads",
+        "Processor threads, all when empty; results do not depend on it",
+        &threads,
+        problems,
+        typed,
+        ui,
+        &|text| {
+            let text = text.trim();
+            if text.is_empty() || text.parse::<usize>().is_ok() {
+                edit(DraftCommand::Threads(text.parse().ok()));
+            }
+        },
+    );
 }
 
 #[expect(clippy::too_many_arguments, reason = "one line of the form: what it is, what it holds, what a change does")]
@@ -293,7 +340,8 @@ fn plain_ui(
         let key = format!("run {name}");
         let mut text = typed.get(&key).cloned().unwrap_or_else(|| value.to_owned());
         let width = if name == "name" { FIELD } else { 110.0 };
-        let response = ui.add(TextEdit::singleline(&mut text).desired_width(width).margin(egui::Margin::symmetric(8, 6)));
+        let response =
+            ui.add(TextEdit::singleline(&mut text).desired_width(width).margin(egui::Margin::symmetric(8, 6)));
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, name));
         if response.changed() {
             typed.insert(key.clone(), text.clone());

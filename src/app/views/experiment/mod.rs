@@ -36,7 +36,8 @@ impl View for Experiment {
         header(ui, "Experiment", "", |ui| {
             ui.add_enabled_ui(can_run, |ui| {
                 let keys = Action::RunExperiment.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
-                let run = accent_button(ui, Some(Icon::Play), "Run").on_hover_text(format!("Start a process of its own  ({keys})"));
+                let run = accent_button(ui, Some(Icon::Play), "Run")
+                    .on_hover_text(format!("Start a process of its own  ({keys})"));
                 let run = run.on_disabled_hover_text("Mend what is marked first");
                 if run.clicked() {
                     cx.act(Action::RunExperiment);
@@ -97,7 +98,8 @@ fn methods_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
             for method in methods::registry().iter().filter(|m| m.card().group == group) {
                 let card = method.card();
                 let is_on = chosen == Some(card.id);
-                let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width() - 8.0, 54.0), egui::Sense::click());
+                let (rect, response) =
+                    ui.allocate_exact_size(vec2(ui.available_width() - 8.0, 54.0), egui::Sense::click());
                 response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_on, card.title));
                 if is_on || response.hovered() {
                     ui.painter().rect_filled(rect, 8.0, if is_on { t.accent_soft } else { t.hover });
@@ -106,7 +108,9 @@ fn methods_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
                 inner.spacing_mut().item_spacing.y = 2.0;
                 inner.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
                 let ink = if is_on { t.accent } else { t.text };
-                inner.label(egui::RichText::new(card.title).font(crate::app::style::fonts::semibold(size::BODY)).color(ink));
+                inner.label(
+                    egui::RichText::new(card.title).font(crate::app::style::fonts::semibold(size::BODY)).color(ink),
+                );
                 inner.label(caption(&inner, card.about));
                 if response.on_hover_text(card.about).clicked() {
                     cx.send(Command::Edit(DraftCommand::Method(card.id.to_owned())));

@@ -53,7 +53,11 @@ fn estimate_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
             let estimate = &plan.estimate;
             let time = estimate.about_secs.map_or_else(|| "unknown".to_owned(), |s| format!("about {}", duration(s)));
             line_ui("Time", &time, ui);
-            line_ui("Memory", &format!("{} of {} free", bytes(estimate.memory_bytes), bytes(estimate.available_bytes)), ui);
+            line_ui(
+                "Memory",
+                &format!("{} of {} free", bytes(estimate.memory_bytes), bytes(estimate.available_bytes)),
+                ui,
+            );
             for data in plan.data.values() {
                 let bad = if data.bad_rows > 0 { format!(", {} left out", data.bad_rows) } else { String::new() };
                 line_ui(&data.name, &format!("{} rows{bad}", data.rows), ui);

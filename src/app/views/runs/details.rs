@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egui::{Grid, Role, RichText, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
+use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::table::{actions_ui, rounded, state_colors};
 use crate::app::command::Command;
@@ -99,7 +99,8 @@ impl Details {
             self.note = Some((run.id.clone(), run.note.clone()));
         }
         let Some((_, text)) = &mut self.note else { return };
-        let edit = TextEdit::multiline(text).hint_text("What you saw, what to try next").desired_rows(6).desired_width(620.0);
+        let edit =
+            TextEdit::multiline(text).hint_text("What you saw, what to try next").desired_rows(6).desired_width(620.0);
         let response = ui.add(edit.margin(egui::Margin::same(10)));
         response.widget_info(|| WidgetInfo::labeled(Role::MultilineTextInput, true, "Note"));
         if response.lost_focus() && *text != run.note {
@@ -183,7 +184,8 @@ fn settings_ui(run: &RunEntry, ui: &mut Ui) {
 
 /// Several runs: what was set differently, and their numbers.
 fn compare_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
-    let runs: Vec<&RunEntry> = cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.find(id)).map(AsRef::as_ref).collect();
+    let runs: Vec<&RunEntry> =
+        cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.find(id)).map(AsRef::as_ref).collect();
     ui.label(title(format!("{} runs side by side", runs.len())));
     scroll(ui, |ui| {
         Grid::new("side by side").num_columns(runs.len() + 1).spacing(vec2(2.0 * PAD, 5.0)).show(ui, |ui| {
@@ -211,7 +213,9 @@ fn compare_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
                 for (i, run) in runs.iter().enumerate() {
                     let value = run.scalars.get(name).copied();
                     let by = if i > 0 { value.zip(first).map(|(v, f)| v - f) } else { None };
-                    let by = by.map_or_else(String::new, |d| format!("  {}{}", if d < 0.0 { "−" } else { "+" }, number(d.abs())));
+                    let by = by.map_or_else(String::new, |d| {
+                        format!("  {}{}", if d < 0.0 { "−" } else { "+" }, number(d.abs()))
+                    });
                     ui.label(mono(value.map_or_else(|| "–".to_owned(), |v| format!("{}{by}", number(v)))));
                 }
                 ui.end_row();
@@ -236,11 +240,19 @@ fn table_ui(table: &Table, ui: &mut Ui) {
         })
         .collect();
     ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
-        grid_ui(&table.id, &columns, None, n_rows, &|_| false, &mut |row, column, ui| {
-            let Some(column) = table.columns.get(column) else { return };
-            let text = cell_text(&column.values, row);
-            ui.label(mono(&text)).on_hover_text(text);
-        }, ui);
+        grid_ui(
+            &table.id,
+            &columns,
+            None,
+            n_rows,
+            &|_| false,
+            &mut |row, column, ui| {
+                let Some(column) = table.columns.get(column) else { return };
+                let text = cell_text(&column.values, row);
+                ui.label(mono(&text)).on_hover_text(text);
+            },
+            ui,
+        );
     });
 }
 

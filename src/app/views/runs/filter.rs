@@ -65,7 +65,9 @@ mod tests {
             config: [("steps.0.config.k".into(), "32".into())].into(),
             ..RunEntry::default()
         };
-        for text in ["", "first", "mia", "k = 32", "k<64 and auroc.loss > 0.6", "state = queued", "method != perplexity"] {
+        for text in
+            ["", "first", "mia", "k = 32", "k<64 and auroc.loss > 0.6", "state = queued", "method != perplexity"]
+        {
             assert!(matches(&run, text), "{text}");
         }
         for text in ["second", "k > 32", "auroc.loss > 0.7", "nothing = 1", "first and k = 31"] {

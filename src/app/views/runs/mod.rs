@@ -33,7 +33,9 @@ impl View for Runs {
             }
             self.table.columns_ui(cx, ui);
             let field = search_ui(&mut self.search, "runs", 320.0, ui);
-            field.on_hover_text("Words, or comparisons such as `config.k < 64 and loss < 2`, `state = done`, `method = mia`");
+            field.on_hover_text(
+                "Words, or comparisons such as `config.k < 64 and loss < 2`, `state = done`, `method = mia`",
+            );
         });
         if let Some(trouble) = &runs.trouble {
             trouble_ui(cx, "The runs cannot be read", trouble, ui);

@@ -70,13 +70,25 @@ impl RunTable {
         let is_chosen = |row: usize| rows.get(row).is_some_and(|r| chosen.contains(&r.id));
         let sort = &mut self.sort;
         let area = egui::ScrollArea::horizontal().auto_shrink([false, false]);
-        let events = area.show(ui, |ui| grid_ui("runs", &columns, Some(sort), rows.len(), &is_chosen, &mut |row, column, ui| {
-            let Some(run) = rows.get(row) else { return };
-            match column.checked_sub(FIXED.len()).and_then(|i| numbers.get(i)) {
-                Some(name) => number_ui(run, name, baseline.as_deref(), ui),
-                None => fixed_ui(cx, run, column, ui),
-            }
-        }, ui)).inner;
+        let events = area
+            .show(ui, |ui| {
+                grid_ui(
+                    "runs",
+                    &columns,
+                    Some(sort),
+                    rows.len(),
+                    &is_chosen,
+                    &mut |row, column, ui| {
+                        let Some(run) = rows.get(row) else { return };
+                        match column.checked_sub(FIXED.len()).and_then(|i| numbers.get(i)) {
+                            Some(name) => number_ui(run, name, baseline.as_deref(), ui),
+                            None => fixed_ui(cx, run, column, ui),
+                        }
+                    },
+                    ui,
+                )
+            })
+            .inner;
         if let Some(run) = events.clicked.and_then(|row| self.rows.get(row)) {
             let several = ui.input(|i| i.modifiers.command || i.modifiers.shift);
             cx.send(Command::Run(RunCommand::Choose(choose(chosen, &run.id, several))));
@@ -211,7 +223,8 @@ fn state_ui(run: &RunEntry, ui: &mut Ui) {
     ui.painter().rect_filled(rect.with_max_x(rect.left() + rect.width() * share), 3.0, t.accent);
     let left = run.eta.map_or_else(String::new, |s| format!(" · {}", crate::app::views::runs::details::duration(s)));
     let text = format!("{:.0} %{left}", 100.0 * share);
-    ui.label(RichText::new(text).size(size::SMALL).color(t.text_soft)).on_hover_text(format!("{}: {done} of {total}", run.stage));
+    ui.label(RichText::new(text).size(size::SMALL).color(t.text_soft))
+        .on_hover_text(format!("{}: {done} of {total}", run.stage));
 }
 
 fn number_ui(run: &RunEntry, name: &str, baseline: Option<&RunEntry>, ui: &mut Ui) {
@@ -220,7 +233,10 @@ fn number_ui(run: &RunEntry, name: &str, baseline: Option<&RunEntry>, ui: &mut U
     ui.label(mono(crate::figures::ticks::short(rounded(*value))));
     if let Some(base) = base {
         let by = rounded(value - base);
-        ui.label(caption(ui, format!("{}{}", if by >= 0.0 { "+" } else { "−" }, crate::figures::ticks::short(by.abs()))));
+        ui.label(caption(
+            ui,
+            format!("{}{}", if by >= 0.0 { "+" } else { "−" }, crate::figures::ticks::short(by.abs())),
+        ));
     }
 }
 
@@ -236,7 +252,11 @@ pub fn rounded(value: f64) -> f64 {
 /// The buttons for one run.
 pub fn actions_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
     let send = |command: RunCommand| cx.send(Command::Run(command));
-    if run.state.is_active() && button(ui, Some(Icon::Stop), "Cancel").on_hover_text("Keeps what is done; a second time stops at once").clicked() {
+    if run.state.is_active()
+        && button(ui, Some(Icon::Stop), "Cancel")
+            .on_hover_text("Keeps what is done; a second time stops at once")
+            .clicked()
+    {
         send(RunCommand::Cancel(run.id.clone()));
     }
     if run.state.can_resume() && button(ui, Some(Icon::Resume), "Resume").clicked() {

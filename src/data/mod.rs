@@ -1,7 +1,7 @@
 //! Text in, token ids out. Knows files and tokenizers, no models.
 //!
-//! [`load`] reads a file into a [`Dataset`]: a list of [`Record`]s in file order, with every bad
-//! line kept beside them with its number and reason. [`preview`] shows the first rows without
+//! [`load()`] reads a file into a [`Dataset`]: a list of [`Record`]s in file order, with every bad
+//! line kept beside them with its number and reason. [`preview()`] shows the first rows without
 //! reading the rest. [`Tokenizer`] turns text into ids and back and knows the bytes of every
 //! token; conversions between byte and token offsets happen there and nowhere else. [`hub`] brings
 //! models and data sets from a hub into the cache that Python shares.

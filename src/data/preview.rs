@@ -29,7 +29,7 @@ pub struct Preview {
     pub records: Vec<Record>,
     /// Rows among them that cannot be used.
     pub bad: Vec<BadLine>,
-    /// Why [`super::load`] would refuse the file as it is, such as a column that has to be named.
+    /// Why [`load()`](super::load()) would refuse the file as it is, such as a column that has to be named.
     pub problem: Option<String>,
     /// Size of the file in bytes.
     pub bytes: u64,

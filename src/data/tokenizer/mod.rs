@@ -2,7 +2,7 @@
 //!
 //! Wraps the `tokenizers` crate, which reads the files of every family, and keeps its surprises in:
 //! truncation and padding that a file asks for are switched off, damaged files are refused before
-//! they can panic ([`check`]), and every token has its exact bytes ([`bytes`]), valid UTF-8 or not.
+//! they can panic (`check`), and every token has its exact bytes (`bytes`), valid UTF-8 or not.
 //! Conversions between byte offsets and tokens happen here and nowhere else.
 
 mod bytes;

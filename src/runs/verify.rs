@@ -242,7 +242,7 @@ impl<'a> Comparison<'a> {
         let mut found = BTreeMap::new();
         for entry in self.file.entries() {
             let Some(name) = entry.name.strip_prefix(prefix) else { continue };
-            let Some(id) = self.model.params.find(name) else {
+            let Some(id) = self.parameter(name) else {
                 return Err(Error::data(format!("\"{}\": the model has no tensor \"{name}\"", entry.name))
                     .hint("use the names and shapes of the model's safetensors files"));
             };
@@ -256,6 +256,12 @@ impl<'a> Comparison<'a> {
             found.insert(id, entry);
         }
         Ok(found)
+    }
+
+    /// By the name on disk; GPT-NeoX calls its head `lm_head` in the memory of transformers 5.
+    fn parameter(&self, name: &str) -> Option<ParamId> {
+        let is_head = name == "lm_head.weight" && !self.model.config.tied_embeddings;
+        self.model.params.find(name).or_else(|| is_head.then_some(self.model.head.weight))
     }
 
     fn push_all<'b>(

@@ -13,8 +13,8 @@ fn merged(base: &Value, extra: &Value) -> Value {
 
 fn assert_same(base: &Value, old: &Value, new: &Value) {
     let (old, new) = (blueprint(&merged(base, old)).unwrap(), blueprint(&merged(base, new)).unwrap());
-    assert_eq!(old.config, new.config);
-    assert_eq!(old.wanted, new.wanted);
+    assert_eq!(old.config, new.config, "{base}");
+    assert_eq!(old.wanted, new.wanted, "{base}");
 }
 
 #[test]

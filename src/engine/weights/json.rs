@@ -1,16 +1,22 @@
 //! JSON that must not surprise: no duplicate keys, bounded depth and size, clear about encodings.
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Value};
 
 use super::map::read_small;
 use crate::error::{Error, Result};
 
-/// Largest configuration that is read; a value takes some ten times its text.
+/// Largest configuration that is read.
 const MAX_BYTES: u64 = 2 << 20;
+
+/// Values in a configuration at most: a tree of small values takes far more memory than its text.
+const MAX_VALUES: usize = 20_000;
 
 /// The JSON value in a file of at most 2 MiB.
 ///
@@ -48,13 +54,30 @@ struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
+        let n_values = Cell::new(0);
+        StrictSeed { n_values: &n_values }.deserialize(deserializer).map(Self)
     }
 }
 
-struct StrictVisitor;
+/// Reads a value while counting all of them.
+#[derive(Clone, Copy)]
+struct StrictSeed<'a> {
+    n_values: &'a Cell<usize>,
+}
 
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> DeserializeSeed<'de> for StrictSeed<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.n_values.set(self.n_values.get() + 1);
+        if self.n_values.get() > MAX_VALUES {
+            return Err(D::Error::custom(format!("more than {MAX_VALUES} values")));
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for StrictSeed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,7 +103,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Strict(value)) = seq.next_element()? {
+        while let Some(value) = seq.next_element_seed(self)? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -91,7 +114,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
             if map.contains_key(&key) {
                 return Err(A::Error::custom(format!("the key \"{key}\" occurs twice")));
             }
-            let Strict(value) = access.next_value()?;
+            let value = access.next_value_seed(self)?;
             map.insert(key, value);
         }
         Ok(Value::Object(map))

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::checkpoint::{Checkpoint, shorten};
 use super::folder::{CONFIG, GENERATION};
 use super::json;
-use super::tensor_file::{Entry, TensorFile};
+use super::tensor_file::{Entry, Stamp, TensorFile};
 use crate::cpu::CpuKernels;
 use crate::error::{Error, Result};
 use crate::families::{self, Blueprint, Wanted};
@@ -51,10 +51,22 @@ pub struct LoadReport {
     pub dir: PathBuf,
     /// config.json as it is.
     pub config: Value,
+    /// The weight files as they were.
+    pub files: Vec<Stamp>,
     /// Tensors outside the blocks that are not used.
     pub unused: Vec<String>,
     /// Buffers and duplicates that were passed over.
     pub ignored: Vec<String>,
+}
+
+impl LoadReport {
+    /// Whether the weight files are still what was loaded; ask before long work.
+    ///
+    /// # Errors
+    /// Names the file that was cut, replaced, changed or removed.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.files.iter().try_for_each(Stamp::check_unchanged)
+    }
 }
 
 /// A decoder, and what was found while loading it.
@@ -170,13 +182,12 @@ impl Model {
         let report = LoadReport {
             dir: self.dir.clone(),
             config: self.config.clone(),
+            files: self.checkpoint.files().iter().map(|file| file.stamp().clone()).collect(),
             unused: findings.unused,
             ignored: findings.ignored,
         };
         let decoder = self.blueprint.clone().build(kernels, |wanted| self.weight(wanted))?;
-        for file in self.checkpoint.files() {
-            file.check_unchanged()?;
-        }
+        report.check_unchanged()?;
         Ok(Loaded { decoder, report })
     }
 

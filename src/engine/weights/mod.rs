@@ -17,4 +17,4 @@ pub use folder::refuse_foreign;
 pub use json::{parse as parse_json, read as read_json};
 pub use load::{Findings, LoadReport, Loaded, Model, load, open};
 pub use save::save;
-pub use tensor_file::{Entry, TensorFile};
+pub use tensor_file::{Entry, Stamp, TensorFile};

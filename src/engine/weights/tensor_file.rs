@@ -38,12 +38,36 @@ impl Entry {
     }
 }
 
+/// What a file was when it was mapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    path: PathBuf,
+    n_bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// Whether the file is still what was mapped. A file that is cut while it is mapped stops the process when
+    /// the missing part is read, so this is asked where work begins.
+    ///
+    /// # Errors
+    /// The file was cut, replaced, changed or removed since.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let now = std::fs::metadata(&self.path).map_err(|e| Error::io("checking", &self.path, &e))?;
+        if now.len() == self.n_bytes && now.modified().ok() == self.modified {
+            return Ok(());
+        }
+        Err(Error::data("the file was changed while it was in use")
+            .hint("open the model again once nothing writes to it")
+            .at(&self.path))
+    }
+}
+
 /// A mapped safetensors file whose header was checked.
 #[derive(Debug)]
 pub struct TensorFile {
-    path: PathBuf,
+    stamp: Stamp,
     map: Arc<Mmap>,
-    modified: Option<SystemTime>,
     /// Sorted by name.
     entries: Vec<Entry>,
 }
@@ -56,12 +80,18 @@ impl TensorFile {
     pub fn open(path: &Path) -> Result<Self> {
         let (map, metadata) = map::map(path)?;
         let entries = header::parse(&map).map_err(|e| e.at(path))?;
-        Ok(Self { path: path.to_owned(), map: Arc::new(map), modified: metadata.modified().ok(), entries })
+        let stamp = Stamp { path: path.to_owned(), n_bytes: map.len() as u64, modified: metadata.modified().ok() };
+        Ok(Self { stamp, map: Arc::new(map), entries })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.stamp.path
+    }
+
+    /// What it was when it was mapped.
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
     }
 
     /// Its size in bytes.
@@ -110,20 +140,6 @@ impl TensorFile {
             Dtype::I32 => Some(words(bytes).map(|b| i64::from(i32::from_le_bytes(b))).collect()),
             _ => None,
         }
-    }
-
-    /// Whether the file is still what was mapped.
-    ///
-    /// # Errors
-    /// The file was cut, replaced, changed or removed since.
-    pub fn check_unchanged(&self) -> Result<()> {
-        let now = std::fs::metadata(&self.path).map_err(|e| Error::io("checking", &self.path, &e))?;
-        if now.len() == self.map.len() as u64 && now.modified().ok() == self.modified {
-            return Ok(());
-        }
-        Err(Error::data("the file was changed while it was in use")
-            .hint("open the model again once nothing writes to it")
-            .at(&self.path))
     }
 }
 

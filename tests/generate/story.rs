@@ -25,6 +25,6 @@ fn the_story_model_continues_its_stock_opening() {
     // What was memorized comes out of sampling at low temperature too.
     let strategy = Strategy::Sample { temperature: 0.1, top_k: 40, top_p: 0.9 };
     let config = GenerateConfig { strategy, n_return: 4, ..config };
-    let samples = generate(&model, &[prompt.clone()], &config, &stop, &mut |_| true).unwrap();
+    let samples = generate(&model, std::slice::from_ref(&prompt), &config, &stop, &mut |_| true).unwrap();
     assert!(samples[0].iter().any(|s| s.tokens == stopped[0][0].tokens), "no sample is the greedy sentence");
 }

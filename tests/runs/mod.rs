@@ -69,6 +69,10 @@ impl Bench {
         files.into_iter().map(|path| (relative(&path), std::fs::read(&path).unwrap())).collect()
     }
 
+    pub(crate) fn journal(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name).join("checkpoints/journal.bin")).unwrap()
+    }
+
     pub(crate) fn status(&self, name: &str) -> Value {
         let text = std::fs::read(self.path(name).join("status.json")).unwrap();
         serde_json::from_slice(&text).unwrap()

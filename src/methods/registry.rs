@@ -159,7 +159,7 @@ pub fn no_check<C>(_: &C) -> Result<()> {
 }
 
 impl<C: DeserializeOwned> Typed<C> {
-    fn parse(&self, config: &Value) -> Result<C> {
+    fn parse(config: &Value) -> Result<C> {
         serde_json::from_value(config.clone()).map_err(|e| Error::config(e.to_string()))
     }
 }
@@ -189,17 +189,17 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
         if !found.is_empty() {
             return found;
         }
-        let checked = self.parse(&config).and_then(|config| (self.check)(&config));
+        let checked = Self::parse(&config).and_then(|config| (self.check)(&config));
         checked.err().map(Problem::from).into_iter().collect()
     }
 
     fn work(&self, config: &Value, amount: &Amount) -> Result<Work> {
-        Ok((self.work)(&self.parse(&self.resolved(config))?, amount))
+        Ok((self.work)(&Self::parse(&self.resolved(config))?, amount))
     }
 
     fn run(&self, config: &Value, cx: &mut Context<'_>) -> Result<Report> {
         self.validate(config)?;
-        (self.run)(&self.parse(&self.resolved(config))?, cx)
+        (self.run)(&Self::parse(&self.resolved(config))?, cx)
     }
 }
 

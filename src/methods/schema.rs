@@ -78,7 +78,7 @@ pub enum FieldKind {
     /// One of these words, each with what it means.
     Choice(Vec<(String, String)>),
     /// Several of another kind, separated by commas on the command line.
-    List(Box<FieldKind>),
+    List(Box<Self>),
     /// Anything else, written as JSON.
     Json,
 }
@@ -252,11 +252,11 @@ impl Checker<'_> {
         let empty = Map::new();
         let known = properties(node).unwrap_or(&empty);
         for (key, value) in object {
-            match (known.get(key), node.get("additionalProperties")) {
-                (Some(node), _) => self.check(node, value, &join(path, key)),
-                (None, Some(node @ Value::Object(_))) => self.check(node, value, &join(path, key)),
-                (None, _) if properties(node).is_none() => {}
-                (None, _) => self.found.push(unknown_field(known, key, path)),
+            let others = node.get("additionalProperties").filter(|others| others.is_object());
+            if let Some(node) = known.get(key).or(others) {
+                self.check(node, value, &join(path, key));
+            } else if properties(node).is_some() {
+                self.found.push(unknown_field(known, key, path));
             }
         }
         let required = node.get("required").and_then(Value::as_array).into_iter().flatten();

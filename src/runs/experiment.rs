@@ -142,7 +142,7 @@ impl Experiment {
     /// Reads a file; its paths become relative to the current folder or absolute.
     pub fn read(path: &Path) -> Result<Self> {
         let value = super::store::read_json(path)?;
-        let base = path.parent().unwrap_or(Path::new(""));
+        let base = path.parent().unwrap_or_else(|| Path::new(""));
         Self::from_value(value, base).map_err(|e| e.at(path))
     }
 

@@ -351,7 +351,7 @@ fn end_process(shared: &Shared, journal: &File) {
 }
 
 fn reserve_space(run: &RunDir) -> Result<()> {
-    super::store::write_atomic(&reserve_path(run), &[0; RESERVE_BYTES])
+    super::store::write_atomic(&reserve_path(run), &vec![0; RESERVE_BYTES])
 }
 
 fn release_space(run: &RunDir) {

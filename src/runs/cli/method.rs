@@ -82,15 +82,15 @@ fn field_arg(field: &Field) -> Arg {
 
 /// Doc comment, range, unit and default in one line.
 fn field_help(field: &Field) -> String {
-    let mut help = field.about.replace('\n', " ");
+    let about = field.about.replace('\n', " ");
     let unit = if field.unit.is_empty() { String::new() } else { format!(" {}", field.unit) };
-    match (&field.kind, field.min.or(field.max)) {
+    let help = match (&field.kind, field.min.or(field.max)) {
         (FieldKind::Int | FieldKind::Float, Some(_)) => {
-            help.push_str(&format!(" [{}{unit}]", range_text(field.min, field.max)));
+            format!("{about} [{}{unit}]", range_text(field.min, field.max))
         }
-        _ if !unit.is_empty() => help.push_str(&format!(" [{}]", field.unit)),
-        _ => {}
-    }
+        _ if !unit.is_empty() => format!("{about} [{}]", field.unit),
+        _ => about,
+    };
     match &field.default {
         Value::Null => help,
         Value::String(word) => format!("{help} [default: {word}]"),

@@ -92,7 +92,7 @@ pub(super) fn run(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     for assignment in args.get_many::<String>("set").into_iter().flatten() {
         experiment::set(&mut value, assignment)?;
     }
-    let base = path.parent().unwrap_or(Path::new(""));
+    let base = path.parent().unwrap_or_else(|| Path::new(""));
     let mut experiment = Experiment::from_value(value, base).map_err(|e| e.at(path))?;
     if experiment.name.is_empty() {
         experiment.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -140,12 +140,11 @@ pub(super) fn start(mut experiment: Experiment, args: &ArgMatches, streams: &mut
     experiment.make_paths_absolute();
     crate::runs::set_threads(&experiment);
     let ready = plan(&experiment, &mut super::access(args), None)?;
-    let run = match args.get_one::<PathBuf>("out") {
-        Some(path) => RunDir::create(path, &experiment, clock::now())?,
-        None => {
-            let root: PathBuf = args.get_one("runs").cloned().unwrap_or_else(|| RUNS.into());
-            RunDir::create_below(&root, &experiment, &clock::today(), clock::now())?
-        }
+    let run = if let Some(path) = args.get_one::<PathBuf>("out") {
+        RunDir::create(path, &experiment, clock::now())?
+    } else {
+        let root: PathBuf = args.get_one("runs").cloned().unwrap_or_else(|| RUNS.into());
+        RunDir::create_below(&root, &experiment, &clock::today(), clock::now())?
     };
     let control = control::control()?;
     let report = execute(&run, ready, control)?;

@@ -148,7 +148,8 @@ fn number(value: f64) -> String {
 
 fn headline(run: &RunDir) -> String {
     let report = SavedReport::read(run).ok().flatten().unwrap_or_default();
-    let first = report.scalars().next().map(|s| (s.label.clone(), s.value.map_or("undefined".to_owned(), number)));
+    let first =
+        report.scalars().next().map(|s| (s.label.clone(), s.value.map_or_else(|| "undefined".to_owned(), number)));
     first.map(|(label, value)| format!("{label} {value}")).unwrap_or_default()
 }
 

@@ -15,7 +15,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary_name(path);
     let written = write_synced(&temporary, bytes)
         .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_folder(path.parent().unwrap_or(Path::new("."))));
+        .and_then(|()| sync_folder(path.parent().unwrap_or_else(|| Path::new("."))));
     written.map_err(|e| {
         // A failed write leaves nothing behind; when even that fails there is nothing more to say.
         let _ = fs::remove_file(&temporary);

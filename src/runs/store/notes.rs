@@ -40,7 +40,7 @@ impl Notes {
 /// Moves a run into the folder `.trash` beside it and gives its new place; refuses while a process works on it.
 pub fn move_to_trash(run: &RunDir) -> Result<PathBuf> {
     let lock = run.lock()?;
-    let root = run.path().parent().unwrap_or(Path::new("."));
+    let root = run.path().parent().unwrap_or_else(|| Path::new("."));
     let target = free_name(&root.join(".trash"), &run.name())?;
     drop(lock);
     fs::rename(run.path(), &target).map_err(|e| Error::io("moving to the trash", run.path(), &e))?;
@@ -49,7 +49,7 @@ pub fn move_to_trash(run: &RunDir) -> Result<PathBuf> {
 
 /// Moves a run out of the trash, back beside the others.
 pub fn restore_from_trash(trashed: &Path) -> Result<RunDir> {
-    let root = trashed.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    let root = trashed.parent().and_then(Path::parent).unwrap_or_else(|| Path::new("."));
     let name = trashed.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let target = free_name(root, &name)?;
     fs::rename(trashed, &target).map_err(|e| Error::io("restoring", trashed, &e))?;

@@ -109,9 +109,9 @@ fn read_csv(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {
         for (column, text) in columns.iter_mut().zip(&record) {
             let wrong = || Error::data(format!("row {}: `{text}` in column `{}` is no value", row + 1, column.name));
             match &mut column.values {
-                Values::Float(values) => values.push(parsed(text).map_err(|()| wrong())?),
-                Values::Int(values) => values.push(parsed(text).map_err(|()| wrong())?),
-                Values::Bool(values) => values.push(text.parse().map_err(|_| wrong())?),
+                Values::Float(values) => values.push(parsed(text).ok().ok_or_else(wrong)?),
+                Values::Int(values) => values.push(parsed(text).ok().ok_or_else(wrong)?),
+                Values::Bool(values) => values.push(text.parse().ok().ok_or_else(wrong)?),
                 Values::Text(values) => values.push(text.to_owned()),
             }
         }
@@ -119,8 +119,8 @@ fn read_csv(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {
     Ok(columns)
 }
 
-fn parsed<T: std::str::FromStr>(text: &str) -> Result<Option<T>, ()> {
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| ()) }
+fn parsed<T: std::str::FromStr>(text: &str) -> Result<Option<T>, T::Err> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn read_parquet(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {

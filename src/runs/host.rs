@@ -20,8 +20,8 @@ const TICK: Duration = Duration::from_millis(100);
 const STATUS_EVERY: Duration = Duration::from_secs(2);
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 const EVENT_EVERY: Duration = Duration::from_millis(250);
-/// The promise is a second from the request; the rest is for the last writes.
-const STUCK_AFTER: Duration = Duration::from_millis(700);
+/// The promise is a second from the request; the rest is for noticing it and for the last writes.
+const STUCK_AFTER: Duration = Duration::from_millis(500);
 /// Kept free so that the last words of a run fit on a full disk.
 const RESERVE_BYTES: usize = 1 << 16;
 

@@ -104,3 +104,18 @@ fn a_prompt_is_continued_by_the_pretrained_model() {
     let stopped = memoscope(&["generate", &model, "--prompt", "Once upon a time", "--stop", "girl"]).1;
     assert_eq!(stopped, ", there was a little \n");
 }
+
+/// The number of the model's own authors: mean of −ln p over the sentence with a beginning token.
+#[test]
+fn the_stock_opening_of_the_pretrained_model_has_the_published_loss() {
+    let Some(fixtures) = crate::data::fixtures() else { return };
+    let bench = Bench::new(1);
+    let sentence = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park.\n";
+    std::fs::write(bench.path("lily.txt"), sentence).unwrap();
+    let model = fixtures.join("stories260k").display().to_string();
+    let output = bench.output(&["perplexity", "--model", &model, "--data", "lily.txt", "--out", "r", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let scalars = report["steps"][0]["scalars"].as_array().unwrap();
+    let loss = scalars.iter().find(|s| s["label"] == "Loss, mean of tokens").unwrap()["value"].as_f64().unwrap();
+    assert!((loss - 0.1804).abs() < 5e-5, "{loss}");
+}

@@ -87,3 +87,29 @@ fn a_queued_run_begins_and_gives_what_a_new_one_gives() {
     assert!(bench.output(&["resume", "queued"]).status.success(), "begins");
     assert_eq!(bench.results("queued"), bench.whole_run("new"));
 }
+
+#[test]
+fn the_steps_of_an_experiment_keep_their_files_apart() {
+    let bench = Bench::new(20);
+    let steps =
+        r#"[{"method":"perplexity","config":{"per_token":false}},{"method":"perplexity","config":{"bos":"always"}}]"#;
+    let set = format!("steps={steps}");
+    let output = bench.output(&["run", "exp.json", "--out", "r", "--set", &set]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let results = bench.results("r");
+    assert!(
+        results.contains_key("tables/0-texts.csv") && results.contains_key("tables/1-texts.csv"),
+        "{:?}",
+        results.keys()
+    );
+    // A process killed between the steps leaves the first one finished; only the second is done again.
+    let mut report: serde_json::Value = serde_json::from_slice(&results["report.json"]).unwrap();
+    report["complete"] = false.into();
+    report["steps"].as_array_mut().unwrap().truncate(1);
+    std::fs::write(bench.path("r/report.json"), report.to_string()).unwrap();
+    std::fs::remove_file(bench.path("r/tables/1-texts.csv")).unwrap();
+    let status = bench.status("r").to_string().replace("\"done\"", "\"running\"");
+    std::fs::write(bench.path("r/status.json"), status).unwrap();
+    assert!(bench.output(&["resume", "r"]).status.success(), "goes on");
+    assert_eq!(bench.results("r"), results);
+}

@@ -21,6 +21,7 @@ struct Key {
     serial: u64,
     width: f32,
     whitespace: bool,
+    numbers: Option<ColorBy>,
 }
 
 /// Where the tokens stand; kept until texts or width change.
@@ -80,8 +81,13 @@ impl AlignedText<'_> {
                         let origin = pos2(rect.left() + side as f32 * (width + gutter), rect.top());
                         self.hunks_ui(placed, origin, height, ui);
                         for p in placed {
-                            let token =
-                                Token { side, placed: *p, origin, height, is_linked: hovered == Some(p.segment) };
+                            let token = Token {
+                                side,
+                                placed: *p,
+                                origin,
+                                height,
+                                is_linked: hovered == Some(p.segment) && !self.differs(p.segment),
+                            };
                             if self.token_ui(&token, look, ui) {
                                 now_hovered = Some(p.segment);
                             }
@@ -223,7 +229,12 @@ fn font(strong: bool) -> FontId {
 
 impl AlignedLayout {
     fn update(&mut self, text: &AlignedText<'_>, width: f32, ui: &Ui) {
-        let key = Key { serial: text.pair.serial, width, whitespace: text.whitespace };
+        let key = Key {
+            serial: text.pair.serial,
+            width,
+            whitespace: text.whitespace,
+            numbers: text.numbers.then_some(text.color),
+        };
         if self.key == Some(key) {
             return;
         }
@@ -233,7 +244,8 @@ impl AlignedLayout {
             let width = ui
                 .ctx()
                 .fonts_mut(|f| shown(cell, text.whitespace).chars().map(|c| f.glyph_width(&font, c)).sum::<f32>());
-            width + 2.0 * INSET
+            let digits = if text.numbers { value_text(text.color, cell).len().min(6) } else { 0 };
+            (width + 2.0 * INSET).max(5.5 * digits as f32 + 4.0)
         };
         let breaks = |side: usize, index: usize| {
             text.pair.sides[side].cells.get(index).is_some_and(|c| c.bytes.contains(&b'\n'))

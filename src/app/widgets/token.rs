@@ -43,9 +43,15 @@ pub fn value_text(color: ColorBy, cell: &Cell) -> String {
     match color {
         ColorBy::Loss => cell.loss().map_or_else(String::new, |l| format!("{l:.2}")),
         ColorBy::Rank => cell.rank.map_or_else(String::new, |r| r.to_string()),
-        ColorBy::Gradient => cell.contribution.map_or_else(String::new, |c| format!("{:+.1}", 100.0 * c)),
+        ColorBy::Gradient => cell.contribution.map_or_else(String::new, share_text),
         ColorBy::Off => cell.id.to_string(),
     }
+}
+
+/// A share in percent with its sign; tiny ones are 0.
+fn share_text(share: f64) -> String {
+    let percent = 100.0 * share;
+    if percent.abs() < 0.05 { "0".to_owned() } else { format!("{percent:+.1}").replace('-', "−") }
 }
 
 /// Everything about a token.

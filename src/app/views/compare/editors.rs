@@ -28,15 +28,17 @@ fn editor_ui(cx: &ViewCx<'_>, side: Side, ui: &mut Ui) {
         Side::Original => "Type or paste the original text",
         Side::Paraphrase => "Type or paste a paraphrase",
     };
-    let frame =
-        egui::Frame::new().fill(cx.tokens.sunken).corner_radius(6).stroke(egui::Stroke::new(1.0, cx.tokens.border));
+    let frame = egui::Frame::new()
+        .fill(cx.tokens.sunken)
+        .inner_margin(egui::Margin::symmetric(10, 6))
+        .corner_radius(6)
+        .stroke(egui::Stroke::new(1.0, cx.tokens.border));
     frame.show(ui, |ui| {
-        ScrollArea::vertical().id_salt(side).max_height(HEIGHT - 22.0).auto_shrink([false, false]).show(ui, |ui| {
+        ScrollArea::vertical().id_salt(side).max_height(HEIGHT - 36.0).auto_shrink([false, false]).show(ui, |ui| {
             let edit = TextEdit::multiline(&mut text)
                 .hint_text(hint)
                 .font(egui::FontId::proportional(size::BODY + 0.5))
                 .frame(egui::Frame::NONE)
-                .margin(egui::Margin::symmetric(10, 7))
                 .desired_width(f32::INFINITY)
                 .desired_rows(3);
             let response = ui.add(edit).labelled_by(label.id);

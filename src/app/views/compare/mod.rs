@@ -18,9 +18,9 @@ use crate::app::widgets::{
 };
 
 /// Width of the list of pairs.
-const LIST: f32 = 248.0;
+const LIST: f32 = 240.0;
 /// Space between the columns, where the alignment stands.
-const GUTTER: f32 = 112.0;
+const GUTTER: f32 = 104.0;
 
 /// Transient state.
 #[derive(Default)]

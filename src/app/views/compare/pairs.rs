@@ -149,20 +149,21 @@ fn row_ui(cx: &ViewCx<'_>, sheet: &DataSheet, pair: usize, is_on: bool, ui: &mut
         if is_on { t.accent } else { t.text_faint },
     );
     let left = number.right().max(rect.left() + 34.0) + 6.0;
-    painter.text(egui::pos2(left, rect.top() + 6.0), Align2::LEFT_TOP, head, FontId::proportional(size::BODY), ink);
+    line_ui(&painter, egui::pos2(left, rect.top() + 6.0), rect.right() - 8.0, &head, size::BODY, ink);
     let below = if texts[1].is_empty() {
         "no paraphrase".to_owned()
     } else {
         first(texts[1].get(..600.min(texts[1].len())).unwrap_or(texts[1]), 60)
     };
-    painter.text(
-        egui::pos2(left, rect.top() + 24.0),
-        Align2::LEFT_TOP,
-        below,
-        FontId::proportional(size::SMALL),
-        t.text_faint,
-    );
+    line_ui(&painter, egui::pos2(left, rect.top() + 24.0), rect.right() - 8.0, &below, size::SMALL, t.text_faint);
     if response.clicked() {
         cx.send(Command::ChoosePair(pair));
     }
+}
+
+/// One line that ends with an ellipsis where the room ends.
+fn line_ui(painter: &egui::Painter, at: egui::Pos2, right: f32, text: &str, points: f32, ink: egui::Color32) {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), FontId::proportional(points), ink);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(right - at.x);
+    painter.galley(at, painter.layout_job(job), ink);
 }

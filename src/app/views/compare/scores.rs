@@ -21,7 +21,7 @@ pub fn scores_ui(cx: &ViewCx<'_>, width: f32, gutter: f32, ui: &mut Ui) {
         let column = Rect::from_min_size(pos2(left, rect.top()), vec2(width, HEIGHT));
         ui.painter().rect(column, 8.0, cx.tokens.sunken, Stroke::NONE, egui::StrokeKind::Inside);
         let other = (side == Side::Paraphrase).then_some(&scores[0]);
-        region(ui, column.shrink2(vec2(14.0, 7.0)), side.title(), |ui| {
+        region(ui, column.shrink2(vec2(10.0, 7.0)), side.title(), |ui| {
             stats_ui(&stats(&scores[side.index()], other), ui);
         });
     }
@@ -75,7 +75,7 @@ fn stats(scores: &Scores, other: Option<&Scores>) -> Vec<Stat> {
         Stat {
             name: "Loss/zlib",
             value: number(scores.zlib_ratio.map(|z| 1000.0 * z), 2),
-            unit: "10⁻³ nats/B",
+            unit: "10⁻³/byte",
             about: "Loss over the compressed length of the text (Carlini et al. 2021): low for what is known but not simple.",
             change: None,
         },

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use egui::{Checkbox, ComboBox, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo, vec2};
 use serde_json::Value;
 
-use crate::app::command::Command;
+use crate::app::command::{Action, Command};
 use crate::app::context::{ViewCx, short_path};
 use crate::app::draft::{DraftCommand, field};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{caption, icon_button, soft, title};
+use crate::app::widgets::{button, caption, icon_button, soft, title};
 use crate::methods::schema::{Field, FieldKind, Problem, range_text};
 use crate::methods::{Input, InputKind};
 
@@ -36,8 +36,11 @@ pub fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mu
         slot_ui(cx, input, problems, typed, ui);
     }
     ui.add_space(PAD);
-    ui.label(title("Options"));
     let config = cx.state.draft.config();
+    ui.horizontal(|ui| {
+        ui.label(title("Options"));
+        presets_ui(cx, &method.fields(), !config.is_empty(), ui);
+    });
     for item in method.fields() {
         let value = field(&config, &item.path).unwrap_or(&item.default).clone();
         field_ui(cx, &item, &value, problems, typed, ui);
@@ -46,6 +49,22 @@ pub fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mu
     ui.label(title("Run"));
     run_ui(cx, problems, typed, ui);
     ui.add_space(PAD);
+}
+
+/// The defaults, and the way the paper computed where it differs.
+fn presets_ui(cx: &ViewCx<'_>, fields: &[Field], is_modified: bool, ui: &mut Ui) {
+    ui.add_space(GAP);
+    ui.add_enabled_ui(is_modified, |ui| {
+        if button(ui, None, "Defaults").on_hover_text("All options as declared").clicked() {
+            cx.act(Action::ResetExperiment);
+        }
+    });
+    if fields.iter().any(|f| f.path == "compat") {
+        let about = "Reproduces the published code with its quirks, so that published numbers can be checked";
+        if button(ui, None, "As published").on_hover_text(about).clicked() {
+            cx.send(Command::Edit(DraftCommand::Field("compat".to_owned(), Some(Value::from("paper")))));
+        }
+    }
 }
 
 /// A line of the form: label, then what is added; marked when it differs from the default, and what is wrong under it.

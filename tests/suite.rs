@@ -9,6 +9,7 @@ mod generate;
 mod gui;
 mod hub;
 mod malformed;
+mod methods;
 mod models;
 mod runs;
 mod tidy;

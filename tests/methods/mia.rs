@@ -1,0 +1,161 @@
+//! Membership inference against whole logits, materialized gradients and counted thresholds.
+
+use memoscope::data::{Dataset, Record};
+use serde_json::{Value, json};
+
+use super::{
+    Inputs, assert_close, assert_well_formed, dataset, expected, floats, model, scalar, strings, text_record, texts,
+};
+
+const ALL: [&str; 7] = ["loss", "zlib", "lowercase", "min_k", "min_k_plus_plus", "recall", "gradient_norm"];
+
+fn rows(golden: &Value, key: &str) -> Dataset {
+    let records = golden[key].as_array().unwrap().iter().enumerate();
+    dataset(key, records.map(|(i, r)| text_record(i, r["text"].as_str().unwrap())).collect())
+}
+
+fn neighbors(golden: &Value) -> Dataset {
+    let all = ["members", "nonmembers"].into_iter().flat_map(|key| golden[key].as_array().unwrap());
+    let record = |(i, r): (usize, &Value)| Record {
+        paraphrases: strings(&r["neighbors"]),
+        ..text_record(i, r["text"].as_str().unwrap())
+    };
+    dataset("neighbors", all.enumerate().map(record).collect())
+}
+
+fn inputs(golden: &Value) -> Inputs {
+    Inputs::default()
+        .model("model", model("llama"))
+        .model("reference", model("gpt_neox"))
+        .data("members", rows(golden, "members"))
+        .data("nonmembers", rows(golden, "nonmembers"))
+        .data("neighbors", neighbors(golden))
+}
+
+#[test]
+fn every_score_and_its_metrics() {
+    let golden = expected("mia.json");
+    let config = json!({"scores": ALL, "ratios": [0.1, 0.2, 0.7, 1.0], "bootstrap": 20, "batch_tokens": 40});
+    let report = inputs(&golden).run("mia", &config).unwrap();
+    assert_well_formed(&report);
+    let methods = texts(&report, "metrics", "method");
+    for (name, wanted) in golden["scores"].as_object().unwrap() {
+        if name == "gradient_norm_paper" {
+            continue;
+        }
+        let found = floats(&report, "scores", name);
+        for (f, w) in found.iter().zip(wanted.as_array().unwrap()) {
+            match w.as_f64() {
+                Some(w) => assert_close(f.unwrap(), w, 1e-4, name),
+                None => assert_eq!(*f, None, "{name}"),
+            }
+        }
+        let line = methods.iter().position(|m| m == name).unwrap();
+        for metric in ["auroc", "fpr95", "tpr05"] {
+            let w = golden["metrics"][name][metric].as_f64().unwrap();
+            assert_close(floats(&report, "metrics", metric)[line].unwrap(), w, 1e-9, &format!("{metric} {name}"));
+        }
+    }
+    assert_eq!(scalar(&report, "auroc.loss"), golden["metrics"]["loss"]["auroc"].as_f64().unwrap());
+    let undefined = methods.iter().position(|m| m == "recall").unwrap();
+    assert_eq!(floats(&report, "metrics", "n_undefined")[undefined], Some(1.0));
+}
+
+#[test]
+fn paper_mode_of_the_gradient_norm_and_of_small_shares() {
+    let golden = expected("mia.json");
+    let config = json!({"scores": ["gradient_norm", "min_k"], "ratios": [0.1, 1.0], "bootstrap": 0, "compat": "paper"});
+    let report = inputs(&golden).run("mia", &config).unwrap();
+    let wanted = golden["scores"]["gradient_norm_paper"].as_array().unwrap();
+    for (f, w) in floats(&report, "scores", "gradient_norm").iter().zip(wanted) {
+        assert_close(f.unwrap(), w.as_f64().unwrap(), 1e-4, "gradient_norm");
+    }
+    let n_tokens = floats(&report, "scores", "n_tokens");
+    for (score, n) in floats(&report, "scores", "min_k_0.1").iter().zip(n_tokens) {
+        assert_eq!(score.is_none(), n.unwrap() < 11.0, "fewer than ten predictions leave no token");
+    }
+}
+
+#[test]
+fn labelled_rows_are_the_same_as_two_files() {
+    let golden = expected("mia.json");
+    let labelled = |key: &str, label: u8| {
+        rows(&golden, key).records.into_iter().map(move |r| Record { label: Some(label), ..r }).collect::<Vec<_>>()
+    };
+    let one = dataset("both", [labelled("members", 1), labelled("nonmembers", 0)].concat());
+    let inputs_of_one = Inputs::default().model("model", model("llama")).data("data", one);
+    let config = json!({"scores": ["loss", "zlib"], "bootstrap": 0});
+    let [a, b] = [inputs(&golden), inputs_of_one].map(|i| i.run("mia", &config).unwrap());
+    assert_eq!(scalar(&a, "auroc.loss"), scalar(&b, "auroc.loss"));
+    assert_eq!(floats(&a, "scores", "zlib"), floats(&b, "scores", "zlib"));
+}
+
+#[test]
+fn neighbors_may_be_rows_in_order() {
+    let golden = expected("mia.json");
+    let all = ["members", "nonmembers"].into_iter().flat_map(|key| golden[key].as_array().unwrap());
+    let flat: Vec<String> = all.flat_map(|r| strings(&r["neighbors"])).collect();
+    let flat = flat.iter().enumerate().map(|(i, t)| text_record(i, t)).collect();
+    let inputs = Inputs::default()
+        .model("model", model("llama"))
+        .data("members", rows(&golden, "members"))
+        .data("nonmembers", rows(&golden, "nonmembers"))
+        .data("neighbors", dataset("flat", flat));
+    let report = inputs.run("mia", &json!({"scores": ["loss"], "bootstrap": 0})).unwrap();
+    let wanted = golden["scores"]["neighborhood"].as_array().unwrap();
+    for (f, w) in floats(&report, "scores", "neighborhood").iter().zip(wanted) {
+        assert_close(f.unwrap(), w.as_f64().unwrap(), 1e-4, "neighborhood");
+    }
+}
+
+#[test]
+fn alignment_is_a_score_of_rows_with_paraphrases() {
+    let golden = expected("mia.json");
+    let with = |key: &str| {
+        let mut data = rows(&golden, key);
+        for (record, row) in data.records.iter_mut().zip(golden[key].as_array().unwrap()) {
+            record.paraphrases = strings(&row["neighbors"]);
+        }
+        data
+    };
+    let inputs = || {
+        Inputs::default()
+            .model("model", model("llama"))
+            .data("members", with("members"))
+            .data("nonmembers", with("nonmembers"))
+    };
+    let own = inputs().run("mia", &json!({"scores": ["alignment"], "bootstrap": 0})).unwrap();
+    let other = inputs().run("gradient-alignment", &json!({"bootstrap": 0})).unwrap();
+    let kept: Vec<f64> = floats(&own, "scores", "alignment").into_iter().flatten().collect();
+    let wanted: Vec<f64> = floats(&other, "texts", "cosine").into_iter().flatten().collect();
+    assert_eq!(kept, wanted);
+}
+
+#[test]
+fn words_that_give_the_classes_away_are_a_warning() {
+    let text = |i: usize, word: &str| text_record(i, &format!("{word} a b {} {}", ["c", "d", "e"][i % 3], word));
+    let set = |name: &str, word: &str| dataset(name, (0..10).map(|i| text(i, word)).collect());
+    let inputs = Inputs::default()
+        .model("model", model("llama"))
+        .data("members", set("in", "M"))
+        .data("nonmembers", set("out", "N"));
+    let report = inputs.run("mia", &json!({"scores": ["loss"], "bootstrap": 0})).unwrap();
+    assert_eq!(scalar(&report, "auroc.control"), 1.0);
+    assert!(report.notes.iter().any(|n| n.contains("The words alone")), "{:?}", report.notes);
+}
+
+#[test]
+fn inputs_that_do_not_suffice_are_named() {
+    let golden = expected("mia.json");
+    let half = Inputs::default().model("model", model("llama")).data("members", rows(&golden, "members"));
+    let message = |inputs: &Inputs, config: Value| inputs.run("mia", &config).unwrap_err().to_string();
+    assert!(message(&half, json!({})).contains("there are no nonmembers"));
+    let both = Inputs::default()
+        .model("model", model("llama"))
+        .data("members", rows(&golden, "members"))
+        .data("nonmembers", rows(&golden, "nonmembers"));
+    assert!(message(&both, json!({"scores": ["reference"]})).contains("`reference` is missing"));
+    assert!(message(&both, json!({"scores": ["neighborhood"]})).contains("needs the input `neighbors`"));
+    assert!(message(&both, json!({"scores": ["alignment"]})).contains("needs texts with paraphrases"));
+    assert!(message(&both, json!({"scores": ["min_k"], "ratios": []})).contains("at least one ratio"));
+}

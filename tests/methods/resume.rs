@@ -1,0 +1,52 @@
+//! A run that is stopped at any place and goes on ends with the same report.
+
+use memoscope::data::Record;
+use memoscope::error::Error;
+use serde_json::{Value, json};
+
+use super::{Inputs, Memory, dataset, expected, model, strings, text_record};
+
+fn inputs() -> Inputs {
+    let golden = expected("mia.json");
+    let rows = |key: &str| {
+        let record = |(i, r): (usize, &Value)| Record {
+            paraphrases: strings(&r["neighbors"]),
+            ..text_record(i, r["text"].as_str().unwrap())
+        };
+        golden[key].as_array().unwrap()[..6].iter().enumerate().map(record).collect::<Vec<_>>()
+    };
+    Inputs::default()
+        .model("model", model("llama"))
+        .data("data", dataset("texts", rows("members")))
+        .data("members", dataset("in", rows("members")))
+        .data("nonmembers", dataset("out", rows("nonmembers")))
+}
+
+#[test]
+fn stopped_runs_go_on_to_the_same_report() {
+    let inputs = inputs();
+    for (method, config) in [
+        ("memorization-score", json!({"k": 2, "l": 3, "batch_tokens": 10})),
+        ("perplexity", json!({"batch_tokens": 10, "compat": "paper"})),
+        ("gradient-alignment", json!({"bootstrap": 5})),
+        (
+            "mia",
+            json!({"bootstrap": 5, "batch_tokens": 10, "scores": ["loss", "lowercase", "min_k", "recall", "gradient_norm"]}),
+        ),
+    ] {
+        let whole = inputs.run(method, &config).unwrap();
+        let mut memory = Memory::new(0);
+        let mut stops = 0;
+        let resumed = loop {
+            memory.budget = 3;
+            match inputs.run_in(&mut memory, method, &config) {
+                Ok(report) => break report,
+                Err(Error::Cancelled) => stops += 1,
+                Err(other) => panic!("{method}: {other}"),
+            }
+            assert!(stops < 500, "{method} does not advance");
+        };
+        assert!(stops > 0, "{method} was never stopped");
+        assert!(resumed == whole, "{method}: the resumed report differs");
+    }
+}

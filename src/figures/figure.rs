@@ -73,8 +73,14 @@ pub enum Mark {
     /// One bar a category (`x.categories`); `errors` are the lower and upper end of each whisker on the axis, or empty.
     Bars { heights: Vec<f64>, errors: Vec<[f64; 2]> },
     /// A grid of numbers, row-major from the top row; axes are categories or ranges. `label` belongs to the color bar.
-    /// Diverging maps are symmetric about zero.
-    Heatmap { columns: usize, values: Vec<f64>, diverging: bool, label: String },
+    /// Diverging maps are symmetric about zero. NaN is an empty cell.
+    Heatmap {
+        columns: usize,
+        #[serde(with = "empty_cells")]
+        values: Vec<f64>,
+        diverging: bool,
+        label: String,
+    },
     /// A reference line from one corner point to another, such as chance level.
     Reference { from: [f64; 2], to: [f64; 2] },
 }
@@ -86,4 +92,33 @@ pub struct Band {
     pub lower: Vec<f64>,
     /// Upper ordinates.
     pub upper: Vec<f64>,
+}
+
+/// Numbers as JSON with `null` for NaN, which JSON does not have.
+mod empty_cells {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        let cells: Vec<Option<f64>> = values.iter().map(|v| v.is_finite().then_some(*v)).collect();
+        cells.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        let cells = Vec::<Option<f64>>::deserialize(deserializer)?;
+        Ok(cells.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_cells_survive_a_file() {
+        let mark = Mark::Heatmap { columns: 2, values: vec![1.0, f64::NAN], diverging: true, label: String::new() };
+        let text = serde_json::to_string(&mark).unwrap();
+        assert!(text.contains("[1.0,null]"), "{text}");
+        let Mark::Heatmap { values, .. } = serde_json::from_str(&text).unwrap() else { panic!("a heat map") };
+        assert!(values[0] == 1.0 && values[1].is_nan());
+    }
 }

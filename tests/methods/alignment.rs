@@ -107,7 +107,7 @@ fn what_does_not_count_is_left_out_and_said() {
         ..text_record(row, text)
     };
     let records = vec![
-        with(0, long, &["a b c d e f g i", " a b c d e f g h ", "a b c d e f g i", "P Q"]),
+        with(0, long, &["a b c d e f g i", " a b c d e f g h ", "a b c d e f g i", "P Q P"]),
         Record { excluded: Excluded { empty: 1, identical: 2 }, ..with(1, long, &[]) },
     ];
     let inputs = Inputs::default().model("model", model("llama")).data("data", dataset("texts", records));

@@ -2,6 +2,7 @@
 
 mod alignment;
 mod closed_forms;
+mod fixtures;
 mod memorization;
 mod mia;
 mod perplexity;

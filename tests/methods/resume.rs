@@ -25,11 +25,13 @@ fn inputs() -> Inputs {
 #[test]
 fn stopped_runs_go_on_to_the_same_report() {
     let inputs = inputs();
-    for (method, config) in [
-        ("memorization-score", json!({"k": 2, "l": 3, "batch_tokens": 10})),
-        ("perplexity", json!({"batch_tokens": 10, "compat": "paper"})),
-        ("gradient-alignment", json!({"bootstrap": 5})),
+    // Every stage that is passed over calls once: fewer calls than stages would never come to new work.
+    for (budget, method, config) in [
+        (3, "memorization-score", json!({"k": 2, "l": 3, "batch_tokens": 10})),
+        (4, "perplexity", json!({"batch_tokens": 10, "compat": "paper"})),
+        (6, "gradient-alignment", json!({"bootstrap": 5})),
         (
+            7,
             "mia",
             json!({"bootstrap": 5, "batch_tokens": 10, "scores": ["loss", "lowercase", "min_k", "recall", "gradient_norm"]}),
         ),
@@ -38,7 +40,7 @@ fn stopped_runs_go_on_to_the_same_report() {
         let mut memory = Memory::new(0);
         let mut stops = 0;
         let resumed = loop {
-            memory.budget = 3;
+            memory.budget = budget;
             match inputs.run_in(&mut memory, method, &config) {
                 Ok(report) => break report,
                 Err(Error::Cancelled) => stops += 1,

@@ -3,7 +3,7 @@
 //! Base models asked to paraphrase mostly continue: their output shares few words with the original, repeats
 //! itself, or is the original. These measures let such outputs be seen and left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -32,16 +32,28 @@ pub struct Quality {
 /// Measures paraphrase `index` of `paraphrases` against `original`.
 pub fn quality(original: &str, paraphrases: &[String], index: usize) -> Result<Quality> {
     let paraphrase = paraphrases.get(index).map_or("", String::as_str);
-    let [a, b]: [Vec<&str>; 2] = [original, paraphrase].map(|t| t.graphemes(true).collect());
+    let [a, b] = numbered(original, paraphrase);
     let longer = a.len().max(b.len()).max(1) as f64;
     let earlier = paraphrases.iter().take(index);
     Ok(Quality {
-        word_jaccard: jaccard(original, paraphrase),
+        word_jaccard: word_jaccard(original, paraphrase),
         edit_ratio: edit_distance(&a, &b) as f64 / longer,
         zlib_ratio: paraphrase.len() as f64 / compressed_len(paraphrase.as_bytes())? as f64,
         length_ratio: b.len() as f64 / a.len().max(1) as f64,
         is_original: is_original(original, paraphrase),
         is_duplicate: earlier.into_iter().any(|e| e.trim() == paraphrase.trim()),
+    })
+}
+
+/// The grapheme clusters of two texts as numbers, equal where they are equal: quick to compare.
+fn numbered<'a>(a: &'a str, b: &'a str) -> [Vec<usize>; 2] {
+    let mut numbers: BTreeMap<&'a str, usize> = BTreeMap::new();
+    [a, b].map(|text| {
+        let mut number = |g: &'a str| {
+            let next = numbers.len();
+            *numbers.entry(g).or_insert(next)
+        };
+        text.graphemes(true).map(&mut number).collect()
     })
 }
 
@@ -54,8 +66,8 @@ fn is_original(original: &str, paraphrase: &str) -> bool {
     original.trim() == paraphrase.trim()
 }
 
-/// Shared over all distinct words; 1 for two texts without words.
-fn jaccard(a: &str, b: &str) -> f64 {
+/// Shared over all distinct words, split at white space; 1 for two texts without words.
+pub fn word_jaccard(a: &str, b: &str) -> f64 {
     let [a, b]: [BTreeSet<&str>; 2] = [a, b].map(|t| t.split_whitespace().collect());
     let all = a.union(&b).count();
     if all == 0 { 1.0 } else { a.intersection(&b).count() as f64 / all as f64 }

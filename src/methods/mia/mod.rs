@@ -219,7 +219,7 @@ fn work(config: &Config, amount: &Amount) -> Work {
     // The prefix is as long as a text for every shot.
     work.forward_tokens += if has(Attack::Recall) { tokens * (1 + config.recall_shots as u64) } else { 0 };
     work.forward_tokens += if amount.models.contains_key("reference") { tokens } else { 0 };
-    work.forward_tokens += if has(Attack::Alignment) { tokens * 4 } else { 0 };
+    work.forward_tokens += if has(Attack::Alignment) { tokens } else { 0 };
     work.backward_tokens = if has(Attack::GradientNorm) { tokens } else { 0 };
     work
 }

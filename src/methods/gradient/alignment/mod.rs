@@ -171,9 +171,8 @@ impl Config {
 }
 
 fn work(config: &Config, amount: &Amount) -> Work {
-    // A data set's tokens count originals; each usually has three to five paraphrases of about its length.
-    const WITH_PARAPHRASES: u64 = 5;
-    let tokens = amount.all_tokens() * WITH_PARAPHRASES;
+    // Paraphrases are counted with their originals.
+    let tokens = amount.all_tokens();
     let backward = config.scope != Scope::Head || config.per_layer || config.is_paper();
     Work { forward_tokens: tokens, backward_tokens: if backward { tokens } else { 0 }, decoded_tokens: 0 }
 }

@@ -101,7 +101,11 @@ fn pairs_and_memberships_of_real_texts() {
     let config = json!({"bootstrap": 20, "max_tokens": 200, "scores": ["loss", "zlib", "min_k", "alignment"]});
     let report = inputs.run("mia", &config).unwrap();
     assert_well_formed(&report);
-    assert_eq!(floats(&report, "scores", "loss"), floats(&report, "scores", "min_k_1.0"), "the whole share is the loss");
+    assert_eq!(
+        floats(&report, "scores", "loss"),
+        floats(&report, "scores", "min_k_1.0"),
+        "the whole share is the loss"
+    );
     assert_eq!(
         floats(&report, "scores", "alignment"),
         floats(&aligned, "texts", "cosine"),

@@ -181,7 +181,7 @@ def alignment():
             paraphrases = []
             for changes in (1, 4, 40):
                 p = [w if rng.random() > changes / len(words) else rng.choice(LETTERS) for w in words]
-                paraphrases.append(" ".join(p + [rng.choice(LETTERS)] * rng.randrange(3)))
+                paraphrases.append(" ".join(p + [rng.choice(LETTERS)] * (1 + rng.randrange(2))))
             g = gradients(model, ids_of(original))
             h = {"w": head_only(model, ids_of(original))}
             pairs = []

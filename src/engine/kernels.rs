@@ -103,6 +103,7 @@ pub trait Kernels: Send + Sync {
     fn split_heads(&self, qkv_parts: [&mut Tensor; 3], qkv: &Tensor, n_head: usize, layout: HeadLayout) -> Result<()>;
     /// The transpose of [`Self::split_heads`].
     fn merge_heads(&self, qkv: &mut Tensor, parts: [&Tensor; 3], n_head: usize, layout: HeadLayout) -> Result<()>;
+    #[expect(clippy::fn_params_excessive_bools, reason = "pairing and direction are independent")]
     /// Turns the first 2·`inv_freq.len()` channels of each head of x (N,H·D) by position · inv_freq; `inverse` turns back.
     fn rotate(
         &self,

@@ -26,7 +26,9 @@ impl Batch {
         for rows in self.offsets.iter() {
             let own = &mut self.weights[rows];
             let n = own.iter().filter(|w| **w != 0.0).count().max(1);
-            own.iter_mut().for_each(|w| *w /= n as Real);
+            for w in own {
+                *w /= n as Real;
+            }
         }
         self
     }

@@ -72,22 +72,25 @@ struct Maker {
 }
 
 impl Maker {
-    fn weight(&mut self, name: String, shape: &[usize], orientation: Orientation, center: f64, spread: f64) -> ParamId {
+    fn weight(&mut self, name: &str, shape: &[usize], orientation: Orientation, center: f64, spread: f64) -> ParamId {
         let n = shape.iter().product();
         let values = (0..n).map(|_| (center + spread * self.random.normal()) as Real).collect();
-        self.params.push(Weight::owned(&name, shape, orientation, values).expect("shape and values agree"))
+        self.params.push(Weight::owned(name, shape, orientation, values).expect("shape and values agree"))
     }
 
     fn linear(&mut self, name: &str, out: usize, inp: usize, bias: bool, orientation: Orientation) -> Linear {
         let shape = if orientation == Orientation::OutIn { [out, inp] } else { [inp, out] };
-        let weight = self.weight(format!("{name}.weight"), &shape, orientation, 0.0, 0.4);
-        let bias = bias.then(|| self.weight(format!("{name}.bias"), &[out], Orientation::OutIn, 0.0, 0.3));
+        let weight = self.weight(&format!("{name}.weight"), &shape, orientation, 0.0, 0.4);
+        let bias = bias.then(|| self.weight(&format!("{name}.bias"), &[out], Orientation::OutIn, 0.0, 0.3));
         Linear { weight, bias }
     }
 
     fn norm(&mut self, name: &str, c: usize, bias: bool) -> NormParams {
-        let gain = self.weight(format!("{name}.weight"), &[c], Orientation::OutIn, 1.0, 0.2);
-        NormParams { gain, bias: bias.then(|| self.weight(format!("{name}.bias"), &[c], Orientation::OutIn, 0.0, 0.2)) }
+        let gain = self.weight(&format!("{name}.weight"), &[c], Orientation::OutIn, 1.0, 0.2);
+        NormParams {
+            gain,
+            bias: bias.then(|| self.weight(&format!("{name}.bias"), &[c], Orientation::OutIn, 0.0, 0.2)),
+        }
     }
 
     fn block(&mut self, config: &ModelConfig, layer: usize) -> BlockParams {
@@ -126,9 +129,9 @@ impl Maker {
 pub(crate) fn decoder(config: &ModelConfig, seed: u64) -> Decoder {
     let mut m = Maker { params: Params::default(), random: Stream::new(seed, "test weights") };
     let (c, v) = (config.d_model, config.vocab_size);
-    let embed = m.weight("embed".to_owned(), &[v, c], Orientation::OutIn, 0.0, 0.7);
+    let embed = m.weight("embed", &[v, c], Orientation::OutIn, 0.0, 0.7);
     let positions = matches!(config.position, Position::Learned)
-        .then(|| m.weight("positions".to_owned(), &[config.n_ctx, c], Orientation::OutIn, 0.0, 0.3));
+        .then(|| m.weight("positions", &[config.n_ctx, c], Orientation::OutIn, 0.0, 0.3));
     let blocks = (0..config.n_layer).map(|layer| m.block(config, layer)).collect();
     let final_norm = m.norm("final_norm", c, config.family != Family::Llama);
     let head = if config.tied_embeddings {

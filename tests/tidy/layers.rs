@@ -16,7 +16,7 @@ fn modules_use_only_lower_modules() {
     for source in sources("src", "rs") {
         let Some(own) = layer_of(&source.path) else { continue };
         for (n, line) in source.code().lines().enumerate() {
-            for (other, name) in LAYERS.iter().enumerate().skip(own + 1) {
+            for name in &LAYERS[own + 1..] {
                 if line.contains(&format!("crate::{name}::")) || line.contains(&format!("crate::{name};")) {
                     complaints.push(format!("{}:{}: {} may not use {name}", source.path, n + 1, LAYERS[own]));
                 }
@@ -70,7 +70,7 @@ fn methods_do_not_import_each_other() {
     let files = sources("src/methods", "rs");
     for source in &files {
         let group = source.path.split('/').nth(2).unwrap_or("");
-        if group == "common" || group.ends_with(".rs") {
+        if group == "common" || source.path.matches('/').count() < 3 {
             continue;
         }
         for (n, line) in source.code().lines().enumerate() {

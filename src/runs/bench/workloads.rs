@@ -15,11 +15,11 @@ use crate::engine::rng::Stream;
 use crate::engine::score::{score_targets, score_tokens};
 use crate::engine::sinks::{Gram, Pairs};
 use crate::engine::tensor::{Batch, Real, Tensor};
-use crate::engine::{Kernels, cpu::CpuKernels};
+use crate::engine::{Kernels as _, cpu::CpuKernels};
 use crate::error::Result;
 
 /// Repeatable work; each call says how many units it did.
-pub type Work = Box<dyn FnMut() -> Result<f64> + Send>;
+pub(super) type Work = Box<dyn FnMut() -> Result<f64> + Send>;
 
 /// Something to measure.
 pub struct Workload {

@@ -37,7 +37,7 @@ pub(super) fn forward_backward(logits: &mut Tensor, targets: &[u32], weights: &[
         None => (0..n).map(|_| None).collect(),
     };
     let rows = value.par_chunks_exact_mut(v).zip(tangents).zip(targets).zip(weights);
-    let row = |(((row, tangent), &target), &weight): (((&mut [Real], Option<&mut [Real]>), &u32), &Real)| {
+    let losses = rows.map(|(((row, tangent), &target), &weight)| {
         if weight == 0.0 {
             row.fill(0.0);
             if let Some(tangent) = tangent {
@@ -52,8 +52,8 @@ pub(super) fn forward_backward(logits: &mut Tensor, targets: &[u32], weights: &[
         }
         simd(Gradient { row, target, factor, weight });
         loss
-    };
-    Ok(rows.map(row).collect())
+    });
+    Ok(losses.collect())
 }
 
 /// −ln p for e = p·s: from the others when p is near 1.

@@ -56,6 +56,7 @@ impl<'a> TileMut<'a> {
     ///
     /// # Panics
     /// If there are no such rows or columns.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "keeps the parts of a tile apart in time")]
     pub(crate) fn part(&mut self, rows: Range<usize>, cols: Range<usize>) -> TileMut<'_> {
         assert!(rows.end <= self.rows && cols.end <= self.cols, "a part leaves its tile");
         TileMut {

@@ -153,6 +153,7 @@ fn chunk_part(row: &mut [Real], first: usize, q: Question) -> Part {
 }
 
 /// The first place of `x` in `row`, 0 if there is none.
+#[expect(clippy::needless_bitwise_bool, reason = "a run without branches is vectorized")]
 fn position(row: &[Real], x: Real) -> usize {
     const RUN: usize = 64;
     let holds = |run: &[Real]| run.iter().fold(false, |any, &y| any | (y == x));

@@ -195,6 +195,7 @@ fn column_ranges(b: Rhs<'_>, blocks: &[Range<usize>]) -> Vec<Range<usize>> {
 }
 
 /// c = start + a·b for panels `panels` of `a`, on this thread.
+#[expect(clippy::needless_pass_by_ref_mut, reason = "written through its pointer")]
 pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs, panels: Range<usize>, b: Rhs<'_>, start: Start<'_>) {
     let rows = if panels.is_empty() { 0..0 } else { a.rows(&panels) };
     assert!(c.rows() >= rows.len() && c.cols() >= b.n, "the result of a product is too small");

@@ -61,14 +61,14 @@ impl<'a> Matrix<'a> {
     }
 
     /// Elements (i, k) with k from `start` on.
-    pub(crate) fn from_step(self, start: usize) -> Self {
+    pub(crate) fn skip_steps(self, start: usize) -> Self {
         let skip = if self.turned { start * self.ld } else { start };
         Self { data: self.data.get(skip..).unwrap_or_default(), ..self }
     }
 
     /// Elements (i, k) with i from `start` on.
-    pub(crate) fn from_row(self, start: usize) -> Self {
-        self.flipped().from_step(start).flipped()
+    pub(crate) fn skip_rows(self, start: usize) -> Self {
+        self.flipped().skip_steps(start).flipped()
     }
 
     /// Element (i, k) at `k * ld + i`.

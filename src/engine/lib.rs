@@ -2,6 +2,8 @@
 //!
 //! Knows tensors, models and checkpoint files; no text, no methods, no window.
 
+#![cfg_attr(feature = "f64", expect(trivial_numeric_casts, reason = "the number type may be f64 already"))]
+
 pub mod alignment;
 pub mod cache;
 pub mod cpu;

@@ -35,16 +35,13 @@ fn killed_runs_resume_to_the_same_bytes() {
                 }
                 std::thread::sleep(Duration::from_millis(1));
             };
-            match exit {
-                Some(status) => {
-                    assert!(status.success(), "{name} ended with {status} after {kills} kills");
-                    break;
-                }
-                None => {
-                    child.kill().unwrap();
-                    child.wait().unwrap();
-                    kills += 1;
-                }
+            if let Some(status) = exit {
+                assert!(status.success(), "{name} ended with {status} after {kills} kills");
+                break;
+            } else {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                kills += 1;
             }
         }
         let results = bench.results(&name);

@@ -120,7 +120,7 @@ fn neighbors<'a>(data: &'a [Dataset], samples: &Samples<'_>) -> Result<Vec<Vec<&
         };
         return Ok(samples.list.iter().enumerate().map(of).collect());
     }
-    if rows.len() % n != 0 {
+    if !rows.len().is_multiple_of(n) {
         return Err(Error::data(format!("{} neighbors for {n} texts: every text needs as many", rows.len()))
             .hint("give rows with paraphrases instead, in the order of the texts"));
     }

@@ -13,8 +13,12 @@ fn main() -> ExitCode {
 }
 
 #[cfg(feature = "gui")]
+/// The window shows the runs of the current folder where there are any, and those of the user otherwise.
+#[cfg(feature = "gui")]
 fn open(paths: Vec<PathBuf>) -> Result<()> {
-    memoscope::app::run(memoscope::app::Options { open: paths, ..memoscope::app::Options::default() })
+    let here = PathBuf::from("runs");
+    let runs = here.is_dir().then_some(here);
+    memoscope::app::run(memoscope::app::Options { open: paths, runs, ..memoscope::app::Options::default() })
 }
 
 #[cfg(not(feature = "gui"))]

@@ -51,7 +51,7 @@ impl Window {
                 if is_shown {
                     self.state.compare.alignment = match aligned {
                         Ok(alignment) => Slot::Ready(Arc::from(alignment)),
-                        Err(trouble) => Slot::Failed(Default::default(), trouble),
+                        Err(trouble) => Slot::Failed(std::path::PathBuf::default(), trouble),
                     };
                 }
             }
@@ -78,7 +78,7 @@ impl Window {
                 compare.trouble = None;
                 compare.alignment = Slot::Empty;
                 if texts.iter().all(|t| !t.trim().is_empty()) {
-                    compare.alignment = Slot::Loading(Default::default());
+                    compare.alignment = Slot::Loading(std::path::PathBuf::default());
                     self.engine.ask(Ask::Align(texts));
                 }
             }
@@ -128,12 +128,12 @@ impl Window {
                 if serial == self.state.draft.serial {
                     self.state.draft.estimate = match plan {
                         Ok(plan) => Slot::Ready(Arc::from(plan)),
-                        Err(trouble) => Slot::Failed(Default::default(), trouble),
+                        Err(trouble) => Slot::Failed(std::path::PathBuf::default(), trouble),
                     };
                 }
             }
             FileAnswer::Experiment(experiment) => {
-                self.apply(ctx, super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)))
+                self.apply(ctx, super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)));
             }
         }
     }
@@ -167,7 +167,7 @@ impl Window {
     fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>) {
         for entry in &entries {
             let was = self.state.runs.find(&entry.id).map(|e| e.state);
-            if was.is_some_and(|s| s.is_active()) && !entry.state.is_active() {
+            if was.is_some_and(super::runs::RunState::is_active) && !entry.state.is_active() {
                 self.state.runs.details.remove(&entry.id);
                 let text = format!("{} is {}", entry.name, entry.state.title().to_lowercase());
                 self.state.log.add(Level::Info, "runs", text.clone());

@@ -27,7 +27,7 @@ impl Window {
             Command::Do(action) => self.act(ctx, action),
             Command::Show(view) => shell::show(&mut self.tree, view),
             Command::Beside(view) => shell::beside(&mut self.tree, view),
-            Command::Open(path) => self.open_any(ctx, path),
+            Command::Open(path) => self.open_any(ctx, &path),
             Command::OpenModel(path) => {
                 self.state.model = Slot::Loading(path.clone());
                 self.engine.ask(Ask::Load(path));
@@ -193,8 +193,8 @@ impl Window {
     }
 
     /// Finds out what a dropped or pasted path is.
-    fn open_any(&mut self, ctx: &Context, path: PathBuf) {
-        let path = expand_home(&path);
+    fn open_any(&mut self, ctx: &Context, path: &Path) {
+        let path = expand_home(path);
         if path.is_dir() && path.join("experiment.json").is_file() {
             return self.apply(ctx, Command::OpenExperiment(path.join("experiment.json")));
         }
@@ -372,7 +372,7 @@ impl Window {
                     Dialog::Save("Figures", &["pdf", "svg", "png", "csv", "tex"]),
                     "Export figure",
                     &name,
-                    { move |path| Command::Run(RunCommand::Export(spec, figure, Some(path))) },
+                    move |path| Command::Run(RunCommand::Export(spec, figure, Some(path))),
                 );
             }
             RunCommand::ToggleColumn(column) => {

@@ -84,18 +84,22 @@ macro_rules! actions {
     };
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the table of actions has places without a shortcut")]
 const fn ctrl(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::COMMAND, key))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the table of actions has places without a shortcut")]
 const fn ctrl_shift(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the table of actions has places without a shortcut")]
 const fn alt(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::ALT, key))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the table of actions has places without a shortcut")]
 const fn plain(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::NONE, key))
 }

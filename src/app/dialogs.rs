@@ -7,7 +7,7 @@ use super::command::Command;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialog {
+pub(super) enum Dialog {
     /// A folder.
     Folder,
     /// A file to read, with what it is and its extensions.
@@ -17,7 +17,7 @@ pub enum Dialog {
 }
 
 /// Opens a dialog; `then` makes a command of the chosen path.
-pub fn open(
+pub(super) fn open(
     dialog: Dialog,
     title: &str,
     name: &str,

@@ -174,7 +174,7 @@ impl Draft {
         let experiment = &mut self.experiment;
         match input.kind {
             InputKind::Model if slot == "model" => {
-                experiment.model = paths.first().map(|p| inputs::model_ref(&p.to_string_lossy()))
+                experiment.model = paths.first().map(|p| inputs::model_ref(&p.to_string_lossy()));
             }
             InputKind::Model => {
                 experiment.models.retain(|name, _| base(name) != slot);

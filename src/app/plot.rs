@@ -49,10 +49,10 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
         .y_axis_formatter(move |mark, _| tick_text(&y_axis, scales[1], mark.value))
         .label_formatter(move |hover| hover_text(hover, &formatters, scales));
     if scales[0] == Scale::Log {
-        plot = plot.x_grid_spacer(decades);
+        plot = plot.x_grid_spacer(|input| decades(&input));
     }
     if scales[1] == Scale::Log {
-        plot = plot.y_grid_spacer(decades);
+        plot = plot.y_grid_spacer(|input| decades(&input));
     }
     if named > 1 {
         plot = plot.legend(Legend::default().position(egui_plot::Corner::RightBottom).background_alpha(0.85));
@@ -93,7 +93,7 @@ pub fn axis_title(axis: &Axis) -> String {
     if axis.unit.is_empty() { axis.label.clone() } else { format!("{} ({})", axis.label, axis.unit) }
 }
 
-fn decades(input: GridInput) -> Vec<GridMark> {
+fn decades(input: &GridInput) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     let mut marks = Vec::new();
     for decade in (low.floor().max(-30.0) as i32)..=(high.ceil().min(30.0) as i32) {
@@ -148,7 +148,7 @@ fn lows(figure: &Figure, scales: [Scale; 2]) -> [f64; 2] {
         for series in &figure.series {
             match &series.mark {
                 Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => {
-                    points.iter().for_each(&mut see)
+                    points.iter().for_each(&mut see);
                 }
                 Mark::Histogram { edges, heights } => {
                     edges.iter().zip(heights).for_each(|(e, h)| see(&[*e, *h]));
@@ -223,7 +223,7 @@ impl Map {
                 }
             }
             Mark::Heatmap { columns, values, diverging, .. } => {
-                self.draw_heatmap(plot, series, *columns, values, *diverging)
+                self.draw_heatmap(plot, series, *columns, values, *diverging);
             }
             Mark::Reference { from, to } => {
                 // A straight line on linear axes bends on logarithmic ones.
@@ -245,7 +245,7 @@ impl Map {
     }
 
     fn draw_heatmap(&self, plot: &mut PlotUi<'_>, series: &Series, columns: usize, values: &[f64], diverging: bool) {
-        if columns == 0 || values.is_empty() || values.len() % columns != 0 {
+        if columns == 0 || values.is_empty() || !values.len().is_multiple_of(columns) {
             return;
         }
         let largest = values.iter().filter(|v| v.is_finite()).fold(0.0, |m: f64, v| m.max(v.abs()));

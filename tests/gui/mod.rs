@@ -37,7 +37,7 @@ fn window(runs: &Path, dark: bool, pixels_per_point: f32) -> Harness<'static, Wi
 fn wait(harness: &mut Harness<'static, Window>, what: &str, is_there: impl Fn(&Window) -> bool) {
     let start = Instant::now();
     while !is_there(harness.state()) {
-        assert!(start.elapsed() < Duration::from_secs(60), "waited for {what}");
+        assert!(start.elapsed() < Duration::from_mins(1), "waited for {what}");
         std::thread::sleep(Duration::from_millis(15));
         harness.run_steps(1);
     }

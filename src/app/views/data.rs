@@ -23,7 +23,7 @@ const SIDE: f32 = 320.0;
 
 /// Transient state.
 #[derive(Default)]
-pub struct Data {
+pub(super) struct Data {
     search: String,
     rows: Vec<usize>,
     key: (usize, String),

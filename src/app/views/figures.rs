@@ -20,7 +20,7 @@ use crate::methods::{Table, Values};
 const SIDE: f32 = 280.0;
 
 /// Transient state.
-pub struct Figures {
+pub(super) struct Figures {
     spec: ExportSpec,
     logs: Option<([bool; 2], String)>,
 }
@@ -238,7 +238,7 @@ fn rows_of_bar(details: &RunDetails, edges: &[f64], heights: &[f64], bar: usize)
         inside.or_else(|| edges.last().filter(|e| v == **e).map(|_| heights.len() - 1))
     };
     let total = heights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    for column in shown_table(details)?.columns.iter() {
+    for column in &shown_table(details)?.columns {
         let Values::Float(values) = &column.values else { continue };
         let bars: Vec<Option<usize>> = values.iter().map(|v| v.and_then(bar_of)).collect();
         let n = bars.iter().flatten().count().max(1) as f64;

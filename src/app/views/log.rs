@@ -14,7 +14,7 @@ const ROW: f32 = 22.0;
 
 /// Transient state.
 #[derive(Default)]
-pub struct Log {
+pub(super) struct Log {
     search: String,
     least: Option<Level>,
     found: Vec<usize>,

@@ -18,7 +18,7 @@ use crate::runs::inspect::TensorRow;
 
 /// Transient state.
 #[derive(Default)]
-pub struct Model {
+pub(super) struct Model {
     search: String,
     sort: Option<GridSort>,
     rows: Vec<usize>,

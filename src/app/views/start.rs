@@ -15,7 +15,7 @@ use crate::app::widgets::{accent_button, button, caption, card, columns_ui, link
 
 /// Transient state.
 #[derive(Default)]
-pub struct Start {
+pub(super) struct Start {
     path: String,
 }
 

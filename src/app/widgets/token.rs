@@ -108,7 +108,7 @@ fn alternatives_ui(cell: &Cell, t: &Tokens, ui: &mut Ui) {
 }
 
 /// A probability for reading.
-pub fn percent(p: f64) -> String {
+pub(super) fn percent(p: f64) -> String {
     match p {
         p if p >= 0.9995 => "≈ 100 %".to_owned(),
         p if p >= 0.001 => format!("{:.1} %", 100.0 * p),

@@ -96,7 +96,7 @@ pub struct Alignment {
 }
 
 /// Text with white space as signs; what is no valid UTF-8 as hexadecimal bytes.
-pub fn visible(bytes: &[u8]) -> String {
+pub(super) fn visible(bytes: &[u8]) -> String {
     let mut shown = String::new();
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -107,21 +107,21 @@ pub fn visible(bytes: &[u8]) -> String {
                 '\t' => shown.push('⇥'),
                 '\u{a0}' => shown.push('⍽'),
                 '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => {
-                    shown.push_str(&format!("‹U+{:04X}›", c as u32));
+                    shown.extend(format!("‹U+{:04X}›", c as u32).chars());
                 }
-                c if c.is_control() => shown.push_str(&format!("‹{:02X}›", c as u32)),
+                c if c.is_control() => shown.extend(format!("‹{:02X}›", c as u32).chars()),
                 c => shown.push(c),
             }
         }
         for byte in chunk.invalid() {
-            shown.push_str(&format!("‹{byte:02X}›"));
+            shown.extend(format!("‹{byte:02X}›").chars());
         }
     }
     shown
 }
 
 /// Mean of the lowest `share` of the values, at least one of them.
-pub fn mean_of_lowest(mut values: Vec<f64>, share: f64) -> Option<f64> {
+pub(super) fn mean_of_lowest(mut values: Vec<f64>, share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let n = ((values.len() as f64 * share) as usize).max(1);
     let lowest = values.get(..n)?;

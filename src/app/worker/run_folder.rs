@@ -15,7 +15,7 @@ use crate::runs::RunDir;
 use crate::runs::store::{Event, Notes, SavedReport, State, Tail, list_runs};
 
 /// Follows all runs below a folder.
-pub struct RunFolder {
+pub(super) struct RunFolder {
     root: PathBuf,
     known: BTreeMap<String, Known>,
     tails: BTreeMap<String, Tail>,
@@ -27,28 +27,28 @@ struct Known {
 }
 
 /// Seconds since 1970.
-pub fn now() -> f64 {
+pub(super) fn now() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
 }
 
 impl RunFolder {
     /// Follows the runs below `root`.
-    pub fn new(root: PathBuf) -> Self {
+    pub(super) fn new(root: PathBuf) -> Self {
         Self { root, known: BTreeMap::new(), tails: BTreeMap::new() }
     }
 
     /// Where the runs are.
-    pub fn root(&self) -> &Path {
+    pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The run of this id.
-    pub fn run(&self, id: &str) -> Result<RunDir> {
+    pub(super) fn run(&self, id: &str) -> Result<RunDir> {
         RunDir::open(&self.root.join(id))
     }
 
     /// All runs, newest first, if any of them changed since the last call.
-    pub fn poll(&mut self) -> Result<Option<Vec<Arc<RunEntry>>>> {
+    pub(super) fn poll(&mut self) -> Result<Option<Vec<Arc<RunEntry>>>> {
         let runs = list_runs(&self.root)?;
         let mut changed = runs.len() != self.known.len();
         let mut fresh = BTreeMap::new();
@@ -78,7 +78,7 @@ impl RunFolder {
     }
 
     /// What active runs said since the last call.
-    pub fn poll_events(&mut self) -> Vec<LogLine> {
+    pub(super) fn poll_events(&mut self) -> Vec<LogLine> {
         let mut lines = Vec::new();
         for (id, known) in &self.known {
             if !known.entry.state.is_active() && !self.tails.contains_key(id) {
@@ -96,7 +96,7 @@ impl RunFolder {
     }
 
     /// Everything of one run.
-    pub fn details(&self, id: &str) -> Result<RunDetails> {
+    pub(super) fn details(&self, id: &str) -> Result<RunDetails> {
         let run = self.run(id)?;
         let mut details = RunDetails { id: id.to_owned(), ..RunDetails::default() };
         details.experiment = run.experiment().ok();

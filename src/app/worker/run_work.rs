@@ -10,7 +10,7 @@ use crate::runs::store::{Notes, move_to_trash, write_atomic};
 use crate::runs::{Experiment, RunDir};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
-pub fn start(root: &Path, queue: &mut Queue, experiment: &Experiment) -> Result<String> {
+pub(super) fn start(root: &Path, queue: &mut Queue, experiment: &Experiment) -> Result<String> {
     let date = chrono::Local::now().format("%Y-%m-%d").to_string();
     let run = RunDir::create_below(root, experiment, &date, now())?;
     let name = run.name();
@@ -19,25 +19,25 @@ pub fn start(root: &Path, queue: &mut Queue, experiment: &Experiment) -> Result<
 }
 
 /// Asks a run to stop; the second time it stops at once.
-pub fn cancel(folder: &RunFolder, queue: &mut Queue, id: &str) -> Result<String> {
+pub(super) fn cancel(folder: &RunFolder, queue: &mut Queue, id: &str) -> Result<String> {
     queue.cancel(&folder.run(id)?)?;
     Ok(format!("Stopping {id}"))
 }
 
 /// Goes on from the last checkpoint.
-pub fn resume(folder: &RunFolder, queue: &mut Queue, id: &str) -> Result<String> {
+pub(super) fn resume(folder: &RunFolder, queue: &mut Queue, id: &str) -> Result<String> {
     queue.add(folder.run(id)?);
     Ok(format!("Resuming {id}"))
 }
 
 /// Moves a run to the trash beside the others.
-pub fn trash(folder: &RunFolder, id: &str) -> Result<String> {
+pub(super) fn trash(folder: &RunFolder, id: &str) -> Result<String> {
     let place = move_to_trash(&folder.run(id)?)?;
     Ok(format!("Moved to {}", place.display()))
 }
 
 /// Keeps star and note.
-pub fn note(folder: &RunFolder, id: &str, star: bool, text: String) -> Result<()> {
+pub(super) fn note(folder: &RunFolder, id: &str, star: bool, text: String) -> Result<()> {
     let run = folder.run(id)?;
     let mut notes = Notes::read(&run)?;
     notes.star = star;
@@ -46,7 +46,7 @@ pub fn note(folder: &RunFolder, id: &str, star: bool, text: String) -> Result<()
 }
 
 /// A figure as pixels: width and height, and red, green, blue and opacity of each.
-pub fn preview(spec: &ExportSpec, figure: &Figure) -> Result<([usize; 2], Vec<u8>)> {
+pub(super) fn preview(spec: &ExportSpec, figure: &Figure) -> Result<([usize; 2], Vec<u8>)> {
     let spec = ExportSpec { format: Format::Png, dpi: 220.0, ..spec.clone() };
     let png = figures::export(figure, &spec)?;
     let image =
@@ -55,7 +55,7 @@ pub fn preview(spec: &ExportSpec, figure: &Figure) -> Result<([usize; 2], Vec<u8
 }
 
 /// Writes a figure.
-pub fn export(spec: &ExportSpec, figure: &Figure, path: &Path) -> Result<String> {
+pub(super) fn export(spec: &ExportSpec, figure: &Figure, path: &Path) -> Result<String> {
     write_atomic(path, &figures::export(figure, spec)?)?;
     Ok(format!("Saved {}", path.display()))
 }

@@ -11,7 +11,7 @@ use crate::app::worker::Side;
 const HEIGHT: f32 = 92.0;
 
 /// Draws both fields; a change is sent at once and measured when the typing pauses.
-pub fn editors_ui(cx: &ViewCx<'_>, width: f32, gutter: f32, ui: &mut Ui) {
+pub(super) fn editors_ui(cx: &ViewCx<'_>, width: f32, gutter: f32, ui: &mut Ui) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), egui::Sense::hover());
     for side in Side::BOTH {
         let left = rect.left() + side.index() as f32 * (width + gutter);

@@ -24,7 +24,7 @@ const GUTTER: f32 = 104.0;
 
 /// Transient state.
 #[derive(Default)]
-pub struct Compare {
+pub(super) struct Compare {
     layout: AlignedLayout,
     list: pairs::PairList,
 }

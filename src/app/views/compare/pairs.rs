@@ -13,7 +13,7 @@ const ROW: f32 = 46.0;
 
 /// Search text and what it found.
 #[derive(Default)]
-pub struct PairList {
+pub(super) struct PairList {
     search: String,
     found: Option<Found>,
     followed: Option<usize>,
@@ -27,7 +27,7 @@ struct Found {
 
 impl PairList {
     /// Draws search field and list.
-    pub fn show_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+    pub(super) fn show_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
         let Some(sheet) = cx.state.sheet() else { return };
         ui.spacing_mut().item_spacing.y = GAP;
         data_ui(cx, ui);

@@ -12,7 +12,7 @@ use crate::app::worker::{Scores, Side};
 const HEIGHT: f32 = 66.0;
 
 /// Draws the strip of both columns and the alignment between them.
-pub fn scores_ui(cx: &ViewCx<'_>, width: f32, gutter: f32, ui: &mut Ui) {
+pub(super) fn scores_ui(cx: &ViewCx<'_>, width: f32, gutter: f32, ui: &mut Ui) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
     let measured = cx.state.compare.measured.as_ref();
     let scores: [Scores; 2] = std::array::from_fn(|i| measured.map(|m| m.sides[i].scores.clone()).unwrap_or_default());
@@ -46,7 +46,7 @@ fn stats(scores: &Scores, other: Option<&Scores>) -> Vec<Stat> {
     let change = |f: &dyn Fn(&Scores) -> Option<f64>, digits: usize, low_is_memorized: bool| {
         let by = f(scores)? - f(other?)?;
         let text = format!("{}{:.digits$}", if by < 0.0 { "−" } else { "+" }, by.abs());
-        (text.trim_start_matches(['+', '−']).trim_matches(['0', '.']) != "")
+        (!text.trim_start_matches(['+', '−']).trim_matches(['0', '.']).is_empty())
             .then_some((text, (by < 0.0) == low_is_memorized))
     };
     let prefix = |s: &Scores| Some(s.exact_prefix as f64).filter(|_| s.loss.is_some());

@@ -10,7 +10,7 @@ use crate::app::style::tokens::{GAP, TIGHT};
 use crate::app::widgets::{icon_button, legend_ui, segmented, soft};
 
 /// Draws the first line of the view.
-pub fn toolbar_ui(cx: &ViewCx<'_>, largest: f64, ui: &mut Ui) {
+pub(super) fn toolbar_ui(cx: &ViewCx<'_>, largest: f64, ui: &mut Ui) {
     ui.allocate_ui_with_layout(vec2(ui.available_width(), 36.0), Layout::left_to_right(Align::Center), |ui| {
         ui.heading("Compare");
         ui.add_space(GAP);

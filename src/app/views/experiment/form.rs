@@ -22,7 +22,7 @@ const FIELD: f32 = 240.0;
 type Typed = BTreeMap<String, String>;
 
 /// Draws the whole form.
-pub fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui) {
+pub(super) fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui) {
     let Some(method) = cx.state.draft.method() else {
         ui.label(soft(ui, "Choose a method at the left."));
         return;
@@ -241,7 +241,6 @@ fn choice_ui(item: &Field, choices: &[(String, String)], value: &Value, set: &dy
     response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, item.path.as_str()));
 }
 
-#[expect(clippy::too_many_arguments, reason = "one field of the form: what it is, what it holds, how it looks")]
 fn text_field_ui(
     cx: &ViewCx<'_>,
     item: &Field,
@@ -344,7 +343,6 @@ fn run_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui)
     );
 }
 
-#[expect(clippy::too_many_arguments, reason = "one line of the form: what it is, what it holds, what a change does")]
 fn plain_ui(
     cx: &ViewCx<'_>,
     name: &str,

@@ -19,7 +19,7 @@ use crate::methods::schema::Problem;
 
 /// Transient state.
 #[derive(Default)]
-pub struct Experiment {
+pub(super) struct Experiment {
     /// What is typed into number and text fields, by path, while it has the keyboard.
     typed: BTreeMap<String, String>,
     /// What is wrong, for the draft of this serial.

@@ -12,7 +12,7 @@ use crate::app::widgets::{caption, card, card_title, mono, soft};
 use crate::methods::schema::Problem;
 
 /// Draws the column at the right.
-pub fn side_ui(cx: &ViewCx<'_>, problems: &[Problem], ui: &mut Ui) {
+pub(super) fn side_ui(cx: &ViewCx<'_>, problems: &[Problem], ui: &mut Ui) {
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         if problems.is_empty() {

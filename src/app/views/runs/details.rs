@@ -27,7 +27,7 @@ enum Tab {
 
 /// Transient state.
 #[derive(Default)]
-pub struct Details {
+pub(super) struct Details {
     tab: Tab,
     table: usize,
     note: Option<(String, String)>,
@@ -35,7 +35,7 @@ pub struct Details {
 
 impl Details {
     /// Draws the chosen run, or the comparison of several.
-    pub fn details_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+    pub(super) fn details_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
         if cx.state.runs.chosen.len() > 1 {
             return compare_ui(cx, ui);
         }
@@ -131,7 +131,7 @@ fn numbers_ui(cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
         Grid::new(("numbers", i)).num_columns(5).spacing(vec2(PAD, 5.0)).show(ui, |ui| {
             for scalar in &step.scalars {
                 ui.label(soft(ui, scalar.label.as_str())).on_hover_text(&scalar.id);
-                let value = scalar.value.map_or_else(|| "undefined".to_owned(), |v| number(v));
+                let value = scalar.value.map_or_else(|| "undefined".to_owned(), number);
                 ui.label(mono(value).font(semibold(size::BODY)));
                 ui.label(caption(ui, scalar.unit.as_str()));
                 let interval = scalar.interval.map(|[a, b]| format!("95 %: {} to {}", number(a), number(b)));
@@ -279,7 +279,7 @@ fn number(value: f64) -> String {
 }
 
 /// Seconds for reading.
-pub fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 10.0 => format!("{s:.1} s"),
         s if s < 90.0 => format!("{s:.0} s"),

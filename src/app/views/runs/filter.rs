@@ -3,7 +3,7 @@
 use crate::app::runs::RunEntry;
 
 /// Whether a run matches. Words have to occur somewhere; comparisons look at numbers, settings, state and method.
-pub fn matches(run: &RunEntry, text: &str) -> bool {
+pub(super) fn matches(run: &RunEntry, text: &str) -> bool {
     text.split(" and ").map(str::trim).filter(|p| !p.is_empty()).all(|part| matches_part(run, part))
 }
 

@@ -16,7 +16,7 @@ use crate::app::widgets::{accent_button, button, empty_ui, header, region, searc
 
 /// Transient state.
 #[derive(Default)]
-pub struct Runs {
+pub(super) struct Runs {
     search: String,
     table: table::RunTable,
     details: details::Details,
@@ -31,7 +31,7 @@ impl View for Runs {
             if accent_button(ui, Some(Icon::Plus), "New experiment").clicked() {
                 cx.send(Command::Show(ViewId::Experiment));
             }
-            self.table.columns_ui(cx, ui);
+            table::RunTable::columns_ui(cx, ui);
             let field = search_ui(&mut self.search, "runs", 320.0, ui);
             field.on_hover_text(
                 "Words, or comparisons such as `config.k < 64 and loss < 2`, `state = done`, `method = mia`",

@@ -20,7 +20,7 @@ const FIXED: [&str; 6] = ["", "State", "Name", "Method", "Model", "Time"];
 
 /// Sorted and filtered rows.
 #[derive(Default)]
-pub struct RunTable {
+pub(super) struct RunTable {
     sort: Option<GridSort>,
     rows: Vec<Arc<RunEntry>>,
     numbers: Vec<String>,
@@ -31,7 +31,7 @@ type Key = (u64, String, Option<GridSort>, usize);
 
 impl RunTable {
     /// The menu of number columns, and grouping of what belongs together.
-    pub fn columns_ui(&self, cx: &ViewCx<'_>, ui: &mut Ui) {
+    pub(super) fn columns_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
         let all = scalar_names(&cx.state.runs.entries);
         if all.is_empty() {
             return;
@@ -50,7 +50,7 @@ impl RunTable {
     }
 
     /// Draws the table.
-    pub fn table_ui(&mut self, cx: &ViewCx<'_>, search: &str, ui: &mut Ui) {
+    pub(super) fn table_ui(&mut self, cx: &ViewCx<'_>, search: &str, ui: &mut Ui) {
         self.update(cx, search);
         let mut columns = vec![
             GridColumn::text(FIXED[0], 36.0),
@@ -196,7 +196,7 @@ fn fixed_ui(cx: &ViewCx<'_>, run: &RunEntry, column: usize, ui: &mut Ui) {
 }
 
 /// Color and background of a state.
-pub fn state_colors(state: RunState, t: &Tokens) -> (Color32, Color32) {
+pub(super) fn state_colors(state: RunState, t: &Tokens) -> (Color32, Color32) {
     match state {
         RunState::Done => (t.good, t.good_soft),
         RunState::Failed => (t.bad, t.bad_soft),
@@ -241,7 +241,7 @@ fn number_ui(run: &RunEntry, name: &str, baseline: Option<&RunEntry>, ui: &mut U
 }
 
 /// Four significant digits.
-pub fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }
@@ -250,7 +250,7 @@ pub fn rounded(value: f64) -> f64 {
 }
 
 /// The buttons for one run.
-pub fn actions_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
+pub(super) fn actions_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
     let send = |command: RunCommand| cx.send(Command::Run(command));
     if run.state.is_active()
         && button(ui, Some(Icon::Stop), "Cancel")

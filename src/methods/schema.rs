@@ -428,29 +428,29 @@ mod tests {
         }
     }
 
-    fn messages(value: Value) -> Vec<String> {
-        let found = problems(&schemars::schema_for!(Config), &value);
+    fn messages(value: &Value) -> Vec<String> {
+        let found = problems(&schemars::schema_for!(Config), value);
         found.into_iter().map(|p| p.into_error().to_string()).collect()
     }
 
     #[test]
     fn good_values_pass() {
         let good = json!({"k": 1, "scope": "all", "ratios": [0.1, 1], "limit": null, "optimizer": {"lr": 1.0}});
-        assert_eq!(messages(good), Vec::<String>::new());
+        assert_eq!(messages(&good), Vec::<String>::new());
     }
 
     #[test]
     fn every_problem_names_its_field_and_what_is_allowed() {
-        assert_eq!(messages(json!({"k": 5000})), ["k: is 5000; allowed is 1 to 4096"]);
-        assert_eq!(messages(json!({"k": 1.5})), ["k: is 1.5; expected a whole number"]);
-        assert_eq!(messages(json!({"ratios": [0.1, "x"]})), ["ratios.1: is \"x\"; expected a number"]);
-        assert_eq!(messages(json!({"optimizer": {"lr": -1}})), ["optimizer.lr: is -1; allowed is 0 to 1"]);
+        assert_eq!(messages(&json!({"k": 5000})), ["k: is 5000; allowed is 1 to 4096"]);
+        assert_eq!(messages(&json!({"k": 1.5})), ["k: is 1.5; expected a whole number"]);
+        assert_eq!(messages(&json!({"ratios": [0.1, "x"]})), ["ratios.1: is \"x\"; expected a number"]);
+        assert_eq!(messages(&json!({"optimizer": {"lr": -1}})), ["optimizer.lr: is -1; allowed is 0 to 1"]);
         assert_eq!(
-            messages(json!({"scope": "heat"})),
+            messages(&json!({"scope": "heat"})),
             ["scope: is \"heat\"; expected one of `head`, `all`\n  hint: did you mean `head`?"]
         );
-        assert_eq!(messages(json!({"optimizer": {"rl": 1}})), ["optimizer: unknown field `rl`, expected one of `lr`"]);
-        assert_eq!(messages(json!([])), ["is []; expected an object"]);
+        assert_eq!(messages(&json!({"optimizer": {"rl": 1}})), ["optimizer: unknown field `rl`, expected one of `lr`"]);
+        assert_eq!(messages(&json!([])), ["is []; expected an object"]);
     }
 
     #[test]

@@ -38,11 +38,10 @@ fn killed_runs_resume_to_the_same_bytes() {
             if let Some(status) = exit {
                 assert!(status.success(), "{name} ended with {status} after {kills} kills");
                 break;
-            } else {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                kills += 1;
             }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
         }
         let results = bench.results(&name);
         assert_eq!(results.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());

@@ -310,7 +310,7 @@ pub fn chunk_len(lengths: impl IntoIterator<Item = usize>, batch_tokens: usize) 
         n += 1;
         total += length;
     }
-    if total == 0 { 1 } else { (batch_tokens * n / total).max(1) }
+    (batch_tokens * n).checked_div(total).unwrap_or(1).max(1)
 }
 
 #[cfg(test)]

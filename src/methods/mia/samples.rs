@@ -61,7 +61,7 @@ pub(super) fn samples<'a>(config: &Config, cx: &Context<'a>, model: &LoadedModel
             let mut n_unlabelled = 0;
             for text in prepared.texts {
                 let Some(record) = data.records.get(text.index) else { continue };
-                match label.or(record.label.map(|l| l == 1)) {
+                match label.or_else(|| record.label.map(|l| l == 1)) {
                     Some(is_member) => samples.list.push(Sample { data, record, text, is_member }),
                     None => n_unlabelled += 1,
                 }

@@ -155,7 +155,7 @@ impl Config {
     fn text_options(&self) -> TextOptions {
         const PAPER_TOKENS: usize = 512;
         let long = if self.long_texts == LongPairs::Refuse { LongTexts::Refuse } else { LongTexts::Truncate };
-        let max_tokens = self.max_tokens.or(self.is_paper().then_some(PAPER_TOKENS));
+        let max_tokens = self.max_tokens.or_else(|| self.is_paper().then_some(PAPER_TOKENS));
         TextOptions { bos: self.bos, long, max_tokens, limit: self.limit }
     }
 

@@ -44,7 +44,6 @@ pub(super) struct Paraphrase {
     /// Index among the record's paraphrases; `None` for the original in its own place (paper mode).
     pub(super) index: Option<usize>,
     pub(super) ids: Vec<u32>,
-    pub(super) n_special: usize,
     pub(super) quality: Option<Quality>,
 }
 
@@ -141,8 +140,8 @@ impl Sorting<'_> {
             }
             let encoded = self.encoder.text(paraphrase)?;
             if encoded.ids.len() >= self.filter.min_tokens {
-                let (ids, n_special) = (encoded.ids, encoded.n_special);
-                paraphrases.push(Paraphrase { index: Some(k), ids, n_special, quality: Some(*quality) });
+                let ids = encoded.ids;
+                paraphrases.push(Paraphrase { index: Some(k), ids, quality: Some(*quality) });
             }
         }
         let n_excluded = record.excluded.total() + record.paraphrases.len() - paraphrases.len();
@@ -155,7 +154,7 @@ impl Sorting<'_> {
         if original.n_cut > 0 {
             self.prepared.texts.push(original.clone());
         }
-        let label = set.label.or(record.label.map(|l| l == 1));
+        let label = set.label.or_else(|| record.label.map(|l| l == 1));
         Ok(Some(Item { set: s, original, label, paraphrases, n_excluded }))
     }
 
@@ -167,9 +166,9 @@ impl Sorting<'_> {
     /// As Paramem: the original where there is no paraphrase, and as many for all texts as the first has, missing
     /// ones replaced by the first.
     fn fill(&mut self, original: &Text, paraphrases: &mut Vec<Paraphrase>) {
-        let own = Paraphrase { index: None, ids: original.ids.clone(), n_special: original.n_special, quality: None };
+        let own = Paraphrase { index: None, ids: original.ids.clone(), quality: None };
         let first = paraphrases.first().cloned().unwrap_or(own);
-        let wanted = *self.per_text.get_or_insert(paraphrases.len().max(1));
+        let wanted = *self.per_text.get_or_insert_with(|| paraphrases.len().max(1));
         paraphrases.resize(wanted, first);
     }
 

@@ -15,7 +15,10 @@ fn mean_of_smallest(mut values: Vec<f64>, count: usize) -> Option<f64> {
     if count == 0 || values.len() < count || values.iter().any(|v| v.is_nan()) {
         return None;
     }
-    values.sort_by(f64::total_cmp);
+    // All of them are summed as they come, so that the whole share equals the loss to the last bit.
+    if count < values.len() {
+        values.sort_by(f64::total_cmp);
+    }
     Some(values[..count].iter().sum::<f64>() / count as f64)
 }
 

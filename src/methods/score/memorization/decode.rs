@@ -50,7 +50,9 @@ impl<'a> Plan<'a> {
             continuations[i].extend(tokens);
         }
         if self.policy == EosPolicy::Stop {
-            continuations.iter_mut().for_each(|c| self.fill_after_eos(c));
+            for continuation in &mut continuations {
+                self.fill_after_eos(continuation);
+            }
         }
         Ok(continuations)
     }

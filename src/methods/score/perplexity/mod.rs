@@ -134,7 +134,7 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let model = cx.model("model")?;
     let data = cx.dataset("data")?;
     const PAPER_TOKENS: usize = 512;
-    let max_tokens = config.max_tokens.or((config.compat == Compat::Paper).then_some(PAPER_TOKENS));
+    let max_tokens = config.max_tokens.or_else(|| (config.compat == Compat::Paper).then_some(PAPER_TOKENS));
     let options = TextOptions { bos: config.bos, long: config.long_texts, max_tokens, limit: config.limit };
     let prepared = prepare(model, data, &options)?;
     let texts = &prepared.texts;

@@ -11,6 +11,7 @@ mod dialogs;
 pub mod draft;
 mod launch;
 pub mod log;
+mod paths;
 pub mod plot;
 pub mod runs;
 pub mod shell;

@@ -101,7 +101,6 @@ impl Window {
                 }
             }
             FileAnswer::Details(details) => {
-                let details = Arc::new(details);
                 if self.state.runs.figure.as_ref().is_none_or(|f| f.0 != details.id) {
                     let first = details.figures.first().map(|(stem, _)| (details.id.clone(), stem.clone()));
                     self.state.runs.figure = first.or_else(|| self.state.runs.figure.take());

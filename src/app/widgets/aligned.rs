@@ -80,18 +80,8 @@ impl AlignedText<'_> {
                     for (side, placed) in row.iter().enumerate() {
                         let origin = pos2(rect.left() + side as f32 * (width + gutter), rect.top());
                         self.hunks_ui(placed, origin, height, ui);
-                        for p in placed {
-                            let token = Token {
-                                side,
-                                placed: *p,
-                                origin,
-                                height,
-                                is_linked: hovered == Some(p.segment) && !self.differs(p.segment),
-                            };
-                            if self.token_ui(&token, look, ui) {
-                                now_hovered = Some(p.segment);
-                            }
-                        }
+                        let under = self.side_ui(side, placed, (origin, height), (look, hovered), ui);
+                        now_hovered = under.or(now_hovered);
                     }
                 }
             },
@@ -133,7 +123,28 @@ impl AlignedText<'_> {
         }
     }
 
+    /// The tokens of one side of a row. Returns the segment under the pointer.
+    fn side_ui(
+        &self,
+        side: usize,
+        placed: &[Placed],
+        (origin, height): (Pos2, f32),
+        (look, hovered): (TokenLook, Option<usize>),
+        ui: &mut Ui,
+    ) -> Option<usize> {
+        let mut under = None;
+        for p in placed {
+            let is_linked = hovered == Some(p.segment) && !self.differs(p.segment);
+            let token = Token { side, placed: *p, origin, height, is_linked };
+            if self.token_ui(&token, look, ui) {
+                under = Some(p.segment);
+            }
+        }
+        under
+    }
+
     /// One token. Returns whether the pointer is on it.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "drawing takes the Ui mutably everywhere")]
     fn token_ui(&self, token: &Token, look: TokenLook, ui: &mut Ui) -> bool {
         let Some(cell) = self.pair.sides[token.side].cells.get(token.placed.cell) else { return false };
         let t = tokens(ui);
@@ -269,7 +280,8 @@ fn place(
         let widths: [Vec<f32>; 2] =
             std::array::from_fn(|s| sides[s].clone().map(|c| measure(s, c, segment.differs)).collect());
         let fits = |s: usize| x[s] + widths[s].iter().sum::<f32>() <= width;
-        if !segment.differs && !(fits(0) && fits(1)) {
+        let both_fit = fits(0) && fits(1);
+        if !segment.differs && !both_fit {
             rows.push(Default::default());
             x = [0.0, 0.0];
         }

@@ -64,7 +64,7 @@ pub enum FileAnswer {
     /// All runs, newest first.
     Runs(Result<Vec<Arc<RunEntry>>, Trouble>),
     /// Everything of a run.
-    Details(RunDetails),
+    Details(Arc<RunDetails>),
     /// What runs said.
     Log(Vec<LogLine>),
     /// Done, in words; or not.
@@ -185,7 +185,7 @@ impl Reader {
             FileAsk::Count(path, sheet, model) => self.count(path, &sheet, &model),
             FileAsk::Memory => self.tell_memory(),
             FileAsk::Details(id) => match self.folder.details(&id) {
-                Ok(details) => self.send(FileAnswer::Details(details)),
+                Ok(details) => self.send(FileAnswer::Details(Arc::new(details))),
                 Err(error) => self.say(Err(error)),
             },
             FileAsk::Start(experiment) => match run_work::start(self.folder.root(), &mut self.queue, &experiment) {

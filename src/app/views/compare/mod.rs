@@ -31,7 +31,7 @@ pub(super) struct Compare {
 
 impl View for Compare {
     fn view_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
-        toolbar::toolbar_ui(cx, self.largest(cx), ui);
+        toolbar::toolbar_ui(cx, Self::largest(cx), ui);
         ui.add_space(GAP);
         let room = ui.available_rect_before_wrap();
         let has_list = cx.state.sheet().is_some_and(|s| !s.pairs.is_empty());
@@ -47,7 +47,7 @@ impl View for Compare {
 }
 
 impl Compare {
-    fn largest(&self, cx: &ViewCx<'_>) -> f64 {
+    fn largest(cx: &ViewCx<'_>) -> f64 {
         let alignment = cx.state.compare.alignment.ready();
         let shares = alignment.map(|a| a.original.iter().chain(&a.paraphrase).flatten());
         shares.map_or(0.0, |s| s.fold(0.0, |m: f64, v| m.max(v.abs())))

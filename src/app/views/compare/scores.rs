@@ -97,6 +97,7 @@ fn stats(scores: &Scores, other: Option<&Scores>) -> Vec<Stat> {
 }
 
 /// The cosine between the columns, as a number and on a scale from −1 to 1.
+#[expect(clippy::needless_pass_by_ref_mut, reason = "drawing takes the Ui mutably everywhere")]
 fn alignment_ui(cx: &ViewCx<'_>, rect: Rect, ui: &mut Ui) {
     let t = cx.tokens;
     let response = ui.interact(rect, ui.scope_id().with("alignment"), Sense::hover());

@@ -1,5 +1,7 @@
 //! One run in full, or several side by side.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
@@ -158,18 +160,22 @@ fn figures_ui(cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
         ui.push_id(row, |ui| {
             crate::app::widgets::columns_ui(n, ui, |columns| {
                 for (column, (file, figure)) in columns.iter_mut().zip(figures) {
-                    column.horizontal(|ui| {
-                        ui.label(RichText::new(&figure.title).font(semibold(size::BODY)));
-                        if button(ui, Some(Icon::Figures), "Open").clicked() {
-                            cx.send(Command::Run(RunCommand::ShowFigure(details.id.clone(), file.clone())));
-                        }
-                    });
-                    plot_ui(figure, &format!("{}/{file}", details.id), 240.0, None, column);
-                    column.add_space(PAD);
+                    figure_ui(cx, &details.id, file, figure, column);
                 }
             });
         });
     }
+}
+
+fn figure_ui(cx: &ViewCx<'_>, run: &str, file: &str, figure: &Arc<crate::figures::Figure>, ui: &mut Ui) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(&figure.title).font(semibold(size::BODY)));
+        if button(ui, Some(Icon::Figures), "Open").clicked() {
+            cx.send(Command::Run(RunCommand::ShowFigure(run.to_owned(), file.to_owned())));
+        }
+    });
+    plot_ui(figure, &format!("{run}/{file}"), 240.0, None, ui);
+    ui.add_space(PAD);
 }
 
 fn settings_ui(run: &RunEntry, ui: &mut Ui) {

@@ -54,8 +54,7 @@ unsafe fn tile<const M: usize, const P: usize>(t: &Tile<'_>) {
     let (mut a, mut b) = (t.a, t.b);
     for i in 0..M {
         for p in 0..2 * P {
-            // SAFETY: a prefetch may miss.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(t.c.wrapping_add(i * t.ldc + p * 16).cast()) }
+            _mm_prefetch::<_MM_HINT_T0>(t.c.wrapping_add(i * t.ldc + p * 16).cast());
         }
     }
     for _ in 0..t.k {

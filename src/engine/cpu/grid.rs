@@ -83,7 +83,8 @@ impl<'a> TileMut<'a> {
     }
 
     /// Where row `i`, column `j` lies.
-    pub(super) fn at(&self, i: usize, j: usize) -> *mut Real {
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "who may write needs the tile for itself")]
+    pub(super) fn at(&mut self, i: usize, j: usize) -> *mut Real {
         self.data.wrapping_add(i * self.ld + j)
     }
 

@@ -14,6 +14,7 @@ use super::gemm::{Lhs, Matrix, NR, Packed, Rhs, Start, element, gemm, gemm_tile}
 use super::grid::TileMut;
 use super::linear::packed;
 use super::scalar::{exp, max};
+use super::search::{best_of, position};
 use super::simd::{Job, simd};
 use crate::error::Result;
 use crate::kernels::{TokenScore, Want};
@@ -147,28 +148,6 @@ fn chunk_part(row: &mut [Real], first: usize, q: Question) -> Part {
     let others =
         if q.want.moments { simd(Moments { row: &*row, top }) } else { [simd(ExpSum { row: &*row, top }), 0.0, 0.0] };
     Part { top, argmax: first + own, others, ahead, best }
-}
-
-/// The first place of `x` in `row`, 0 if there is none.
-fn position(row: &[Real], x: Real) -> usize {
-    const RUN: usize = 64;
-    let holds = |run: &[Real]| run.iter().fold(false, |any, &y| any | (y == x));
-    let run = row.chunks(RUN).position(holds).unwrap_or(0) * RUN;
-    row[run..].iter().position(|&y| y == x).map_or(0, |i| run + i)
-}
-
-/// The `k` largest, ties by lower id.
-fn best_of(row: &[Real], first: usize, k: usize) -> Vec<(usize, Real)> {
-    let mut best: Vec<(usize, Real)> = Vec::with_capacity(k + 1);
-    for (i, &z) in row.iter().enumerate() {
-        if best.len() == k && best.last().is_some_and(|&(_, least)| z <= least || z.is_nan()) {
-            continue;
-        }
-        let place = best.partition_point(|&(_, other)| other >= z);
-        best.insert(place, (first + i, z));
-        best.truncate(k);
-    }
-    best
 }
 
 /// The largest logit.

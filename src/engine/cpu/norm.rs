@@ -28,9 +28,9 @@ pub(super) fn forward(y: &mut Tensor, x: &Tensor, gain: &Weight, bias: Option<&W
         format!("norm: {} has {} numbers for rows of {c}", gain.name, gain.len())
     })?;
     if y.is_dual() {
-        forward_as::<Dual>(y, x, gain, bias, norm)
+        forward_as::<Dual>(y, x, gain, bias, norm);
     } else {
-        forward_as::<Real>(y, x, gain, bias, norm)
+        forward_as::<Real>(y, x, gain, bias, norm);
     }
     Ok(())
 }

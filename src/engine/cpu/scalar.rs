@@ -31,7 +31,7 @@ pub(crate) trait Scalar:
     /// Elements of a row.
     fn len(row: Self::Row<'_>) -> usize;
     /// Part of a row.
-    fn slice<'a>(row: Self::Row<'a>, range: Range<usize>) -> Self::Row<'a>;
+    fn slice(row: Self::Row<'_>, range: Range<usize>) -> Self::Row<'_>;
     /// Element `i` of a row being written.
     fn get(row: &Self::RowMut<'_>, i: usize) -> Self;
     /// Writes element `i`.
@@ -52,8 +52,8 @@ pub(crate) trait Scalar:
 }
 
 impl Scalar for Real {
-    type Row<'a> = &'a [Real];
-    type RowMut<'a> = &'a mut [Real];
+    type Row<'a> = &'a [Self];
+    type RowMut<'a> = &'a mut [Self];
 
     #[inline(always)]
     fn lift(x: Real) -> Self {
@@ -68,15 +68,15 @@ impl Scalar for Real {
         self
     }
     #[inline(always)]
-    fn at(row: &[Real], i: usize) -> Self {
+    fn at(row: Self::Row<'_>, i: usize) -> Self {
         row[i]
     }
     #[inline(always)]
-    fn len(row: &[Real]) -> usize {
+    fn len(row: Self::Row<'_>) -> usize {
         row.len()
     }
     #[inline(always)]
-    fn slice<'a>(row: Self::Row<'a>, range: Range<usize>) -> Self::Row<'a> {
+    fn slice(row: Self::Row<'_>, range: Range<usize>) -> Self::Row<'_> {
         &row[range]
     }
     #[inline(always)]
@@ -132,7 +132,7 @@ impl Scalar for Dual {
         row.0.len()
     }
     #[inline(always)]
-    fn slice<'a>(row: Self::Row<'a>, range: Range<usize>) -> Self::Row<'a> {
+    fn slice(row: Self::Row<'_>, range: Range<usize>) -> Self::Row<'_> {
         (&row.0[range.clone()], &row.1[range])
     }
     #[inline(always)]

@@ -126,7 +126,7 @@ pub(super) unsafe fn transpose(out: *mut f32, width: usize, src: *const f32, ld:
                     *r = unsafe { _mm512_maskz_loadu_ps(mask, src.add((row + i) * ld + column)) };
                 }
             }
-            let block = turn(block);
+            let block = turn(&block);
             for (k, r) in block.iter().enumerate().take(count) {
                 // SAFETY: row `column + k` of `out` has `width` numbers.
                 unsafe { _mm512_storeu_ps(out.add((column + k) * width + row), *r) };
@@ -137,8 +137,8 @@ pub(super) unsafe fn transpose(out: *mut f32, width: usize, src: *const f32, ld:
 
 /// Transposes 16 × 16 numbers: pairs, quads, then quarters of registers.
 #[target_feature(enable = "avx512f")]
-fn turn(r: [__m512; 16]) -> [__m512; 16] {
-    let mut pairs = r;
+fn turn(r: &[__m512; 16]) -> [__m512; 16] {
+    let mut pairs = *r;
     for i in 0..8 {
         pairs[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
         pairs[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);

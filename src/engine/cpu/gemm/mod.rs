@@ -208,7 +208,7 @@ pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs, panels: Range<usize>, b: R
     }
     let blocks = b.k.div_ceil(KC).max(1);
     let columns = b.n.div_ceil(NR);
-    let one = |block: usize, column: usize, width: usize, p: usize| {
+    let mut one = |block: usize, column: usize, width: usize, p: usize| {
         let k = block * KC..b.k.min((block + 1) * KC);
         let r = a.panel_rows(p);
         let data = &b.data[column * b.stride + k.start * NR..];

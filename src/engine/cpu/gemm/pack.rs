@@ -93,14 +93,14 @@ impl<'a> Matrix<'a> {
     }
 
     /// Elements (i, k) with k from `start` on.
-    pub(crate) fn from_step(self, start: usize) -> Self {
+    pub(crate) fn after_step(self, start: usize) -> Self {
         let skip = if self.turned { start * self.ld } else { start };
         Self { data: self.data.get(skip..).unwrap_or_default(), ..self }
     }
 
     /// Elements (i, k) with i from `start` on.
-    pub(crate) fn from_row(self, start: usize) -> Self {
-        self.flipped().from_step(start).flipped()
+    pub(crate) fn after_row(self, start: usize) -> Self {
+        self.flipped().after_step(start).flipped()
     }
 
     /// Element (i, k) at `k * ld + i`.

@@ -1,5 +1,4 @@
 //! Packing of rows: a strip of a row-major matrix, turned.
-#![expect(clippy::inline_always, reason = "the body is compiled per instruction set")]
 
 #[cfg(all(target_arch = "x86_64", not(feature = "f64")))]
 use super::kernel_avx512;

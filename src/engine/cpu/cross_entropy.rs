@@ -36,8 +36,8 @@ pub(super) fn forward_backward(logits: &mut Tensor, targets: &[u32], weights: &[
         Some(tangent) => tangent.chunks_exact_mut(v).map(Some).collect(),
         None => (0..n).map(|_| None).collect(),
     };
-    let rows = value.par_chunks_exact_mut(v).zip(tangents).zip(targets).zip(weights);
-    let losses = rows.map(|(((row, tangent), &target), &weight)| {
+    let row = |i: usize, row: &mut [Real], tangent: Option<&mut [Real]>| {
+        let (target, weight) = (targets[i], weights[i]);
         if weight == 0.0 {
             row.fill(0.0);
             if let Some(tangent) = tangent {
@@ -52,8 +52,9 @@ pub(super) fn forward_backward(logits: &mut Tensor, targets: &[u32], weights: &[
         }
         simd(Gradient { row, target, factor, weight });
         loss
-    });
-    Ok(losses.collect())
+    };
+    let rows = value.par_chunks_exact_mut(v).zip(tangents).enumerate();
+    Ok(rows.map(|(i, (values, tangent))| row(i, values, tangent)).collect())
 }
 
 /// −ln p for e = p·s: from the others when p is near 1.

@@ -56,7 +56,6 @@ impl<'a> TileMut<'a> {
     ///
     /// # Panics
     /// If there are no such rows or columns.
-    #[expect(clippy::needless_pass_by_ref_mut, reason = "keeps the parts of a tile apart in time")]
     pub(crate) fn part(&mut self, rows: Range<usize>, cols: Range<usize>) -> TileMut<'_> {
         assert!(rows.end <= self.rows && cols.end <= self.cols, "a part leaves its tile");
         TileMut {
@@ -84,7 +83,8 @@ impl<'a> TileMut<'a> {
     }
 
     /// Where row `i`, column `j` lies.
-    pub(super) fn at(&self, i: usize, j: usize) -> *mut Real {
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "who may write needs the tile for itself")]
+    pub(super) fn at(&mut self, i: usize, j: usize) -> *mut Real {
         self.data.wrapping_add(i * self.ld + j)
     }
 

@@ -14,6 +14,7 @@ use super::gemm::{Lhs, Matrix, NR, Packed, Rhs, Start, element, gemm, gemm_tile}
 use super::grid::TileMut;
 use super::linear::packed;
 use super::scalar::{exp, max};
+use super::search::{best_of, position};
 use super::simd::{Job, simd};
 use crate::error::Result;
 use crate::kernels::{TokenScore, Want};
@@ -21,9 +22,9 @@ use crate::model::Weight;
 use crate::tensor::{Buffer, Real, Tensor};
 
 /// Tokens of a chunk: a multiple of [`NR`].
-const CHUNK: usize = 1024;
+const CHUNK: usize = 512;
 /// Panels of rows (14 rows each) of a task.
-const ROW_PANELS: usize = 8;
+const ROW_PANELS: usize = 16;
 /// Partial sums of a row, in f64.
 const LANES: usize = 16;
 /// Most entries of [`TokenScore::top`].
@@ -66,7 +67,7 @@ impl Head<'_> {
     /// Something about every row and chunk, row after row: `f(logits of a row in a chunk, row, first token)`.
     fn scan<T: Send>(&self, f: impl Fn(&mut [Real], usize, usize) -> T + Sync) -> Vec<Vec<T>> {
         let groups = self.lhs.count().div_ceil(ROW_PANELS);
-        let tasks: Vec<(usize, usize)> = (0..groups).flat_map(|g| (0..self.chunks()).map(move |c| (g, c))).collect();
+        let tasks: Vec<(usize, usize)> = (0..self.chunks()).flat_map(|c| (0..groups).map(move |g| (g, c))).collect();
         let parts: Vec<Vec<T>> = tasks
             .par_iter()
             .map(|&(g, c)| {
@@ -79,14 +80,11 @@ impl Head<'_> {
                 each.map(|(i, row)| f(row, rows.start + i, tokens.start)).collect()
             })
             .collect();
-        let mut rows: Vec<Vec<T>> = Vec::new();
-        for ((_, c), part) in tasks.iter().zip(parts) {
-            if *c == 0 {
-                rows.extend(part.into_iter().map(|first| vec![first]));
-            } else {
-                let start = rows.len() - part.len();
-                rows[start..].iter_mut().zip(part).for_each(|(row, next)| row.push(next));
-            }
+        let count = if groups == 0 { 0 } else { self.lhs.rows(&(0..self.lhs.count())).len() };
+        let mut rows: Vec<Vec<T>> = (0..count).map(|_| Vec::with_capacity(self.chunks())).collect();
+        for ((g, _), part) in tasks.iter().zip(parts) {
+            let first = self.lhs.panel_rows(g * ROW_PANELS).start;
+            rows[first..].iter_mut().zip(part).for_each(|(row, next)| row.push(next));
         }
         rows
     }
@@ -150,29 +148,6 @@ fn chunk_part(row: &mut [Real], first: usize, q: Question) -> Part {
     let others =
         if q.want.moments { simd(Moments { row: &*row, top }) } else { [simd(ExpSum { row: &*row, top }), 0.0, 0.0] };
     Part { top, argmax: first + own, others, ahead, best }
-}
-
-/// The first place of `x` in `row`, 0 if there is none.
-#[expect(clippy::needless_bitwise_bool, reason = "a run without branches is vectorized")]
-fn position(row: &[Real], x: Real) -> usize {
-    const RUN: usize = 64;
-    let holds = |run: &[Real]| run.iter().fold(false, |any, &y| any | (y == x));
-    let run = row.chunks(RUN).position(holds).unwrap_or(0) * RUN;
-    row[run..].iter().position(|&y| y == x).map_or(0, |i| run + i)
-}
-
-/// The `k` largest, ties by lower id.
-fn best_of(row: &[Real], first: usize, k: usize) -> Vec<(usize, Real)> {
-    let mut best: Vec<(usize, Real)> = Vec::with_capacity(k + 1);
-    for (i, &z) in row.iter().enumerate() {
-        if best.len() == k && best.last().is_some_and(|&(_, least)| z <= least || z.is_nan()) {
-            continue;
-        }
-        let place = best.partition_point(|&(_, other)| other >= z);
-        best.insert(place, (first + i, z));
-        best.truncate(k);
-    }
-    best
 }
 
 /// The largest logit.

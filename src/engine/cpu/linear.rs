@@ -90,8 +90,8 @@ fn product_back(dx: &mut [Real], dy: &[Real], w: &Weight, values: &[Real], n: us
     let matrix = weight_matrix(w, values).flipped();
     for start in (0..o).step_by(BACK_STEPS) {
         let steps = (o - start).min(BACK_STEPS);
-        let lhs = Lhs::new(Matrix::new(dy, o).skip_steps(start), n, steps);
-        let rhs = Packed::new(matrix.skip_steps(start), c, steps);
+        let lhs = Lhs::new(Matrix::new(dy, o).after_step(start), n, steps);
+        let rhs = Packed::new(matrix.after_step(start), c, steps);
         gemm(dx, c, &lhs, rhs.view(), Start::Add);
     }
 }
@@ -105,7 +105,7 @@ pub(super) fn outer_acc(dw: &mut Tensor, x: &Tensor, dy: &Tensor, rows: Range<us
     check::that(rows.end <= x.rows() && rows.end <= dy.rows(), || format!("outer: no rows {rows:?}"))?;
     let (value, tangent) = dw.planes_mut();
     let outer = |dw: &mut [Real], x: &[Real], dy: &[Real]| {
-        let (x, dy) = (Matrix::turned(x, c).skip_steps(rows.start), Matrix::turned(dy, o).skip_steps(rows.start));
+        let (x, dy) = (Matrix::turned(x, c).after_step(rows.start), Matrix::turned(dy, o).after_step(rows.start));
         match w.orientation {
             Orientation::OutIn => product_outer(dw, dy, x, [o, c], rows.len()),
             Orientation::InOut => product_outer(dw, x, dy, [c, o], rows.len()),
@@ -130,7 +130,7 @@ fn product_outer(c: &mut [Real], a: Matrix<'_>, b: Matrix<'_>, [m, n]: [usize; 2
     }
     let rhs = Packed::new(b, n, k);
     for (block, c) in c.chunks_mut(OUTER_ROWS * n).enumerate() {
-        let lhs = Lhs::new(a.skip_rows(block * OUTER_ROWS), c.len() / n, k);
+        let lhs = Lhs::new(a.after_row(block * OUTER_ROWS), c.len() / n, k);
         gemm(c, n, &lhs, rhs.view(), Start::Add);
     }
     debug_assert!(c.len() == m * n, "a weight gradient has the wrong size");

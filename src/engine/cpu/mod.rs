@@ -18,6 +18,7 @@ mod norm;
 mod reduce;
 mod rope;
 mod scalar;
+mod search;
 mod simd;
 mod softmax;
 #[cfg(test)]

@@ -117,8 +117,8 @@ fn tiles(rows: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
 fn gram_tile(a: &Rows<'_>, b: &Rows<'_>, r: &Range<usize>, c: &Range<usize>) -> f64 {
     let product = |left: &Tensor, right: &Tensor| {
         let k = left.cols();
-        let lhs = Lhs::serial(Matrix::new(left.value(), k).skip_rows(r.start), r.len(), k);
-        let rhs = Packed::serial(Matrix::new(right.value(), k).skip_rows(c.start), c.len(), k);
+        let lhs = Lhs::serial(Matrix::new(left.value(), k).after_row(r.start), r.len(), k);
+        let rhs = Packed::serial(Matrix::new(right.value(), k).after_row(c.start), c.len(), k);
         let mut out = Buffer::stale(r.len() * c.len());
         gemm_serial(&mut out, c.len(), &lhs, rhs.view(), Start::Zero);
         out

@@ -68,11 +68,11 @@ impl Scalar for Real {
         self
     }
     #[inline(always)]
-    fn at(row: &[Self], i: usize) -> Self {
+    fn at(row: Self::Row<'_>, i: usize) -> Self {
         row[i]
     }
     #[inline(always)]
-    fn len(row: &[Self]) -> usize {
+    fn len(row: Self::Row<'_>) -> usize {
         row.len()
     }
     #[inline(always)]

@@ -1,8 +1,10 @@
 //! Tiles of a product with AVX-512: up to 14 × 32 sums in registers.
 
 use std::arch::x86_64::{
-    __m512, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    __m512, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
+    _mm512_unpacklo_ps,
 };
 
 use super::{LHS_STRIDE, NR, Start, Tile};
@@ -105,4 +107,61 @@ unsafe fn finish(t: &Tile<'_>, i: usize, column: usize, sum: __m512) {
         };
         _mm512_mask_storeu_ps(c, mask, _mm512_add_ps(base, sum));
     }
+}
+
+/// Turns `rows` × `cols` numbers (`ld` apart) into `[cols][width]`, 16 × 16 at a time; zeros where rows are missing.
+///
+/// # Safety
+/// AVX-512 F must be present; `src` must cover the rows and `out` `cols` × `width`, a multiple of 16.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn transpose(out: *mut f32, width: usize, src: *const f32, ld: usize, [rows, cols]: [usize; 2]) {
+    for column in (0..cols).step_by(16) {
+        let count = (cols - column).min(16);
+        let mask = ((1u32 << count) - 1) as u16;
+        for row in (0..width).step_by(16) {
+            let mut block = [_mm512_setzero_ps(); 16];
+            for (i, r) in block.iter_mut().enumerate() {
+                if row + i < rows {
+                    // SAFETY: the row exists; columns past the last are masked out.
+                    *r = unsafe { _mm512_maskz_loadu_ps(mask, src.add((row + i) * ld + column)) };
+                }
+            }
+            let block = turn(&block);
+            for (k, r) in block.iter().enumerate().take(count) {
+                // SAFETY: row `column + k` of `out` has `width` numbers.
+                unsafe { _mm512_storeu_ps(out.add((column + k) * width + row), *r) };
+            }
+        }
+    }
+}
+
+/// Transposes 16 × 16 numbers: pairs, quads, then quarters of registers.
+#[target_feature(enable = "avx512f")]
+fn turn(r: &[__m512; 16]) -> [__m512; 16] {
+    let mut pairs = *r;
+    for i in 0..8 {
+        pairs[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+        pairs[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+    // quads[4 g + c]: columns c, c + 4, c + 8, c + 12 of rows 4 g..4 g + 4, one column a quarter
+    let mut quads = pairs;
+    for g in 0..4 {
+        let p = |i: usize| _mm512_castps_pd(pairs[4 * g + i]);
+        quads[4 * g] = _mm512_castpd_ps(_mm512_unpacklo_pd(p(0), p(2)));
+        quads[4 * g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(p(0), p(2)));
+        quads[4 * g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(p(1), p(3)));
+        quads[4 * g + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(p(1), p(3)));
+    }
+    let mut out = quads;
+    for c in 0..4 {
+        let even = _mm512_shuffle_f32x4::<0x88>(quads[c], quads[4 + c]);
+        let odd = _mm512_shuffle_f32x4::<0xdd>(quads[c], quads[4 + c]);
+        let even_high = _mm512_shuffle_f32x4::<0x88>(quads[8 + c], quads[12 + c]);
+        let odd_high = _mm512_shuffle_f32x4::<0xdd>(quads[8 + c], quads[12 + c]);
+        out[c] = _mm512_shuffle_f32x4::<0x88>(even, even_high);
+        out[4 + c] = _mm512_shuffle_f32x4::<0x88>(odd, odd_high);
+        out[8 + c] = _mm512_shuffle_f32x4::<0xdd>(even, even_high);
+        out[12 + c] = _mm512_shuffle_f32x4::<0xdd>(odd, odd_high);
+    }
+    out
 }

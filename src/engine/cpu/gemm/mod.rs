@@ -36,6 +36,8 @@ const MAX_ROWS: usize = 14;
 const LHS_STRIDE: usize = 16;
 /// Panels of the left-hand side that stay in the second cache.
 const LHS_BLOCK: usize = 16;
+/// Panels of the right-hand side that stay there with them.
+const RHS_BLOCK: usize = 16;
 /// Multiply-adds below which a product stays on one thread.
 const SERIAL: usize = 1 << 19;
 
@@ -154,21 +156,24 @@ pub(crate) fn gemm(c: &mut [Real], ldc: usize, a: &Lhs, b: Rhs<'_>, start: Start
         return;
     }
     let (rows, columns) = grid(a, b);
-    let threads = rayon::current_num_threads();
-    let work = b.k * b.n * a.rows(&(0..a.count())).len().max(8);
     let tiles = TileMut::grid(c, ldc, &row_ranges(a, &rows), &column_ranges(b, &columns));
-    let run = |(i, mut tile): (usize, TileMut<'_>)| {
-        let (r, c) = (rows[i / columns.len()].clone(), columns[i % columns.len()].clone());
+    let places = rows.iter().flat_map(|r| columns.iter().map(move |c| (r.clone(), c.clone())));
+    let mut tasks: Vec<_> = places.zip(tiles).collect();
+    if b.n > a.rows(&(0..a.count())).len() {
+        // neighbors in time share columns: the larger operand is read once
+        tasks.sort_by_key(|((_, columns), _)| columns.start);
+    }
+    let run = |((rows, columns), mut tile): ((Range<usize>, Range<usize>), TileMut<'_>)| {
         let start = match start {
-            Start::Bias(bias) => Start::Bias(&bias[c.start * NR..]),
+            Start::Bias(bias) => Start::Bias(&bias[columns.start * NR..]),
             other => other,
         };
-        gemm_tile(&mut tile, a, r, b.panels(c), start);
+        gemm_tile(&mut tile, a, rows, b.panels(columns), start);
     };
-    if work < SERIAL || threads == 1 {
-        tiles.into_iter().enumerate().for_each(run);
+    if b.k * b.n * a.rows(&(0..a.count())).len().max(8) < SERIAL || rayon::current_num_threads() == 1 {
+        tasks.into_iter().for_each(run);
     } else {
-        tiles.into_par_iter().enumerate().for_each(run);
+        tasks.into_par_iter().for_each(run);
     }
 }
 
@@ -177,7 +182,7 @@ fn grid(a: &Lhs, b: Rhs<'_>) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
     let panels = b.n.div_ceil(NR);
     let row_blocks = a.count().div_ceil(LHS_BLOCK);
     let tasks = rayon::current_num_threads() * 6;
-    let column_blocks = tasks.div_ceil(row_blocks).max(panels.div_ceil(32)).clamp(1, panels);
+    let column_blocks = tasks.div_ceil(row_blocks).max(panels.div_ceil(RHS_BLOCK)).clamp(1, panels);
     (even(a.count(), row_blocks), even(panels, column_blocks))
 }
 
@@ -195,7 +200,6 @@ fn column_ranges(b: Rhs<'_>, blocks: &[Range<usize>]) -> Vec<Range<usize>> {
 }
 
 /// c = start + a·b for panels `panels` of `a`, on this thread.
-#[expect(clippy::needless_pass_by_ref_mut, reason = "written through its pointer")]
 pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs, panels: Range<usize>, b: Rhs<'_>, start: Start<'_>) {
     let rows = if panels.is_empty() { 0..0 } else { a.rows(&panels) };
     assert!(c.rows() >= rows.len() && c.cols() >= b.n, "the result of a product is too small");
@@ -204,7 +208,7 @@ pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs, panels: Range<usize>, b: R
     }
     let blocks = b.k.div_ceil(KC).max(1);
     let columns = b.n.div_ceil(NR);
-    let one = |block: usize, column: usize, width: usize, p: usize| {
+    let mut one = |block: usize, column: usize, width: usize, p: usize| {
         let k = block * KC..b.k.min((block + 1) * KC);
         let r = a.panel_rows(p);
         let data = &b.data[column * b.stride + k.start * NR..];

@@ -17,27 +17,59 @@ const SERIAL: usize = 1 << 15;
 /// Numbers in a cache line.
 const LINE: usize = 64 / size_of::<Real>();
 
+/// Bytes from which a weight that stays is put on large pages: a step of decoding streams all of them.
+const LARGE: usize = 1 << 22;
+
 /// Numbers that begin on a cache line.
 #[derive(Debug)]
 struct Aligned {
-    buffer: Buffer,
+    store: Store,
     start: usize,
     len: usize,
 }
 
+/// Where [`Aligned`] numbers are.
+#[derive(Debug)]
+enum Store {
+    Pool(Buffer),
+    Pages(memmap2::MmapMut),
+}
+
 impl Aligned {
+    /// From the pool: for what is repacked again and again.
     fn stale(len: usize) -> Self {
         let buffer = Buffer::stale(len + LINE);
         let start = buffer.as_ptr().align_offset(64).min(LINE);
-        Self { buffer, start, len }
+        Self { store: Store::Pool(buffer), start, len }
+    }
+
+    /// On large pages, if the system has them: for what stays.
+    fn lasting(len: usize) -> Self {
+        let bytes = len * size_of::<Real>();
+        match memmap2::MmapMut::map_anon(bytes.max(1)) {
+            Ok(pages) if bytes >= LARGE => {
+                #[cfg(target_os = "linux")]
+                let _ = pages.advise(memmap2::Advice::HugePage); // only a hint
+                Self { store: Store::Pages(pages), start: 0, len }
+            }
+            _ => Self::stale(len),
+        }
     }
 
     fn get(&self) -> &[Real] {
-        &self.buffer[self.start..self.start + self.len]
+        let all = match &self.store {
+            Store::Pool(buffer) => &**buffer,
+            Store::Pages(pages) => bytemuck::cast_slice(&pages[..self.len * size_of::<Real>()]),
+        };
+        &all[self.start..self.start + self.len]
     }
 
     fn get_mut(&mut self) -> &mut [Real] {
-        &mut self.buffer[self.start..self.start + self.len]
+        let all = match &mut self.store {
+            Store::Pool(buffer) => &mut **buffer,
+            Store::Pages(pages) => bytemuck::cast_slice_mut(&mut pages[..self.len * size_of::<Real>()]),
+        };
+        &mut all[self.start..self.start + self.len]
     }
 }
 
@@ -61,14 +93,14 @@ impl<'a> Matrix<'a> {
     }
 
     /// Elements (i, k) with k from `start` on.
-    pub(crate) fn skip_steps(self, start: usize) -> Self {
+    pub(crate) fn after_step(self, start: usize) -> Self {
         let skip = if self.turned { start * self.ld } else { start };
         Self { data: self.data.get(skip..).unwrap_or_default(), ..self }
     }
 
     /// Elements (i, k) with i from `start` on.
-    pub(crate) fn skip_rows(self, start: usize) -> Self {
-        self.flipped().skip_steps(start).flipped()
+    pub(crate) fn after_row(self, start: usize) -> Self {
+        self.flipped().after_step(start).flipped()
     }
 
     /// Element (i, k) at `k * ld + i`.
@@ -102,7 +134,10 @@ pub struct Packed {
 impl Packed {
     /// The right-hand side whose element (k, n) is element (n, k) of `matrix`; on all threads if it pays.
     pub(crate) fn new(matrix: Matrix<'_>, n: usize, k: usize) -> Self {
-        let mut panels = Aligned::stale(n.div_ceil(NR) * k * NR);
+        Self::fill(Aligned::stale(n.div_ceil(NR) * k * NR), matrix, n, k)
+    }
+
+    fn fill(mut panels: Aligned, matrix: Matrix<'_>, n: usize, k: usize) -> Self {
         let work = |(p, out): (usize, &mut [Real])| matrix.pack(out, p * NR..n.min((p + 1) * NR), 0..k, NR);
         if k == 0 {
             return Self { panels, k, n };
@@ -128,7 +163,8 @@ impl Packed {
 
     /// For y = x·Wᵀ.
     pub(crate) fn of_weight(w: &Weight) -> Self {
-        Self::new(weight_matrix(w, &w.values()), w.d_out(), w.d_in())
+        let (n, k) = (w.d_out(), w.d_in());
+        Self::fill(Aligned::lasting(n.div_ceil(NR) * k * NR), weight_matrix(w, &w.values()), n, k)
     }
 
     /// The same of the weight's tangent.

@@ -1,11 +1,22 @@
 //! Packing of rows: a strip of a row-major matrix, turned.
-#![expect(clippy::inline_always, reason = "the body is compiled per instruction set")]
 
+#[cfg(all(target_arch = "x86_64", not(feature = "f64")))]
+use super::kernel_avx512;
 use crate::cpu::simd::{Job, simd};
+#[cfg(all(target_arch = "x86_64", not(feature = "f64")))]
+use crate::cpu::simd::{Level, level};
 use crate::tensor::Real;
 
 /// Turns `rows` × `cols` numbers (`ld` apart) into `[cols][width]`; zeros where rows are missing.
 pub(super) fn transpose(out: &mut [Real], width: usize, src: &[Real], ld: usize, [rows, cols]: [usize; 2]) {
+    assert!(rows <= width && cols * width <= out.len(), "a packed strip is too short");
+    assert!(rows == 0 || cols == 0 || (rows - 1) * ld + cols <= src.len(), "a strip leaves its matrix");
+    #[cfg(all(target_arch = "x86_64", not(feature = "f64")))]
+    if level() == Level::Avx512 && width.is_multiple_of(16) {
+        // SAFETY: the features were detected; both sides were measured above.
+        unsafe { kernel_avx512::transpose(out.as_mut_ptr(), width, src.as_ptr(), ld, [rows, cols]) };
+        return;
+    }
     simd(Transpose { out, width, src, ld, size: [rows, cols] });
 }
 
@@ -23,8 +34,8 @@ impl Job for Transpose<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { out, width, src, ld, size: [rows, cols] } = self;
         const STEP: usize = 16;
+        let Self { out, width, src, ld, size: [rows, cols] } = self;
         for start in (0..cols).step_by(STEP) {
             let end = cols.min(start + STEP);
             let out = &mut out[start * width..end * width];

@@ -5,6 +5,7 @@
 #![cfg_attr(feature = "f64", expect(trivial_numeric_casts, reason = "the number type may be f64 already"))]
 
 pub mod alignment;
+pub mod buffer;
 pub mod cache;
 pub mod cpu;
 pub mod error;

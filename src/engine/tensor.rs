@@ -1,8 +1,6 @@
 //! Tensors: contiguous row-major buffers, optionally with a tangent.
 
-use std::ops::{Deref, DerefMut};
-use std::sync::Mutex;
-
+pub use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 
 /// The number type of all arithmetic: `f32`, or `f64` in the gradient-check build.
@@ -25,88 +23,6 @@ pub enum Device {
 pub enum Plane {
     /// Main memory.
     Cpu(Buffer),
-}
-
-/// Numbers in main memory that come from, and return to, a pool: the loops of training
-/// and scoring ask for the same sizes again and again, and fresh pages are slow.
-#[derive(Debug, Default)]
-pub struct Buffer(Vec<Real>);
-
-/// Buffers at rest. Bounded in count; the largest are dropped first by `trim_pool`.
-static POOL: Mutex<Vec<Vec<Real>>> = Mutex::new(Vec::new());
-const POOL_MAX: usize = 64;
-
-impl Buffer {
-    /// `len` numbers of any value; write before reading.
-    pub fn stale(len: usize) -> Self {
-        let found = POOL.lock().ok().and_then(|mut pool| {
-            let fits = |v: &Vec<Real>| v.capacity() >= len && v.capacity() <= len.saturating_mul(2);
-            pool.iter().rposition(fits).map(|i| pool.swap_remove(i))
-        });
-        match found {
-            Some(mut v) => {
-                v.resize(len, 0.0);
-                Self(v)
-            }
-            None => Self(vec![0.0; len]),
-        }
-    }
-
-    /// `len` zeros.
-    pub fn zeros(len: usize) -> Self {
-        let mut buffer = Self::stale(len);
-        buffer.0.fill(0.0);
-        buffer
-    }
-}
-
-/// Frees the buffers at rest, for instance after a large run in the window.
-pub fn trim_pool() {
-    if let Ok(mut pool) = POOL.lock() {
-        pool.clear();
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        const SMALL: usize = 1 << 10;
-        if self.0.capacity() < SMALL {
-            return;
-        }
-        if let Ok(mut pool) = POOL.lock() {
-            if pool.len() == POOL_MAX {
-                pool.remove(0);
-            }
-            pool.push(std::mem::take(&mut self.0));
-        }
-    }
-}
-
-impl Clone for Buffer {
-    fn clone(&self) -> Self {
-        let mut copy = Self::stale(self.len());
-        copy.copy_from_slice(self);
-        copy
-    }
-}
-
-impl From<Vec<Real>> for Buffer {
-    fn from(values: Vec<Real>) -> Self {
-        Self(values)
-    }
-}
-
-impl Deref for Buffer {
-    type Target = [Real];
-    fn deref(&self) -> &[Real] {
-        &self.0
-    }
-}
-
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [Real] {
-        &mut self.0
-    }
 }
 
 /// A row-major tensor. `tangent` is present only inside a directional derivative: every

@@ -82,30 +82,48 @@ unsafe fn tile<const M: usize, const P: usize>(t: &Tile<'_>) {
             b = b.add(NR);
         }
     }
+    let mut masks = [[u16::MAX; 2]; P];
+    if t.cols < P * NR {
+        for (p, pair) in masks.iter_mut().enumerate() {
+            for (h, mask) in pair.iter_mut().enumerate() {
+                *mask = ((1u32 << t.cols.saturating_sub(p * NR + h * 16).min(16)) - 1) as u16;
+            }
+        }
+    }
     for (i, row) in sums.iter().enumerate() {
         for (p, pair) in row.iter().enumerate() {
             for (h, &sum) in pair.iter().enumerate() {
-                // SAFETY: lanes at or past `cols` are masked out.
-                unsafe { finish(t, i, p * NR + h * 16, sum) }
+                let (column, mask) = (p * NR + h * 16, masks[p][h]);
+                let c = t.c.wrapping_add(i * t.ldc + column);
+                // SAFETY: the tile covers M rows; lanes at or past `cols` are masked out.
+                unsafe {
+                    let base = match t.start {
+                        Start::Zero => _mm512_setzero_ps(),
+                        Start::Bias(bias) => _mm512_maskz_loadu_ps(mask, bias.as_ptr().wrapping_add(column)),
+                        Start::Add => _mm512_maskz_loadu_ps(mask, c),
+                    };
+                    _mm512_mask_storeu_ps(c, mask, _mm512_add_ps(base, sum));
+                }
             }
         }
     }
 }
 
-/// Adds 16 sums to row `i` of the result, from column `column`.
+/// Copies `rows` numbers of each of `cols` lines (`ld` apart) into `[cols][width]`; zeros where rows are missing.
+///
+/// # Safety
+/// AVX-512 F must be present; `src` must cover the lines and `out` `cols` × `width`, a multiple of 16.
 #[target_feature(enable = "avx512f")]
-unsafe fn finish(t: &Tile<'_>, i: usize, column: usize, sum: __m512) {
-    let lanes = t.cols.saturating_sub(column).min(16);
-    let mask = ((1u32 << lanes) - 1) as u16;
-    let c = t.c.wrapping_add(i * t.ldc + column);
-    // SAFETY: lanes outside the mask are neither read nor written.
-    unsafe {
-        let base = match t.start {
-            Start::Zero => _mm512_setzero_ps(),
-            Start::Bias(bias) => _mm512_maskz_loadu_ps(mask, bias.as_ptr().wrapping_add(column)),
-            Start::Add => _mm512_maskz_loadu_ps(mask, c),
-        };
-        _mm512_mask_storeu_ps(c, mask, _mm512_add_ps(base, sum));
+pub(super) unsafe fn copy(out: *mut f32, width: usize, src: *const f32, ld: usize, [rows, cols]: [usize; 2]) {
+    for column in (0..width).step_by(16) {
+        let mask = ((1u32 << rows.saturating_sub(column).min(16)) - 1) as u16;
+        for k in 0..cols {
+            // SAFETY: lanes outside the mask are not read; line `k` of `out` has `width` numbers.
+            unsafe {
+                let line = _mm512_maskz_loadu_ps(mask, src.wrapping_add(k * ld + column));
+                _mm512_storeu_ps(out.add(k * width + column), line);
+            }
+        }
     }
 }
 

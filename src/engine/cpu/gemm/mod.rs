@@ -177,13 +177,16 @@ pub(crate) fn gemm(c: &mut [Real], ldc: usize, a: &Lhs, b: Rhs<'_>, start: Start
     }
 }
 
-/// Blocks of panels of both sides: several tasks a thread, so that a busy core holds nobody up.
+/// Blocks of panels of both sides: several tasks a thread, so that a busy core holds nobody up, and as many for
+/// each thread where that can be.
 fn grid(a: &Lhs, b: Rhs<'_>) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    const TASKS: usize = 8;
     let panels = b.n.div_ceil(NR);
+    let threads = rayon::current_num_threads();
     let row_blocks = a.count().div_ceil(LHS_BLOCK);
-    let tasks = rayon::current_num_threads() * 6;
-    let column_blocks = tasks.div_ceil(row_blocks).max(panels.div_ceil(RHS_BLOCK)).clamp(1, panels);
-    (even(a.count(), row_blocks), even(panels, column_blocks))
+    let least = (threads * TASKS).div_ceil(row_blocks).max(panels.div_ceil(RHS_BLOCK));
+    let fair = (least..least + threads).find(|c| (c * row_blocks).is_multiple_of(threads)).unwrap_or(least);
+    (even(a.count(), row_blocks), even(panels, fair.clamp(1, panels)))
 }
 
 /// 0..n in `parts` nearly equal parts.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::transpose::transpose;
+use super::transpose::{copy, transpose};
 use super::{LHS_STRIDE, MAX_ROWS, NR};
 use crate::model::{Orientation, Weight};
 use crate::tensor::{Buffer, Real};
@@ -17,59 +17,27 @@ const SERIAL: usize = 1 << 15;
 /// Numbers in a cache line.
 const LINE: usize = 64 / size_of::<Real>();
 
-/// Bytes from which a weight that stays is put on large pages: a step of decoding streams all of them.
-const LARGE: usize = 1 << 22;
-
 /// Numbers that begin on a cache line.
 #[derive(Debug)]
 struct Aligned {
-    store: Store,
+    store: Buffer,
     start: usize,
     len: usize,
 }
 
-/// Where [`Aligned`] numbers are.
-#[derive(Debug)]
-enum Store {
-    Pool(Buffer),
-    Pages(memmap2::MmapMut),
-}
-
 impl Aligned {
-    /// From the pool: for what is repacked again and again.
     fn stale(len: usize) -> Self {
-        let buffer = Buffer::stale(len + LINE);
-        let start = buffer.as_ptr().align_offset(64).min(LINE);
-        Self { store: Store::Pool(buffer), start, len }
-    }
-
-    /// On large pages, if the system has them: for what stays.
-    fn lasting(len: usize) -> Self {
-        let bytes = len * size_of::<Real>();
-        match memmap2::MmapMut::map_anon(bytes.max(1)) {
-            Ok(pages) if bytes >= LARGE => {
-                #[cfg(target_os = "linux")]
-                let _ = pages.advise(memmap2::Advice::HugePage); // only a hint
-                Self { store: Store::Pages(pages), start: 0, len }
-            }
-            _ => Self::stale(len),
-        }
+        let store = Buffer::stale(len + LINE);
+        let start = store.as_ptr().align_offset(64).min(LINE);
+        Self { store, start, len }
     }
 
     fn get(&self) -> &[Real] {
-        let all = match &self.store {
-            Store::Pool(buffer) => &**buffer,
-            Store::Pages(pages) => bytemuck::cast_slice(&pages[..self.len * size_of::<Real>()]),
-        };
-        &all[self.start..self.start + self.len]
+        &self.store[self.start..self.start + self.len]
     }
 
     fn get_mut(&mut self) -> &mut [Real] {
-        let all = match &mut self.store {
-            Store::Pool(buffer) => &mut **buffer,
-            Store::Pages(pages) => bytemuck::cast_slice_mut(&mut pages[..self.len * size_of::<Real>()]),
-        };
-        &mut all[self.start..self.start + self.len]
+        &mut self.store[self.start..self.start + self.len]
     }
 }
 
@@ -110,15 +78,13 @@ impl<'a> Matrix<'a> {
 
     /// Writes elements (`i`, `k`) as `[k][width]`, zeros where `i` ends early.
     fn pack(&self, out: &mut [Real], i: Range<usize>, k: Range<usize>, width: usize) {
-        if !self.turned {
-            transpose(out, width, &self.data[i.start * self.ld + k.start..], self.ld, [i.len(), k.len()]);
-            return;
+        if i.is_empty() || k.is_empty() {
+            return out.fill(0.0);
         }
-        let rows = self.data[k.start * self.ld..].chunks(self.ld);
-        for (row, out) in rows.zip(out.chunks_exact_mut(width)) {
-            let (head, tail) = out.split_at_mut(i.len());
-            head.copy_from_slice(&row[i.clone()]);
-            tail.fill(0.0);
+        if self.turned {
+            copy(out, width, &self.data[k.start * self.ld + i.start..], self.ld, [i.len(), k.len()]);
+        } else {
+            transpose(out, width, &self.data[i.start * self.ld + k.start..], self.ld, [i.len(), k.len()]);
         }
     }
 }
@@ -134,10 +100,7 @@ pub struct Packed {
 impl Packed {
     /// The right-hand side whose element (k, n) is element (n, k) of `matrix`; on all threads if it pays.
     pub(crate) fn new(matrix: Matrix<'_>, n: usize, k: usize) -> Self {
-        Self::fill(Aligned::stale(n.div_ceil(NR) * k * NR), matrix, n, k)
-    }
-
-    fn fill(mut panels: Aligned, matrix: Matrix<'_>, n: usize, k: usize) -> Self {
+        let mut panels = Aligned::stale(n.div_ceil(NR) * k * NR);
         let work = |(p, out): (usize, &mut [Real])| matrix.pack(out, p * NR..n.min((p + 1) * NR), 0..k, NR);
         if k == 0 {
             return Self { panels, k, n };
@@ -164,7 +127,7 @@ impl Packed {
     /// For y = x·Wᵀ.
     pub(crate) fn of_weight(w: &Weight) -> Self {
         let (n, k) = (w.d_out(), w.d_in());
-        Self::fill(Aligned::lasting(n.div_ceil(NR) * k * NR), weight_matrix(w, &w.values()), n, k)
+        Self::new(weight_matrix(w, &w.values()), n, k)
     }
 
     /// The same of the weight's tangent.

@@ -1,4 +1,4 @@
-//! Packing of rows: a strip of a row-major matrix, turned.
+//! Packing: a strip of a row-major matrix, turned or as it lies.
 
 #[cfg(all(target_arch = "x86_64", not(feature = "f64")))]
 use super::kernel_avx512;
@@ -18,6 +18,23 @@ pub(super) fn transpose(out: &mut [Real], width: usize, src: &[Real], ld: usize,
         return;
     }
     simd(Transpose { out, width, src, ld, size: [rows, cols] });
+}
+
+/// Copies the first `rows` numbers of `cols` lines (`ld` apart) into `[cols][width]`; zeros where rows are missing.
+pub(super) fn copy(out: &mut [Real], width: usize, src: &[Real], ld: usize, [rows, cols]: [usize; 2]) {
+    assert!(rows <= width && cols * width <= out.len(), "a packed strip is too short");
+    assert!(rows == 0 || cols == 0 || (cols - 1) * ld + rows <= src.len(), "a strip leaves its matrix");
+    #[cfg(all(target_arch = "x86_64", not(feature = "f64")))]
+    if level() == Level::Avx512 && width.is_multiple_of(16) {
+        // SAFETY: the features were detected; both sides were measured above.
+        unsafe { kernel_avx512::copy(out.as_mut_ptr(), width, src.as_ptr(), ld, [rows, cols]) };
+        return;
+    }
+    for (line, out) in src.chunks(ld.max(1)).zip(out.chunks_exact_mut(width)).take(cols) {
+        let (head, tail) = out.split_at_mut(rows);
+        head.copy_from_slice(&line[..rows]);
+        tail.fill(0.0);
+    }
 }
 
 /// What [`transpose`] does.

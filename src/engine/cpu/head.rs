@@ -1,4 +1,4 @@
-//! The output head without whole logits: token scores and inner products of logit gradients.
+//! The output head without whole logits: token scores.
 //!
 //! The vocabulary is cut into chunks of [`CHUNK`] tokens. Each task forms the logits of some rows and one chunk in
 //! its cache and keeps a few sums a row; chunks are joined in the order of the vocabulary, in f64.
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::check;
 use super::cross_entropy::check_targets;
-use super::gemm::{Lhs, Matrix, NR, Packed, Rhs, Start, element, gemm, gemm_tile};
+use super::gemm::{Lhs, Matrix, NR, Rhs, Start, element, gemm_tile};
 use super::grid::TileMut;
 use super::linear::packed;
 use super::scalar::{exp, max};
@@ -22,7 +22,7 @@ use crate::model::Weight;
 use crate::tensor::{Buffer, Real, Tensor};
 
 /// Tokens of a chunk: a multiple of [`NR`].
-const CHUNK: usize = 512;
+pub(super) const CHUNK: usize = 512;
 /// Panels of rows (14 rows each) of a task.
 const ROW_PANELS: usize = 16;
 /// Partial sums of a row, in f64.
@@ -31,11 +31,11 @@ const LANES: usize = 16;
 const TOP: usize = 8;
 
 /// The head and the rows it is applied to.
-struct Head<'a> {
-    lhs: Lhs,
-    rhs: Rhs<'a>,
-    bias: Option<&'a [Real]>,
-    vocab: usize,
+pub(super) struct Head<'a> {
+    pub(super) lhs: Lhs,
+    pub(super) rhs: Rhs<'a>,
+    pub(super) bias: Option<&'a [Real]>,
+    pub(super) vocab: usize,
 }
 
 impl Head<'_> {
@@ -49,12 +49,12 @@ impl Head<'_> {
     }
 
     /// Where the sums of a chunk start.
-    fn start(&self, tokens: &Range<usize>) -> Start<'_> {
+    pub(super) fn start(&self, tokens: &Range<usize>) -> Start<'_> {
         self.bias.map_or(Start::Zero, |bias| Start::Bias(&bias[tokens.clone()]))
     }
 
     /// The columns of a chunk.
-    fn columns(&self, tokens: &Range<usize>) -> Rhs<'_> {
+    pub(super) fn columns(&self, tokens: &Range<usize>) -> Rhs<'_> {
         self.rhs.panels(tokens.start / NR..tokens.end.div_ceil(NR))
     }
 
@@ -90,7 +90,7 @@ impl Head<'_> {
     }
 }
 
-fn check_head(x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()> {
+pub(super) fn check_head(x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()> {
     check::that(x.cols() == w.d_in() && b.is_none_or(|b| b.len() == w.d_out()), || {
         format!("head: x {:?}, {} {:?}", x.shape(), w.name, w.shape)
     })
@@ -151,8 +151,8 @@ fn chunk_part(row: &mut [Real], first: usize, q: Question) -> Part {
 }
 
 /// The largest logit.
-struct Max<'a> {
-    row: &'a [Real],
+pub(super) struct Max<'a> {
+    pub(super) row: &'a [Real],
 }
 
 impl Job for Max<'_> {
@@ -186,9 +186,9 @@ impl Job for Ahead<'_> {
 }
 
 /// Σ exp(z − top)
-struct ExpSum<'a> {
-    row: &'a [Real],
-    top: Real,
+pub(super) struct ExpSum<'a> {
+    pub(super) row: &'a [Real],
+    pub(super) top: Real,
 }
 
 impl Job for ExpSum<'_> {
@@ -274,101 +274,4 @@ fn join(parts: &[Part], q: Question) -> TokenScore {
         moments,
         top: candidates.into_iter().map(|(token, z)| (token as u32, log_prob(z))).collect(),
     }
-}
-
-/// Softmax of one row: where it begins and what it is divided by.
-#[derive(Clone, Copy)]
-struct Normalizer {
-    top: Real,
-    factor: Real,
-    /// weight·(p(target) − 1), from the others.
-    target: Real,
-}
-
-/// S (N,N): inner products of the logit gradients of all rows.
-pub(super) fn head_gram(
-    s: &mut Tensor,
-    x: &Tensor,
-    w: &Weight,
-    b: Option<&Weight>,
-    targets: &[u32],
-    weights: &[Real],
-) -> Result<()> {
-    check_head(x, w, b)?;
-    let (n, c) = (x.rows(), x.cols());
-    check::that(s.shape() == [n, n], || format!("head gram: s {:?} for {n} rows", s.shape()))?;
-    check_targets(targets, weights, n, w.d_out())?;
-    let bias = b.map(Weight::values);
-    let lhs = Lhs::new(Matrix::new(x.value(), c), n, c);
-    let head = Head { lhs, rhs: packed(w).view(), bias: bias.as_deref(), vocab: w.d_out() };
-    let normalizers = normalizers(&head, targets, weights);
-    let (s, tangent) = s.planes_mut();
-    if let Some(tangent) = tangent {
-        tangent.fill(0.0);
-    }
-    s.fill(0.0);
-    for chunk in 0..head.chunks() {
-        let tokens = head.tokens(chunk);
-        let mut a = Buffer::stale(n * tokens.len());
-        gemm(&mut a, tokens.len(), &head.lhs, head.columns(&tokens), head.start(&tokens));
-        a[..n * tokens.len()].par_chunks_exact_mut(tokens.len()).enumerate().for_each(|(i, row)| {
-            let norm = normalizers[i];
-            simd(Gradient { row: &mut *row, top: norm.top, factor: norm.factor * weights[i] });
-            if tokens.contains(&(targets[i] as usize)) {
-                row[targets[i] as usize - tokens.start] = norm.target;
-            }
-        });
-        let a = Matrix::new(&a, tokens.len());
-        let rhs = Packed::new(a, n, tokens.len());
-        gemm(s, n, &Lhs::new(a, n, tokens.len()), rhs.view(), Start::Add);
-    }
-    Ok(())
-}
-
-/// Turns logits into exp(z − top)·factor.
-struct Gradient<'a> {
-    row: &'a mut [Real],
-    top: Real,
-    factor: Real,
-}
-
-impl Job for Gradient<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { row, top, factor } = self;
-        for z in row {
-            *z = exp(*z - top) * factor;
-        }
-    }
-}
-
-fn normalizers(head: &Head<'_>, targets: &[u32], weights: &[Real]) -> Vec<Normalizer> {
-    let parts = head.scan(|row, i, first| {
-        let target = (targets[i] as usize).wrapping_sub(first);
-        let own = row.get(target).copied();
-        let top = simd(Max { row: &*row });
-        if own.is_some() {
-            row[target] = Real::NEG_INFINITY;
-        }
-        (top, own, simd(ExpSum { row: &*row, top }))
-    });
-    parts.iter().zip(weights).map(|(parts, &weight)| normalizer(parts, weight)).collect()
-}
-
-/// From each chunk's maximum, the target's logit if it is there, and Σ exp over the others.
-fn normalizer(parts: &[(Real, Option<Real>, f64)], weight: Real) -> Normalizer {
-    let top = parts.iter().fold(Real::NEG_INFINITY, |m, p| if p.0 > m { p.0 } else { m });
-    let (mut others, mut own) = (0.0f64, 0.0f64);
-    for &(chunk_top, target, sum) in parts {
-        if chunk_top > Real::NEG_INFINITY {
-            others += (f64::from(chunk_top) - f64::from(top)).exp() * sum;
-        }
-        if let Some(z) = target {
-            own = (f64::from(z) - f64::from(top)).exp();
-        }
-    }
-    let total = others + own;
-    Normalizer { top, factor: (1.0 / total) as Real, target: -(f64::from(weight) * others / total) as Real }
 }

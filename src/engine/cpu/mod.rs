@@ -12,6 +12,7 @@ mod embedding;
 mod gemm;
 mod grid;
 mod head;
+mod head_gram;
 mod heads;
 mod linear;
 mod norm;
@@ -201,7 +202,7 @@ impl Kernels for CpuKernels {
         targets: &[u32],
         weights: &[Real],
     ) -> Result<()> {
-        head::head_gram(s, x, w, b, targets, weights)
+        head_gram::head_gram(s, x, w, b, targets, weights)
     }
 
     fn dot(&self, a: &Tensor, b: &Tensor) -> Result<f64> {

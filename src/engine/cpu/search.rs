@@ -9,8 +9,28 @@ const RUN: usize = 64;
 
 /// The first place of `x` in `row`, 0 if there is none.
 pub(super) fn position(row: &[Real], x: Real) -> usize {
-    let run = row.chunks(RUN).position(|run| simd(Any { run, least: x })).unwrap_or(0) * RUN;
-    row[run..].iter().position(|&y| y == x).map_or(0, |i| run + i)
+    simd(First { row, x })
+}
+
+/// What [`position`] finds.
+struct First<'a> {
+    row: &'a [Real],
+    x: Real,
+}
+
+impl Job for First<'_> {
+    type Out = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Self { row, x } = self;
+        for (r, run) in row.chunks(RUN).enumerate() {
+            if run.iter().map(|&y| u32::from(y == x)).sum::<u32>() > 0 {
+                return r * RUN + run.iter().position(|&y| y == x).unwrap_or(0);
+            }
+        }
+        0
+    }
 }
 
 /// The `k` largest, ties by lower id.

@@ -116,7 +116,8 @@ pub fn skipped_notes(name: &str, skipped: &[Skipped]) -> Vec<String> {
     reasons.sort_unstable();
     reasons.dedup();
     let note = |reason: &str| {
-        let rows: Vec<usize> = skipped.iter().filter(|s| s.reason == reason).map(|s| s.row).collect();
+        // People count rows from 1.
+        let rows: Vec<usize> = skipped.iter().filter(|s| s.reason == reason).map(|s| s.row + 1).collect();
         format!("{name}: {} left out, {reason} (row {}).", counted(rows.len(), "row"), listed(&rows))
     };
     reasons.into_iter().map(note).collect()
@@ -207,7 +208,8 @@ impl<'a> Encoder<'a> {
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {
             return Err(Error::data(format!(
                 "row {}: token id {id} exceeds the vocabulary of {} ({vocab_size} tokens)",
-                record.row, self.model.name
+                record.row + 1,
+                self.model.name
             ))
             .hint("these rows were made with another tokenizer: choose the model they belong to"));
         }

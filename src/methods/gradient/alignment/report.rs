@@ -143,7 +143,7 @@ fn texts_table(found: &Found<'_>, cosines: &[Option<f64>]) -> Table {
     let original = |i: &Item| record(i).and_then(|r| r.text.clone()).unwrap_or_default();
     let columns = vec![
         text("set", "The file.", items.iter().map(|i| set(i).map_or_else(String::new, |d| d.name.clone()))),
-        int("row", "", "Row in the file.", items.iter().map(|i| i.original.row)),
+        int("row", "", "Row in the file, from 0.", items.iter().map(|i| i.original.row)),
         text("label", "Member or nonmember, where known.", items.iter().map(|i| label_name(i.label))),
         int("n_paraphrases", "paraphrases", "Paraphrases that count.", items.iter().map(|i| i.paraphrases.len())),
         int("n_excluded", "paraphrases", "Paraphrases left out.", items.iter().map(|i| i.n_excluded)),
@@ -170,7 +170,7 @@ fn pairs_table(found: &Found<'_>) -> Table {
     };
     let columns = vec![
         int("text", "", "Line of the table of texts, from 0.", found.pairs().map(|p| p.0)),
-        int("row", "", "Row in the file.", found.pairs().map(|p| p.1.original.row)),
+        int("row", "", "Row in the file, from 0.", found.pairs().map(|p| p.1.original.row)),
         some_int("paraphrase", "", "Place among the row's paraphrases, from 0.", found.pairs().map(|p| p.3.index)),
         text("label", "Member or nonmember, where known.", found.pairs().map(|p| label_name(p.1.label))),
         float("cosine", "", "Cosine of the two gradients; empty where one is zero.", found.pairs().map(|p| p.4.cosine)),
@@ -215,7 +215,7 @@ fn contributions_table(found: &Found<'_>) -> Table {
     };
     let columns = vec![
         int("pair", "", "Line of the table of pairs, from 0.", lines.iter().map(|l| l.pair)),
-        int("row", "", "Row in the file.", lines.iter().map(|l| l.item.original.row)),
+        int("row", "", "Row in the file, from 0.", lines.iter().map(|l| l.item.original.row)),
         text("side", "original or paraphrase.", lines.iter().map(|l| l.side.to_owned())),
         int("position", "tokens", "Place in the text.", lines.iter().map(|l| l.position)),
         int("token_id", "", "The token.", lines.iter().map(|l| l.token as usize)),

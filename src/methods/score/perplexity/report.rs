@@ -61,7 +61,7 @@ fn texts_table(data: &Dataset, texts: &[Text], scored: &[Scored], bytes: &[Optio
         texts.iter().map(move |t| data.records.get(t.index).and_then(f).unwrap_or_default())
     };
     let columns = vec![
-        int("row", "", "Row in the file.", texts.iter().map(|t| t.row)),
+        int("row", "", "Row in the file, from 0.", texts.iter().map(|t| t.row)),
         text("id", "The row's own name.", of(|r| r.id.clone())),
         text("source", "Where the row came from.", of(|r| r.source.clone())),
         int("n_tokens", "tokens", "Predicted tokens.", scored.iter().map(|s| s.log_probs.len())),
@@ -82,7 +82,7 @@ fn tokens_table(model: &LoadedModel, texts: &[Text], scored: &[Scored]) -> Table
     };
     let byte = |t: &Text, i: usize| t.spans.get(i + 1).map(|s| s.start);
     let columns = vec![
-        int("row", "", "Row in the file.", rows().map(|(t, ..)| t.row)),
+        int("row", "", "Row in the file, from 0.", rows().map(|(t, ..)| t.row)),
         int(
             "position",
             "tokens",

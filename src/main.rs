@@ -12,7 +12,6 @@ fn main() -> ExitCode {
     ExitCode::from(cli::main(std::env::args_os(), &mut streams))
 }
 
-#[cfg(feature = "gui")]
 /// The window shows the runs of the current folder where there are any, and those of the user otherwise.
 #[cfg(feature = "gui")]
 fn open(paths: Vec<PathBuf>) -> Result<()> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::clock::now;
 use super::rate::RateMeter;
 use super::store::{CancelRequest, Event, EventLog, Journal, RunDir, State, Status};
+use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
 use crate::methods::Host;
 
@@ -85,6 +86,8 @@ pub struct RunHost {
     last_stage: String,
     /// The first write that failed; it stops the run as soon as the method reports progress.
     failure: Option<Error>,
+    /// The weight files in use; results are only kept while they stay as they were.
+    weights: Vec<LoadReport>,
     heartbeat: Option<JoinHandle<()>>,
 }
 
@@ -144,6 +147,7 @@ impl RunHost {
             last_event: None,
             last_stage: String::new(),
             failure: None,
+            weights: Vec::new(),
             heartbeat,
             journal,
         };
@@ -154,6 +158,16 @@ impl RunHost {
     /// Says what the next progress is about.
     pub fn set_step(&mut self, step: usize) {
         self.step = step;
+    }
+
+    /// Says which weight files the coming work reads.
+    pub fn watch_weights(&mut self, weights: Vec<LoadReport>) {
+        self.weights = weights;
+    }
+
+    /// Fails when a weight file in use was changed: what was computed since is not to be trusted.
+    pub fn check_weights(&self) -> Result<()> {
+        self.weights.iter().try_for_each(LoadReport::check_unchanged)
     }
 
     /// A line in the log.
@@ -241,6 +255,7 @@ impl Host for RunHost {
     }
 
     fn keep(&mut self, name: &str, record: &[u8]) -> Result<()> {
+        self.check_weights()?;
         self.journal.keep(name, record)
     }
 }

@@ -57,9 +57,15 @@ pub fn model_name(model: &ModelRef, folder: &Path) -> String {
 
 /// Loads a model with its tokenizer; a folder without tokenizer files gives a model without one.
 pub fn load_model(name: &str, folder: &Path, device: Device) -> Result<LoadedModel> {
-    let decoder = weights::load(folder, device)?.decoder;
+    load_watched(name, folder, device).map(|(model, _)| model)
+}
+
+/// As [`load_model`], with what tells whether its files change while they are in use: weights stay on the disk and
+/// are read when they are needed.
+pub fn load_watched(name: &str, folder: &Path, device: Device) -> Result<(LoadedModel, weights::LoadReport)> {
+    let weights::Loaded { decoder, report } = weights::load(folder, device)?;
     let tokenizer = if has_tokenizer(folder) { Some(Tokenizer::load(folder)?) } else { None };
-    Ok(LoadedModel { name: name.to_owned(), path: folder.to_owned(), decoder, tokenizer })
+    Ok((LoadedModel { name: name.to_owned(), path: folder.to_owned(), decoder, tokenizer }, report))
 }
 
 /// Whether tokenizer files are in a model folder.

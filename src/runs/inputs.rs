@@ -35,8 +35,11 @@ pub fn model_ref(place: &str) -> ModelRef {
 
 /// Data as it is written on a command line; the rest is as in `template`.
 pub fn data_ref(place: &str, template: &DataRef) -> DataRef {
-    let (path, hub) =
-        if is_hub_id(place) { (None, Some(place.to_owned())) } else { (Some(PathBuf::from(place)), None) };
+    let (path, hub) = if is_hub_id(place) && !is_data_file(place) {
+        (None, Some(place.to_owned()))
+    } else {
+        (Some(PathBuf::from(place)), None)
+    };
     DataRef { path, hub, ..template.clone() }
 }
 
@@ -117,6 +120,13 @@ pub fn parse_device(name: &str) -> Result<Device> {
 
 fn is_hub_id(place: &str) -> bool {
     !Path::new(place).exists() && !place.starts_with('.') && hub::is_id(place)
+}
+
+/// Whether this is the name of a data file: one that is missing is no id, and nothing is asked of the hub.
+fn is_data_file(place: &str) -> bool {
+    const EXTENSIONS: [&str; 9] = ["jsonl", "ndjson", "json", "csv", "tsv", "txt", "text", "parquet", "gz"];
+    let extension = Path::new(place).extension().and_then(|e| e.to_str()).unwrap_or_default();
+    EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
 }
 
 fn needs_source() -> Error {

@@ -18,6 +18,7 @@ use crate::engine::memory::{self, Optimizer};
 use crate::engine::model::Keep;
 use crate::engine::weights;
 use crate::error::{Error, Result};
+use crate::methods::common::tables::counted;
 use crate::methods::{self, InputKind};
 
 /// The schema number of `plan.json`.
@@ -288,8 +289,8 @@ fn warnings_of(name: &str, set: &Dataset) -> Vec<String> {
             set.bad.iter().take(SHOWN).map(|bad| format!("line {}: {}", bad.line, bad.reason)).collect();
         let more = if set.bad.len() > SHOWN { "; …" } else { "" };
         warnings.push(format!(
-            "data `{name}`: {} rows could not be read and are left out ({}{more})",
-            set.bad.len(),
+            "data `{name}`: {} that could not be read left out ({}{more})",
+            counted(set.bad.len(), "row"),
             first.join("; ")
         ));
     }

@@ -215,7 +215,10 @@ fn without_network_and_cache_the_error_says_what_to_do() {
     assert!(error.contains("http://127.0.0.1:9 cannot be reached") && error.contains("HF_ENDPOINT"), "{error}");
     client.offline = true;
     let error = refusal(&client);
-    assert!(error.contains("not (at main) in the cache") && error.contains("unset HF_HUB_OFFLINE"), "{error}");
+    assert!(
+        error.contains("not (at main) in the cache") && error.contains("unset HF_HUB_OFFLINE, leave out --offline"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -36,7 +36,12 @@ fn explain_cut_files() -> Result<()> {
     use std::os::fd::FromRawFd as _;
     const MESSAGE: &[u8] = b"error: a file was cut while it was read, most likely the weights of the model\n  hint: \
         restore the file; `memoscope resume` goes on with the run\n";
+    // Every thread that reads the file comes here; one tells.
+    static TOLD: AtomicBool = AtomicBool::new(false);
     let explain = || {
+        if TOLD.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            signal_hook::low_level::exit(1);
+        }
         // SAFETY: the descriptor of standard error is only lent: it is never closed here.
         let mut stderr = ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(2) });
         // Nobody is left to tell when standard error is closed.

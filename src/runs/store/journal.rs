@@ -49,6 +49,9 @@ struct Span {
 }
 
 impl Journal<File> {
+    /// Size of a journal without records.
+    pub const EMPTY_BYTES: u64 = HEADER_BYTES;
+
     /// Opens or makes the journal at `path` and cuts a torn end off.
     pub fn open(path: &Path) -> Result<Self> {
         let io = |e: std::io::Error| Error::io("opening the journal", path, &e);

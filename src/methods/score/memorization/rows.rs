@@ -5,7 +5,7 @@ use crate::data::{Dataset, Record};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 use crate::methods::common::tables::counted;
-use crate::methods::common::texts::{Encoder, LongTexts, Skipped, Text, TextOptions, data_notes, skipped_notes};
+use crate::methods::common::texts::{Encoder, LongTexts, Skipped, Text, TextOptions, skipped_notes};
 
 const TOO_SHORT: &str = "shorter than k + l tokens";
 
@@ -74,8 +74,7 @@ pub(super) fn rows(config: &Config, model: &LoadedModel, data: &Dataset) -> Resu
     if list.is_empty() {
         return Err(none_fits(config, data, &skipped, &lengths));
     }
-    let mut notes = data_notes(data);
-    notes.extend(skipped_notes(&data.name, &skipped));
+    let mut notes = skipped_notes(&data.name, &skipped);
     let n_short = skipped.iter().filter(|s| s.reason == TOO_SHORT).count();
     if n_short * 10 > lengths.0.len() {
         notes.extend(lengths.suggestion(config.split).map(|text| format!("{}: {text}.", data.name)));

@@ -61,7 +61,6 @@ fn run_steps(run: &RunDir, ready: &Ready, host: &mut RunHost) -> Result<SavedRep
     let fresh = SavedReport::new(&ready.plan.name, ready.plan.seed);
     let mut report = SavedReport::read(run)?.filter(|kept| kept.program == fresh.program).unwrap_or(fresh);
     for (index, step) in ready.plan.steps.iter().enumerate().skip(report.steps.len()) {
-        host.set_step(index);
         let saved = run_step(run, ready, index, step, host)?;
         report.steps.push(saved);
         report.complete = report.steps.len() == ready.plan.steps.len();
@@ -74,13 +73,21 @@ fn run_step(run: &RunDir, ready: &Ready, index: usize, step: &PlannedStep, host:
     let method = methods::find(&step.method)?;
     let models = load_models(&ready.plan, step, host)?;
     let data = collect_data(ready, step);
-    let mut cx =
-        Context { host, seed: ready.plan.seed, models: &models, data: &data, step: format!("{index}-{}", step.method) };
+    let prefix = if ready.plan.steps.len() > 1 { format!("{index}-") } else { String::new() };
+    host.set_step(index, &prefix);
+    let mut cx = Context {
+        host: &mut *host,
+        seed: ready.plan.seed,
+        models: &models,
+        data: &data,
+        step: format!("{index}-{}", step.method),
+    };
     let mut report = guarded(method, step, &mut cx)?;
     host.check_weights()?;
     report.notes.extend(ready.plan.warnings.iter().cloned());
-    let prefix = if ready.plan.steps.len() > 1 { format!("{index}-") } else { String::new() };
-    store::save_step(run, &prefix, method.card(), &step.config, &report)
+    let mut saved = store::save_step(run, &prefix, method.card(), &step.config, &report)?;
+    saved.tables.extend(host.finish_tables()?);
+    Ok(saved)
 }
 
 /// Runs the method; a panic inside becomes an error, so that the run ends in a state and not in the middle.

@@ -55,9 +55,6 @@ pub(super) fn report(config: &Config, found: &Found<'_>, seed: u64) -> Report {
         figures: Vec::new(),
         notes: Vec::new(),
     };
-    if found.aligned.iter().flat_map(|a| &a.pairs).any(|p| !p.contributions[0].is_empty()) {
-        report.tables.push(contributions_table(found));
-    }
     let options = MetricOptions { replicates: config.bootstrap, seed, thinned: config.is_paper() };
     match found.labels() {
         Some(labels) => membership(&mut report, found, &cosines, &labels, &options),
@@ -189,8 +186,14 @@ fn pairs_table(found: &Found<'_>) -> Table {
     Table { id: "pairs".to_owned(), title: "Alignment of each pair".to_owned(), columns, parquet: false }
 }
 
-/// What each predicted token adds to the cosine of its pair, for both texts.
-fn contributions_table(found: &Found<'_>) -> Table {
+/// What each predicted token adds to the cosine of its pair, for both texts; of some items, the first of whose pairs
+/// is number `first_pair`.
+pub(super) fn contributions_table(
+    model: &LoadedModel,
+    items: &[Item],
+    aligned: &[Aligned],
+    first_pair: usize,
+) -> Table {
     struct Line<'a> {
         pair: usize,
         item: &'a Item,
@@ -200,17 +203,27 @@ fn contributions_table(found: &Found<'_>) -> Table {
         value: f64,
     }
     let mut lines = Vec::new();
-    for (n, (_, item, _, paraphrase, pair)) in found.pairs().enumerate() {
+    let pairs = items.iter().zip(aligned).flat_map(|(item, aligned)| {
+        item.paraphrases.iter().zip(&aligned.pairs).map(move |(paraphrase, pair)| (item, paraphrase, pair))
+    });
+    for (n, (item, paraphrase, pair)) in pairs.enumerate() {
         let sides = [("original", &item.original.ids), ("paraphrase", &paraphrase.ids)];
         for ((side, ids), values) in sides.into_iter().zip(&pair.contributions) {
             // The row at a position answers for the token after it.
             for (position, (token, value)) in ids.iter().skip(1).zip(values).enumerate() {
-                lines.push(Line { pair: n, item, side, position: position + 1, token: *token, value: *value });
+                lines.push(Line {
+                    pair: first_pair + n,
+                    item,
+                    side,
+                    position: position + 1,
+                    token: *token,
+                    value: *value,
+                });
             }
         }
     }
     let spelled = |id: u32| {
-        let bytes = found.model.tokenizer.as_ref().and_then(|t| t.token_bytes(id)).unwrap_or_default();
+        let bytes = model.tokenizer.as_ref().and_then(|t| t.token_bytes(id)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let columns = vec![

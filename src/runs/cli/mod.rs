@@ -4,6 +4,7 @@
 //! configuration `--k 32` with their doc comment, range and default as help. What they do is the same
 //! as `memoscope run` with a one-step experiment.
 
+mod columns;
 mod control;
 mod export;
 mod generate;

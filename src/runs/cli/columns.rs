@@ -47,8 +47,8 @@ mod tests {
         let text = export_table(&pick(table(), "fpr95-, method, auroc+").unwrap(), TableFormat::Markdown).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("| fpr95"), "{text}");
-        assert!(lines[2].contains("**0.90**") && !lines[2].contains("**0.60"), "{text}");
-        assert!(lines[3].contains("**0.70**") && !lines[3].contains("**0.95"), "{text}");
+        assert!(lines[2].contains("**0.900**") && !lines[2].contains("**0.600"), "{text}");
+        assert!(lines[3].contains("**0.700**") && !lines[3].contains("**0.950"), "{text}");
     }
 
     #[test]

@@ -27,13 +27,7 @@ pub struct Prompt {
 ///
 /// # Errors
 /// The model names no token to begin with, or does not have so many different openings.
-pub fn openings(
-    model: &LoadedModel,
-    n: usize,
-    n_tokens: usize,
-    seed: u64,
-    control: &mut Control,
-) -> Result<Vec<Prompt>> {
+pub fn openings(model: &LoadedModel, n: usize, n_tokens: usize, seed: u64, control: &Control) -> Result<Vec<Prompt>> {
     const ROUNDS: u64 = 20;
     let known = &model.decoder.config;
     let first = known.bos.or_else(|| known.eos.first().copied()).ok_or_else(|| {
@@ -50,8 +44,7 @@ pub fn openings(
     let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
     for round in 0..ROUNDS {
         let config = GenerateConfig { first_prompt: round * n as u64, ..config.clone() };
-        let stop = control.stop.clone();
-        let mut goes_on = |_: generate::Step<'_>| !stop.load(std::sync::atomic::Ordering::SeqCst);
+        let mut goes_on = |_: generate::Step<'_>| !control.stop.load(std::sync::atomic::Ordering::SeqCst);
         let drawn =
             generate::generate(&model.decoder, &vec![[first]; n], &config, &generate::never_stop, &mut goes_on)?;
         for tokens in drawn.into_iter().flatten().map(|g| g.tokens) {

@@ -95,13 +95,14 @@ fn write(args: &ArgMatches, model: &LoadedModel, path: &PathBuf, streams: &mut S
         corpus::prompts_of(model, &data, args.get_one::<usize>("prompt-tokens").copied().unwrap_or(32))?
     } else if let Some(n_tokens) = args.get_one::<u32>("opening") {
         let n = std::mem::replace(&mut config.n_return, 1);
-        corpus::openings(model, n, *n_tokens as usize, config.seed, &mut control)?
+        corpus::openings(model, n, *n_tokens as usize, config.seed, &control)?
     } else {
         let ids = tokenizer(model)?.encode(&text(args, "prompt"), true)?.ids;
         vec![Prompt { id: "1".to_owned(), source: None, ids }]
     };
     let rows = corpus::rows(model, &prompts, &config, &stops, &mut control)?;
-    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let mut lines = rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    lines.push('\n');
     store::write_atomic(path, lines.as_bytes())?;
     if args.get_flag("json") {
         return streams.json(&json!({"file": path, "rows": rows.len()}));

@@ -43,7 +43,7 @@ impl ParquetWriter {
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .build();
         let (replacement, file) = Replacement::begin(path)?;
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(|e| fault(path, e))?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(|e| fault(path, &e))?;
         let pending = RecordBatch::new_empty(Arc::clone(&schema));
         Ok(Self { path: path.to_owned(), schema, replacement, writer, pending })
     }
@@ -56,7 +56,7 @@ impl ParquetWriter {
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(broken)?;
         let mut rows = concat_batches(&self.schema, [&self.pending, &batch]).map_err(broken)?;
         while rows.num_rows() >= BLOCK_ROWS {
-            self.writer.write(&rows.slice(0, BLOCK_ROWS)).map_err(|e| fault(&self.path, e))?;
+            self.writer.write(&rows.slice(0, BLOCK_ROWS)).map_err(|e| fault(&self.path, &e))?;
             rows = rows.slice(BLOCK_ROWS, rows.num_rows() - BLOCK_ROWS);
         }
         // A copy of its own, so that the rows already written are freed.
@@ -67,15 +67,15 @@ impl ParquetWriter {
 
     /// Writes the rest and puts the file in its place.
     pub(super) fn finish(mut self) -> Result<()> {
-        self.writer.write(&self.pending).map_err(|e| fault(&self.path, e))?;
-        let file = self.writer.into_inner().map_err(|e| fault(&self.path, e))?;
+        self.writer.write(&self.pending).map_err(|e| fault(&self.path, &e))?;
+        let file = self.writer.into_inner().map_err(|e| fault(&self.path, &e))?;
         self.replacement.commit(&file)
     }
 }
 
 /// A failed write of the disk stays one; anything else is a table that cannot be one.
-fn fault(path: &Path, error: ParquetError) -> Error {
-    if let ParquetError::External(inner) = &error
+fn fault(path: &Path, error: &ParquetError) -> Error {
+    if let ParquetError::External(inner) = error
         && let Some(io) = inner.downcast_ref::<std::io::Error>()
     {
         return Error::io("writing", path, io);

@@ -63,7 +63,7 @@ pub(super) fn rows(config: &Config, model: &LoadedModel, data: &Dataset) -> Resu
             Err(reason) => skipped.push(Skipped { row: record.row, reason }),
             Ok((split, text)) => {
                 lengths.0.push(split.n_tokens);
-                match cut(config, record, text, split.at) {
+                match cut(config, record, &text, split.at) {
                     Some(row) => list.push(row),
                     None => skipped.push(Skipped { row: record.row, reason: TOO_SHORT }),
                 }
@@ -113,7 +113,7 @@ fn split_of(config: &Config, record: &Record, text: &Text) -> std::result::Resul
 }
 
 /// At most k tokens before `at`, and l from there on; `None` where there are fewer.
-fn cut(config: &Config, record: &Record, text: Text, at: usize) -> Option<Row> {
+fn cut(config: &Config, record: &Record, text: &Text, at: usize) -> Option<Row> {
     let continuation = text.ids.get(at..at + config.l)?.to_vec();
     let special = text.ids.get(..text.n_special)?;
     let given = text.ids.get(at.saturating_sub(config.k).max(text.n_special)..at)?;

@@ -51,13 +51,11 @@ impl Host for Memory {
         Ok(())
     }
     fn rows(&mut self, part: Table) -> Result<()> {
-        match self.tables.iter_mut().find(|table| table.id == part.id) {
-            Some(table) => table.append(part),
-            None => {
-                self.tables.push(part);
-                Ok(())
-            }
+        if let Some(table) = self.tables.iter_mut().find(|table| table.id == part.id) {
+            return table.append(part);
         }
+        self.tables.push(part);
+        Ok(())
     }
 }
 

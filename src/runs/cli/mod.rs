@@ -9,6 +9,7 @@ mod control;
 mod export;
 mod generate;
 mod method;
+mod pipe;
 mod run;
 mod show;
 
@@ -25,6 +26,7 @@ use crate::error::{Error, Result};
 
 pub use export::view as table_view;
 pub use method::command_line;
+pub use pipe::Pipe;
 
 /// Where the verbs write.
 pub struct Streams<'a> {

@@ -101,6 +101,13 @@ fn a_prompt_is_continued_by_the_pretrained_model() {
     let (code, out, err) = memoscope(&["generate", &model, "--prompt", "Once upon a time", "--max-new-tokens", "30"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.starts_with(", there was a little girl named Lily."), "{out}");
+    let groups = ["--beams", "4", "--groups", "2", "--diversity", "5", "--count", "4", "--max-new-tokens", "6"];
+    let (code, out, err) = memoscope(&[&["generate", &model, "--prompt", "The dog"][..], &groups].concat());
+    assert_eq!(code, 0, "{err}");
+    let mut lines: Vec<&str> = out.lines().collect();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 4, "four different continuations: {out}");
     let stopped = memoscope(&["generate", &model, "--prompt", "Once upon a time", "--stop", "girl"]).1;
     assert_eq!(stopped, ", there was a little \n");
 }

@@ -58,6 +58,10 @@ fn decoding_args() -> Vec<Arg> {
         number("top-k", "K", "Draw from the K most likely tokens; 0 keeps all").default_value("0"),
         real("top-p", "Draw from the smallest set with this probability").default_value("1"),
         number("beams", "N", "Beam search with N beams"),
+        number("groups", "N", "Diverse beam search: the beams in N groups that avoid each other's tokens")
+            .requires("beams")
+            .conflicts_with("temperature"),
+        real("diversity", "Nats that a token costs for each earlier group that chose it").default_value("0.5"),
         real("length-penalty", "Beams are ranked by log-probability / length^X").default_value("1"),
         real("repetition-penalty", "Tokens that occurred become less likely by this factor").default_value("1"),
         Arg::new("stop")
@@ -152,6 +156,10 @@ fn config(args: &ArgMatches, model: &LoadedModel) -> GenerateConfig {
     let early_stopping = EarlyStopping::Heuristic;
     let temperature = args.get_one::<f64>("temperature").copied();
     let strategy = match (number("beams"), temperature) {
+        (Some(beams), _) if number("groups").is_some() => {
+            let (groups, diversity) = (number("groups").unwrap_or(1), real("diversity", 0.5));
+            Strategy::DiverseBeam { beams, groups, diversity, length_penalty, early_stopping }
+        }
         (None, None) => Strategy::Greedy,
         (None, Some(temperature)) => Strategy::Sample { temperature, top_k, top_p },
         (Some(beams), None) => Strategy::Beam { beams, length_penalty, early_stopping },

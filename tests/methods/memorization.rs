@@ -170,7 +170,7 @@ fn rows_may_be_split_where_the_file_splits_them() {
     assert_eq!(texts(&report, "rows", "true_text")[..2], [" d e f g", " Q d e f"]);
     for part in [
         "1 row split inside a token",
-        "shorter than k + l tokens (row 3)",
+        "fewer than l tokens after its split (row 3)",
         "its prompt has no token (row 4)",
         "does not split it into prompt and continuation (row 5)",
     ] {

@@ -7,7 +7,13 @@ use crate::methods::LoadedModel;
 use crate::methods::common::tables::counted;
 use crate::methods::common::texts::{Encoder, LongTexts, Skipped, Text, TextOptions, skipped_notes};
 
-const TOO_SHORT: &str = "shorter than k + l tokens";
+/// Why a record that has too few tokens is left out.
+fn too_short(split: Split) -> &'static str {
+    match split {
+        Split::Tokens => "shorter than k + l tokens",
+        Split::Row => "fewer than l tokens after its split",
+    }
+}
 
 /// A row that is long enough.
 #[derive(Clone, Debug)]
@@ -65,7 +71,7 @@ pub(super) fn rows(config: &Config, model: &LoadedModel, data: &Dataset) -> Resu
                 lengths.0.push(split.n_tokens);
                 match cut(config, record, &text, split.at) {
                     Some(row) => list.push(row),
-                    None => skipped.push(Skipped { row: record.row, reason: TOO_SHORT }),
+                    None => skipped.push(Skipped { row: record.row, reason: too_short(config.split) }),
                 }
                 n_crossed += usize::from(split.is_crossed);
             }
@@ -75,7 +81,7 @@ pub(super) fn rows(config: &Config, model: &LoadedModel, data: &Dataset) -> Resu
         return Err(none_fits(config, data, &skipped, &lengths));
     }
     let mut notes = skipped_notes(&data.name, &skipped);
-    let n_short = skipped.iter().filter(|s| s.reason == TOO_SHORT).count();
+    let n_short = skipped.iter().filter(|s| s.reason == too_short(config.split)).count();
     if n_short * 10 > lengths.0.len() {
         notes.extend(lengths.suggestion(config.split).map(|text| format!("{}: {text}.", data.name)));
     }

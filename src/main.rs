@@ -7,12 +7,11 @@ use memoscope::error::Result;
 use memoscope::runs::cli;
 
 fn main() -> ExitCode {
-    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let (mut out, mut err) = (cli::Pipe(std::io::stdout()), std::io::stderr());
     let mut streams = cli::Streams { out: &mut out, err: &mut err, window: &open };
     ExitCode::from(cli::main(std::env::args_os(), &mut streams))
 }
 
-#[cfg(feature = "gui")]
 /// The window shows the runs of the current folder where there are any, and those of the user otherwise.
 #[cfg(feature = "gui")]
 fn open(paths: Vec<PathBuf>) -> Result<()> {

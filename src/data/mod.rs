@@ -18,6 +18,7 @@ mod detect;
 pub mod hub;
 mod json;
 mod jsonl;
+mod lines;
 mod load;
 mod preview;
 mod published;

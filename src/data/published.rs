@@ -57,7 +57,8 @@ fn parse(bytes: &[u8]) -> Result<Vec<PublishedRow>> {
 /// "77.6%" or "77.6" as 0.776.
 fn percent(text: &str) -> Option<f64> {
     let value: f64 = text.trim_end_matches('%').trim().parse().ok()?;
-    (0.0..=100.0).contains(&value).then_some(value / 100.0)
+    // Rounded, so that 81.1 % is 0.811 and not the nearest number below.
+    (0.0..=100.0).contains(&value).then_some((value * 1e6).round() / 1e8)
 }
 
 #[cfg(test)]
@@ -69,6 +70,7 @@ mod tests {
         let rows =
             parse(b"method,auroc,fpr95,tpr05\nloss,91.9%,33.7%,59.6%\nloss,50%,90%,5%\nzlib,81,66,17\n").unwrap();
         assert_eq!(rows.len(), 2);
+        assert_eq!(percent("81.1%"), Some(0.811));
         assert_eq!((rows[0].auroc, rows[1].method.as_str(), rows[1].tpr05), (0.5, "zlib", 0.17));
     }
 

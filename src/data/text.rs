@@ -5,59 +5,39 @@ use std::io;
 use serde_json::Value;
 
 use super::collect::{Collector, Row};
-use super::detect;
-use super::jsonl::too_long;
-use super::source::{Line, MAX_ROW_BYTES, Source};
+use super::source::{MAX_ROW_BYTES, Source};
+use super::{detect, lines};
 
 /// The name of the only column.
 pub(super) const COLUMN: &str = "text";
 
 /// One example a line; blank lines are skipped, white space inside a line is kept.
 pub(super) fn read_lines(source: &mut Source, collector: &mut Collector<'_>) -> io::Result<()> {
-    let mut buffer = Vec::new();
-    let mut number = 0;
-    while let Some(line) = source.line(&mut buffer)? {
-        number += 1;
-        let go_on = match line {
-            Line::TooLong => too_long(source, collector, number)?,
-            Line::Whole(bytes) if bytes.trim_ascii().is_empty() => true,
-            Line::Whole(bytes) => example(collector, number, bytes),
-        };
-        if !go_on {
-            break;
-        }
-    }
-    Ok(())
+    lines::each(source, collector, |collector, number, bytes| {
+        lines::is_blank(bytes) || example(collector, number, bytes)
+    })
 }
 
 /// Examples separated by blank lines; the lines of one are joined by line breaks.
 pub(super) fn read_paragraphs(source: &mut Source, collector: &mut Collector<'_>) -> io::Result<()> {
-    let mut buffer = Vec::new();
     let mut paragraph: Vec<u8> = Vec::new();
-    let (mut number, mut first) = (0, 1);
-    while let Some(line) = source.line(&mut buffer)? {
-        number += 1;
-        let go_on = match line {
-            Line::TooLong => too_long(source, collector, number)?,
-            Line::Whole(bytes) if bytes.trim_ascii().is_empty() => flush(collector, first, &mut paragraph),
-            Line::Whole(bytes) if paragraph.len() + bytes.len() > MAX_ROW_BYTES => {
-                paragraph.clear();
-                collector.bad(first, format!("the paragraph is longer than {} MiB", MAX_ROW_BYTES >> 20))
-            }
-            Line::Whole(bytes) => {
-                if paragraph.is_empty() {
-                    first = number;
-                } else {
-                    paragraph.push(b'\n');
-                }
-                paragraph.extend_from_slice(bytes);
-                true
-            }
-        };
-        if !go_on {
-            return Ok(());
+    let mut first = 1;
+    lines::each(source, collector, |collector, number, bytes| {
+        if lines::is_blank(bytes) {
+            return flush(collector, first, &mut paragraph);
         }
-    }
+        if paragraph.len() + bytes.len() > MAX_ROW_BYTES {
+            paragraph.clear();
+            return collector.bad(first, format!("the paragraph is longer than {} MiB", MAX_ROW_BYTES >> 20));
+        }
+        if paragraph.is_empty() {
+            first = number;
+        } else {
+            paragraph.push(b'\n');
+        }
+        paragraph.extend_from_slice(bytes);
+        true
+    })?;
     flush(collector, first, &mut paragraph);
     Ok(())
 }

@@ -74,6 +74,12 @@ impl Error {
             std::io::ErrorKind::NotFound => Some("check the path; nothing is there".to_owned()),
             std::io::ErrorKind::PermissionDenied => Some("check the permissions of the file and its folder".to_owned()),
             std::io::ErrorKind::StorageFull => Some("free some space on this disk and resume the run".to_owned()),
+            std::io::ErrorKind::ReadOnlyFilesystem => {
+                Some("nothing can be written there; choose another folder".to_owned())
+            }
+            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+                Some("a file is where a folder is needed; choose another path".to_owned())
+            }
             _ => None,
         };
         Self::Data(Fault { message: format!("{doing} failed: {error}"), hint, path: Some(path.to_owned()) })

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Table;
 use crate::data::Dataset;
 use crate::engine;
 use crate::error::{Error, Result};
@@ -19,10 +20,13 @@ pub trait Host {
     fn warn(&mut self, message: &str);
     /// A live number for charts, such as a running mean.
     fn metric(&mut self, name: &str, step: u64, value: f64);
-    /// The records that an interrupted run kept under `name`, in order; taken once.
-    fn restore(&mut self, name: &str) -> Result<Vec<Vec<u8>>>;
+    /// Record number `at` that an interrupted run kept under `name`; none behind the last.
+    fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>>;
     /// Keeps one record under `name`; durable within ten seconds.
     fn keep(&mut self, name: &str, record: &[u8]) -> Result<()>;
+    /// Adds rows to the table `part.id` of the step's report, for tables that are too large for the memory. The first
+    /// part decides about title and columns; an interrupted run begins again with the first.
+    fn rows(&mut self, part: Table) -> Result<()>;
 }
 
 /// A model with its tokenizer, ready to use.
@@ -82,42 +86,66 @@ impl<'a> Context<'a> {
     ///
     /// `compute` gets a range of items and returns one result an item. `stage` is shown, and
     /// names the records: it must be unique within a method.
-    pub fn map<T, F>(&mut self, stage: &str, n: usize, chunk: usize, mut compute: F) -> Result<Vec<T>>
+    pub fn map<T, F>(&mut self, stage: &str, n: usize, chunk: usize, compute: F) -> Result<Vec<T>>
     where
         T: Serialize + DeserializeOwned,
         F: FnMut(Range<usize>) -> Result<Vec<T>>,
     {
+        let mut results = Vec::with_capacity(n);
+        self.for_each(stage, n, chunk, compute, |_, _, fresh| {
+            results.extend(fresh);
+            Ok(())
+        })?;
+        Ok(results)
+    }
+
+    /// As [`Self::map`], but `take` gets the results of each chunk, in order, with the number of the first: of what it
+    /// does not hold on to only one chunk is in memory.
+    pub fn for_each<T, F, G>(&mut self, stage: &str, n: usize, chunk: usize, mut compute: F, mut take: G) -> Result<()>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Range<usize>) -> Result<Vec<T>>,
+        G: FnMut(&mut dyn Host, usize, Vec<T>) -> Result<()>,
+    {
         let record_name = format!("{}/{stage}", self.step);
-        let mut results = self.restored(&record_name, n)?;
-        self.progress(stage, results.len(), n)?;
-        while results.len() < n {
-            let start = results.len();
-            let range = start..(start + chunk.max(1)).min(n);
+        let mut done = self.restored(&record_name, n, &mut take)?;
+        self.progress(stage, done, n)?;
+        while done < n {
+            let range = done..(done + chunk.max(1)).min(n);
             let wanted = range.len();
             let fresh = compute(range)?;
             if fresh.len() != wanted {
                 return Err(Error::bug(format!("{stage}: {} results for {wanted} items", fresh.len())));
             }
-            let record = postcard::to_stdvec(&(start as u64, &fresh))
+            let record = postcard::to_stdvec(&(done as u64, &fresh))
                 .map_err(|e| Error::bug(format!("{stage}: a result cannot be kept: {e}")))?;
             self.host.keep(&record_name, &record)?;
-            results.extend(fresh);
-            self.progress(stage, results.len(), n)?;
+            take(self.host, done, fresh)?;
+            done += wanted;
+            self.progress(stage, done, n)?;
         }
-        Ok(results)
+        Ok(())
     }
 
-    /// Results of an interrupted run: the longest sequence without a gap. Records behind a gap are
-    /// passed over; they were computed again and stand further back.
-    fn restored<T: DeserializeOwned>(&mut self, record_name: &str, n: usize) -> Result<Vec<T>> {
-        let mut results = Vec::new();
-        for record in self.host.restore(record_name)? {
+    /// Hands out the results of an interrupted run, the longest sequence without a gap, and counts them. Records
+    /// behind a gap are passed over; they were computed again and stand further back.
+    fn restored<T: DeserializeOwned>(
+        &mut self,
+        record_name: &str,
+        n: usize,
+        take: &mut impl FnMut(&mut dyn Host, usize, Vec<T>) -> Result<()>,
+    ) -> Result<usize> {
+        let (mut done, mut at) = (0, 0);
+        while let Some(record) = self.host.restore(record_name, at)? {
+            at += 1;
             let Ok((start, kept)) = postcard::from_bytes::<(u64, Vec<T>)>(&record) else { continue };
-            if start == results.len() as u64 && results.len() + kept.len() <= n {
-                results.extend(kept);
+            if start == done as u64 && done + kept.len() <= n {
+                let first = done;
+                done += kept.len();
+                take(self.host, first, kept)?;
             }
         }
-        Ok(results)
+        Ok(done)
     }
 }
 
@@ -142,11 +170,14 @@ mod tests {
         }
         fn warn(&mut self, _: &str) {}
         fn metric(&mut self, _: &str, _: u64, _: f64) {}
-        fn restore(&mut self, name: &str) -> Result<Vec<Vec<u8>>> {
-            Ok(self.records.iter().filter(|r| r.0 == name).map(|r| r.1.clone()).collect())
+        fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {
+            Ok(self.records.iter().filter(|r| r.0 == name).nth(at).map(|r| r.1.clone()))
         }
         fn keep(&mut self, name: &str, record: &[u8]) -> Result<()> {
             self.records.push((name.to_owned(), record.to_vec()));
+            Ok(())
+        }
+        fn rows(&mut self, _: Table) -> Result<()> {
             Ok(())
         }
     }

@@ -108,6 +108,15 @@ impl Table {
         self.columns.first().map_or(0, |column| column.values.len())
     }
 
+    /// Adds the rows of a table with the same columns.
+    pub fn append(&mut self, more: Self) -> Result<()> {
+        let names = |table: &Self| table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        if names(self) != names(&more) {
+            return Err(Error::bug(format!("parts of the table `{}` have different columns", self.id)));
+        }
+        self.columns.iter_mut().zip(more.columns).try_for_each(|(column, more)| column.values.append(more.values))
+    }
+
     /// Fails when a column is longer or shorter than the first.
     pub fn check(&self) -> Result<()> {
         let rows = self.rows();
@@ -159,6 +168,17 @@ impl Values {
     /// Whole numbers that are all defined.
     pub fn ints(values: impl IntoIterator<Item = usize>) -> Self {
         Self::Int(values.into_iter().map(|v| i64::try_from(v).ok()).collect())
+    }
+
+    fn append(&mut self, more: Self) -> Result<()> {
+        match (self, more) {
+            (Self::Float(values), Self::Float(more)) => values.extend(more),
+            (Self::Int(values), Self::Int(more)) => values.extend(more),
+            (Self::Text(values), Self::Text(more)) => values.extend(more),
+            (Self::Bool(values), Self::Bool(more)) => values.extend(more),
+            _ => return Err(Error::bug("parts of a column have different types")),
+        }
+        Ok(())
     }
 
     /// Number of rows.

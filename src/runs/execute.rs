@@ -61,7 +61,6 @@ fn run_steps(run: &RunDir, ready: &Ready, host: &mut RunHost) -> Result<SavedRep
     let fresh = SavedReport::new(&ready.plan.name, ready.plan.seed);
     let mut report = SavedReport::read(run)?.filter(|kept| kept.program == fresh.program).unwrap_or(fresh);
     for (index, step) in ready.plan.steps.iter().enumerate().skip(report.steps.len()) {
-        host.set_step(index);
         let saved = run_step(run, ready, index, step, host)?;
         report.steps.push(saved);
         report.complete = report.steps.len() == ready.plan.steps.len();
@@ -72,14 +71,23 @@ fn run_steps(run: &RunDir, ready: &Ready, host: &mut RunHost) -> Result<SavedRep
 
 fn run_step(run: &RunDir, ready: &Ready, index: usize, step: &PlannedStep, host: &mut RunHost) -> Result<SavedStep> {
     let method = methods::find(&step.method)?;
-    let models = load_models(&ready.plan, step)?;
+    let models = load_models(&ready.plan, step, host)?;
     let data = collect_data(ready, step);
-    let mut cx =
-        Context { host, seed: ready.plan.seed, models: &models, data: &data, step: format!("{index}-{}", step.method) };
-    let mut report = guarded(method, step, &mut cx)?;
-    report.notes.extend(ready.plan.warnings.iter().cloned());
     let prefix = if ready.plan.steps.len() > 1 { format!("{index}-") } else { String::new() };
-    store::save_step(run, &prefix, method.card(), &step.config, &report)
+    host.set_step(index, &prefix);
+    let mut cx = Context {
+        host: &mut *host,
+        seed: ready.plan.seed,
+        models: &models,
+        data: &data,
+        step: format!("{index}-{}", step.method),
+    };
+    let mut report = guarded(method, step, &mut cx)?;
+    host.check_weights()?;
+    report.notes.extend(ready.plan.warnings.iter().cloned());
+    let mut saved = store::save_step(run, &prefix, method.card(), &step.config, &report)?;
+    saved.tables.extend(host.finish_tables()?);
+    Ok(saved)
 }
 
 /// Runs the method; a panic inside becomes an error, so that the run ends in a state and not in the middle.
@@ -93,19 +101,18 @@ fn panic_text(payload: &(dyn Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }
 
-fn load_models(plan: &Plan, step: &PlannedStep) -> Result<BTreeMap<String, Vec<LoadedModel>>> {
+fn load_models(plan: &Plan, step: &PlannedStep, host: &mut RunHost) -> Result<BTreeMap<String, Vec<LoadedModel>>> {
     let device = inputs::parse_device(&plan.device)?;
-    let mut slots = BTreeMap::new();
+    let mut slots: BTreeMap<String, Vec<LoadedModel>> = BTreeMap::new();
+    let mut files = Vec::new();
     for (slot, names) in &step.inputs {
-        let models: Vec<LoadedModel> = names
-            .iter()
-            .filter_map(|name| plan.models.get(name))
-            .map(|model| inputs::load_model(&model.name, &model.path, device))
-            .collect::<Result<_>>()?;
-        if !models.is_empty() {
-            slots.insert(slot.clone(), models);
+        for model in names.iter().filter_map(|name| plan.models.get(name)) {
+            let (model, report) = inputs::load_watched(&model.name, &model.path, device)?;
+            slots.entry(slot.clone()).or_default().push(model);
+            files.push(report);
         }
     }
+    host.watch_weights(files);
     Ok(slots)
 }
 

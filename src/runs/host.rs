@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use super::clock::now;
 use super::rate::RateMeter;
-use super::store::{CancelRequest, Event, EventLog, Journal, RunDir, State, Status};
+use super::store::{CancelRequest, Event, EventLog, Journal, Parts, RunDir, SavedTable, State, Status};
+use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
-use crate::methods::Host;
+use crate::methods::{Host, Table};
 
 const TICK: Duration = Duration::from_millis(100);
 const STATUS_EVERY: Duration = Duration::from_secs(2);
@@ -85,6 +86,10 @@ pub struct RunHost {
     last_stage: String,
     /// The first write that failed; it stops the run as soon as the method reports progress.
     failure: Option<Error>,
+    /// The weight files in use; results are only kept while they stay as they were.
+    weights: Vec<LoadReport>,
+    /// The tables of the present step that come part by part.
+    parts: Parts,
     heartbeat: Option<JoinHandle<()>>,
 }
 
@@ -144,6 +149,8 @@ impl RunHost {
             last_event: None,
             last_stage: String::new(),
             failure: None,
+            weights: Vec::new(),
+            parts: Parts::new(run, ""),
             heartbeat,
             journal,
         };
@@ -151,9 +158,25 @@ impl RunHost {
         Ok(host)
     }
 
-    /// Says what the next progress is about.
-    pub fn set_step(&mut self, step: usize) {
+    /// Says what the next progress is about, and what the names of the step's files begin with.
+    pub fn set_step(&mut self, step: usize, prefix: &str) {
         self.step = step;
+        self.parts = Parts::new(&self.shared.run, prefix);
+    }
+
+    /// Completes the tables of the step that came part by part.
+    pub fn finish_tables(&mut self) -> Result<Vec<SavedTable>> {
+        std::mem::replace(&mut self.parts, Parts::new(&self.shared.run, "")).finish()
+    }
+
+    /// Says which weight files the coming work reads.
+    pub fn watch_weights(&mut self, weights: Vec<LoadReport>) {
+        self.weights = weights;
+    }
+
+    /// Fails when a weight file in use was changed: what was computed since is not to be trusted.
+    pub fn check_weights(&self) -> Result<()> {
+        self.weights.iter().try_for_each(LoadReport::check_unchanged)
     }
 
     /// A line in the log.
@@ -236,12 +259,17 @@ impl Host for RunHost {
         self.append(Event::Metric { step: self.step, name: name.to_owned(), at, value });
     }
 
-    fn restore(&mut self, name: &str) -> Result<Vec<Vec<u8>>> {
-        self.journal.take(name)
+    fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {
+        self.journal.earlier(name, at)
     }
 
     fn keep(&mut self, name: &str, record: &[u8]) -> Result<()> {
+        self.check_weights()?;
         self.journal.keep(name, record)
+    }
+
+    fn rows(&mut self, part: Table) -> Result<()> {
+        self.parts.add(&part)
     }
 }
 

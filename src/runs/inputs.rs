@@ -24,42 +24,61 @@ impl Access {
     }
 }
 
-/// A model as it is written on a command line: a folder, or an id on the hub when there is no such folder.
+/// A model as it is written on a command line: a folder, or an id on the hub when there is no such folder, with `@` and
+/// a revision where one is wanted.
 pub fn model_ref(place: &str) -> ModelRef {
-    if is_hub_id(place) {
-        ModelRef { hub: Some(place.to_owned()), ..ModelRef::default() }
-    } else {
-        ModelRef { path: Some(PathBuf::from(place)), ..ModelRef::default() }
+    match hub_id(place) {
+        Some((hub, revision)) => ModelRef { hub: Some(hub), revision, path: None },
+        None => ModelRef { path: Some(PathBuf::from(place)), ..ModelRef::default() },
     }
 }
 
 /// Data as it is written on a command line; the rest is as in `template`.
 pub fn data_ref(place: &str, template: &DataRef) -> DataRef {
-    let (path, hub) =
-        if is_hub_id(place) { (None, Some(place.to_owned())) } else { (Some(PathBuf::from(place)), None) };
-    DataRef { path, hub, ..template.clone() }
+    match hub_id(place).filter(|_| !is_data_file(place)) {
+        Some((hub, revision)) => DataRef { hub: Some(hub), revision, path: None, ..template.clone() },
+        None => DataRef { path: Some(PathBuf::from(place)), hub: None, ..template.clone() },
+    }
 }
 
 /// The folder of a model; one on the hub is downloaded unless it is there already.
 pub fn model_folder(model: &ModelRef, access: &mut Access) -> Result<PathBuf> {
+    fetch_model(model, access).map(|(folder, _)| folder)
+}
+
+/// As [`model_folder`], with what was not as asked, such as an older copy because the hub could not be reached.
+pub fn fetch_model(model: &ModelRef, access: &mut Access) -> Result<(PathBuf, Option<String>)> {
     match (&model.path, &model.hub) {
-        (Some(path), None) => Ok(path.clone()),
-        (None, Some(id)) => Ok(access.hub.model(id, model.revision.as_deref(), &mut access.watch)?.folder),
+        (Some(path), None) => Ok((path.clone(), None)),
+        (None, Some(id)) => {
+            let fetched = access.hub.model(id, model.revision.as_deref(), &mut access.watch)?;
+            Ok((fetched.folder, fetched.note))
+        }
         _ => Err(needs_source()),
     }
 }
 
-/// Shown name of a model: its hub id or the name of its folder.
+/// Shown name of a model: its hub id, with the revision that tells checkpoints apart, or the name of its folder.
 pub fn model_name(model: &ModelRef, folder: &Path) -> String {
     let from_path = || folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
-    model.hub.clone().unwrap_or_else(from_path)
+    match (&model.hub, &model.revision) {
+        (Some(id), Some(revision)) => format!("{id}@{revision}"),
+        (Some(id), None) => id.clone(),
+        (None, _) => from_path(),
+    }
 }
 
 /// Loads a model with its tokenizer; a folder without tokenizer files gives a model without one.
 pub fn load_model(name: &str, folder: &Path, device: Device) -> Result<LoadedModel> {
-    let decoder = weights::load(folder, device)?.decoder;
+    load_watched(name, folder, device).map(|(model, _)| model)
+}
+
+/// As [`load_model`], with what tells whether its files change while they are in use: weights stay on the disk and
+/// are read when they are needed.
+pub fn load_watched(name: &str, folder: &Path, device: Device) -> Result<(LoadedModel, weights::LoadReport)> {
+    let weights::Loaded { decoder, report } = weights::load(folder, device)?;
     let tokenizer = if has_tokenizer(folder) { Some(Tokenizer::load(folder)?) } else { None };
-    Ok(LoadedModel { name: name.to_owned(), path: folder.to_owned(), decoder, tokenizer })
+    Ok((LoadedModel { name: name.to_owned(), path: folder.to_owned(), decoder, tokenizer }, report))
 }
 
 /// Whether tokenizer files are in a model folder.
@@ -69,15 +88,20 @@ pub fn has_tokenizer(folder: &Path) -> bool {
 
 /// The file of a data set; one on the hub is downloaded unless it is there already.
 pub fn data_file(data: &DataRef, access: &mut Access) -> Result<PathBuf> {
+    fetch_data(data, access).map(|(file, _)| file)
+}
+
+/// As [`data_file`], with what was not as asked.
+pub fn fetch_data(data: &DataRef, access: &mut Access) -> Result<(PathBuf, Option<String>)> {
     let id = match (&data.path, &data.hub) {
-        (Some(path), None) => return Ok(path.clone()),
+        (Some(path), None) => return Ok((path.clone(), None)),
         (None, Some(id)) => id,
         _ => return Err(needs_source()),
     };
     let wanted: Vec<String> = data.file.iter().cloned().collect();
     let fetched = access.hub.dataset(id, data.revision.as_deref(), &wanted, &mut access.watch)?;
     match fetched.files.as_slice() {
-        [file] => Ok(file.clone()),
+        [file] => Ok((file.clone(), fetched.note)),
         files => {
             let inside = |file: &PathBuf| file.strip_prefix(&fetched.folder).unwrap_or(file).display().to_string();
             let names: Vec<String> = files.iter().map(inside).collect();
@@ -109,10 +133,53 @@ pub fn parse_device(name: &str) -> Result<Device> {
     }
 }
 
-fn is_hub_id(place: &str) -> bool {
-    !Path::new(place).exists() && !place.starts_with('.') && hub::is_id(place)
+/// The id and the revision of a place that is on the hub: `owner/name` or `owner/name@revision`.
+fn hub_id(place: &str) -> Option<(String, Option<String>)> {
+    if Path::new(place).exists() || place.starts_with('.') {
+        return None;
+    }
+    let (id, revision) = match place.split_once('@') {
+        Some((id, revision)) => (id, Some(revision.to_owned()).filter(|revision| !revision.is_empty())),
+        None => (place, None),
+    };
+    hub::is_id(id).then(|| (id.to_owned(), revision))
+}
+
+/// Whether this is the name of a data file: one that is missing is no id, and nothing is asked of the hub.
+fn is_data_file(place: &str) -> bool {
+    const EXTENSIONS: [&str; 9] = ["jsonl", "ndjson", "json", "csv", "tsv", "txt", "text", "parquet", "gz"];
+    let extension = Path::new(place).extension().and_then(|e| e.to_str()).unwrap_or_default();
+    EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
 }
 
 fn needs_source() -> Error {
     Error::config("needs either `path` or `hub`").hint("`path` is a folder or file, `hub` an id on the hub")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_folders_files_or_ids_with_a_revision() {
+        let hub = |place: &str| {
+            let model = model_ref(place);
+            model.hub.map(|id| (id, model.revision))
+        };
+        assert_eq!(hub("lab/tiny"), Some(("lab/tiny".to_owned(), None)));
+        assert_eq!(hub("lab/tiny@step1000"), Some(("lab/tiny".to_owned(), Some("step1000".to_owned()))));
+        assert_eq!(hub("src"), None, "a folder that is there");
+        assert_eq!(hub("./lab/tiny"), None);
+        assert_eq!(hub("a/b/c"), None);
+        let data = data_ref("rows.jsonl", &DataRef::default());
+        assert_eq!((data.hub, data.path), (None, Some("rows.jsonl".into())));
+        assert_eq!(data_ref("lab/rows@v2", &DataRef::default()).revision.as_deref(), Some("v2"));
+    }
+
+    #[test]
+    fn checkpoints_of_one_repository_have_different_names() {
+        let names = ["lab/tiny@step1", "lab/tiny@step2", "lab/tiny"]
+            .map(|place| model_name(&model_ref(place), Path::new("/cache/snapshots/0123")));
+        assert_eq!(names, ["lab/tiny@step1", "lab/tiny@step2", "lab/tiny"]);
+    }
 }

@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod cli;
 pub mod clock;
+pub mod corpus;
 pub mod estimate;
 mod execute;
 mod experiment;

@@ -18,6 +18,7 @@ use crate::engine::memory::{self, Optimizer};
 use crate::engine::model::Keep;
 use crate::engine::weights;
 use crate::error::{Error, Result};
+use crate::methods::common::tables::counted;
 use crate::methods::{self, InputKind};
 
 /// The schema number of `plan.json`.
@@ -136,14 +137,17 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
     };
     for name in plan.used(InputKind::Model) {
         let pinned = earlier.and_then(|plan| plan.models.get(&name)).map(|model| model.path.clone());
-        let model =
+        let (model, note) =
             planned_model(experiment, &name, pinned, access).map_err(|e| e.context(&format!("model `{name}`")))?;
+        plan.warnings.extend(note.map(|note| format!("model `{name}`: {note}")));
         plan.models.insert(name, model);
     }
     let mut data = BTreeMap::new();
     for name in plan.used(InputKind::Data) {
         let pinned = earlier.and_then(|plan| plan.data.get(&name)).map(|set| set.path.clone());
-        let set = load_data(experiment, &name, pinned, access).map_err(|e| e.context(&format!("data `{name}`")))?;
+        let (set, note) =
+            load_data(experiment, &name, pinned, access).map_err(|e| e.context(&format!("data `{name}`")))?;
+        plan.warnings.extend(note.map(|note| format!("data `{name}`: {note}")));
         plan.warnings.extend(warnings_of(&name, &set));
         plan.data.insert(name.clone(), planned_data(&set));
         data.insert(name, set);
@@ -234,16 +238,16 @@ fn planned_model(
     name: &str,
     pinned: Option<PathBuf>,
     access: &mut Access,
-) -> Result<PlannedModel> {
+) -> Result<(PlannedModel, Option<String>)> {
     let model = experiment.model_ref(name).ok_or_else(|| Error::config("is not defined"))?;
-    let folder = match pinned {
-        Some(folder) => folder,
-        None => inputs::model_folder(model, access)?,
+    let (folder, note) = match pinned {
+        Some(folder) => (folder, None),
+        None => inputs::fetch_model(model, access)?,
     };
     let opened = weights::open(&folder)?;
     let config = &opened.blueprint.config;
     let (parameters, longest) = (opened.blueprint.n_elements() as u64, config.n_ctx as u64);
-    Ok(PlannedModel {
+    let planned = PlannedModel {
         name: inputs::model_name(model, &folder),
         family: format!("{:?}", config.family),
         parameters,
@@ -257,16 +261,22 @@ fn planned_model(
             .map(|file| Ok((file.clone(), fingerprint(&folder.join(&file))?)))
             .collect::<Result<_>>()?,
         path: folder,
-    })
+    };
+    Ok((planned, note))
 }
 
-fn load_data(experiment: &Experiment, name: &str, pinned: Option<PathBuf>, access: &mut Access) -> Result<Dataset> {
+fn load_data(
+    experiment: &Experiment,
+    name: &str,
+    pinned: Option<PathBuf>,
+    access: &mut Access,
+) -> Result<(Dataset, Option<String>)> {
     let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
-    let file = match pinned {
-        Some(file) => file,
-        None => inputs::data_file(data, access)?,
+    let (file, note) = match pinned {
+        Some(file) => (file, None),
+        None => inputs::fetch_data(data, access)?,
     };
-    inputs::load_data(data, &file)
+    Ok((inputs::load_data(data, &file)?, note))
 }
 
 fn planned_data(set: &Dataset) -> PlannedData {
@@ -288,8 +298,8 @@ fn warnings_of(name: &str, set: &Dataset) -> Vec<String> {
             set.bad.iter().take(SHOWN).map(|bad| format!("line {}: {}", bad.line, bad.reason)).collect();
         let more = if set.bad.len() > SHOWN { "; …" } else { "" };
         warnings.push(format!(
-            "data `{name}`: {} rows could not be read and are left out ({}{more})",
-            set.bad.len(),
+            "data `{name}`: {} that could not be read left out ({}{more})",
+            counted(set.bad.len(), "row"),
             first.join("; ")
         ));
     }

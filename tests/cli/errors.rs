@@ -107,3 +107,65 @@ fn folders_that_are_no_runs_are_refused() {
         assert!(refused(&[verb, env!("CARGO_MANIFEST_DIR")]).contains("no run is here"), "{verb}");
     }
 }
+
+/// What is wrong with the inputs of a method shows when it runs; the corrected command may use the same folder.
+#[test]
+fn a_run_that_failed_before_it_kept_anything_makes_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = folder.path().join("rows.jsonl");
+    std::fs::write(&rows, "{\"token_ids\":[1,2,3,4,5,6]}\n").unwrap();
+    let out = folder.path().join("run");
+    let [model, rows, shown] = [&model(), &rows, &out].map(|path| path.display().to_string());
+    let args = ["memorization-score", "--model", &model, "--data", &rows, "--out", &shown];
+    let (code, _, message) = memoscope(&args);
+    assert_eq!(code, 1);
+    assert!(message.contains("k = 3 and l = 3 keep nine of ten rows"), "{message}");
+    assert!(out.join("events.jsonl").exists(), "the failed run can be looked at");
+    let fitting = [&args[..], &["--k", "3", "--l", "3"]].concat();
+    assert_eq!(memoscope(&fitting).0, 0);
+    let (code, _, message) = memoscope(&fitting);
+    assert_eq!(code, 2);
+    assert!(message.contains("the folder for the run is not empty"), "results stay: {message}");
+}
+
+#[test]
+fn places_that_cannot_be_written_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("thesis.tex");
+    std::fs::write(&file, "words").unwrap();
+    let out = file.join("run").display().to_string();
+    let (code, message) = {
+        let path = folder.path().join("exp.json");
+        std::fs::write(folder.path().join("rows.jsonl"), "{\"token_ids\":[1,2,3]}\n").unwrap();
+        std::fs::write(&path, valid().to_string()).unwrap();
+        let (code, _, message) = memoscope(&["run", &path.display().to_string(), "--out", &out]);
+        (code, message)
+    };
+    assert_eq!(code, 1);
+    assert!(message.contains("choose another path") && message.contains("thesis.tex"), "{message}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "words");
+}
+
+/// A slip in the name of a file must not ask the network for a data set of that name.
+#[test]
+fn a_missing_data_file_is_no_hub_id() {
+    let model = model().display().to_string();
+    let (code, _, message) = memoscope(&["--offline", "perplexity", "--model", &model, "--data", "membres.jsonl"]);
+    assert_eq!(code, 1);
+    assert!(message.contains("membres.jsonl") && message.contains("nothing is there"), "{message}");
+}
+
+#[test]
+fn rows_left_out_are_told_once_with_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = folder.path().join("rows.jsonl");
+    std::fs::write(&rows, "{\"token_ids\":[1,2,3]}\nnonsense\n{\"token_ids\":[4]}\n").unwrap();
+    let [model, rows] = [&model(), &rows].map(|path| path.display().to_string());
+    let out = folder.path().join("run").display().to_string();
+    let (code, printed, _) = memoscope(&["perplexity", "--model", &model, "--data", &rows, "--out", &out]);
+    assert_eq!(code, 0);
+    let notes: Vec<&str> = printed.lines().filter(|line| line.contains("note:")).collect();
+    assert_eq!(notes.len(), 2, "{printed}");
+    assert!(printed.contains("1 row that could not be read left out (line 2: "), "{printed}");
+    assert!(printed.contains("it has a single token (row 3)"), "{printed}");
+}

@@ -101,8 +101,96 @@ fn a_prompt_is_continued_by_the_pretrained_model() {
     let (code, out, err) = memoscope(&["generate", &model, "--prompt", "Once upon a time", "--max-new-tokens", "30"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.starts_with(", there was a little girl named Lily."), "{out}");
+    let groups = ["--beams", "4", "--groups", "2", "--diversity", "5", "--count", "4", "--max-new-tokens", "6"];
+    let (code, out, err) = memoscope(&[&["generate", &model, "--prompt", "The dog"][..], &groups].concat());
+    assert_eq!(code, 0, "{err}");
+    let mut lines: Vec<&str> = out.lines().collect();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 4, "four different continuations: {out}");
     let stopped = memoscope(&["generate", &model, "--prompt", "Once upon a time", "--stop", "girl"]).1;
     assert_eq!(stopped, ", there was a little \n");
+}
+
+fn rows_of(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The headline number of a run.
+fn first_scalar(bench: &Bench, args: &[&str]) -> f64 {
+    let output = bench.output(args);
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    report["steps"][0]["scalars"][0]["value"].as_f64().unwrap()
+}
+
+/// What a model wrote greedily it reproduces to the last token, whatever is given.
+#[test]
+fn texts_that_the_model_wrote_have_the_score_one() {
+    let bench = Bench::new(1);
+    let model = model().display().to_string();
+    let args = ["generate", &model, "--opening", "3", "--count", "40", "--max-new-tokens", "24", "--out", "own.jsonl"];
+    let output = bench.output(&args);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let written = std::fs::read_to_string(bench.path("own.jsonl")).unwrap();
+    let rows = rows_of(&written);
+    assert_eq!(rows.len(), 40);
+    let openings: std::collections::BTreeSet<String> = rows.iter().map(|row| row["prompt"].to_string()).collect();
+    assert_eq!(openings.len(), 40, "all openings differ");
+    // 1 token begins the text, 3 are drawn.
+    assert!(rows.iter().all(|row| row["prompt"].as_array().unwrap().len() == 4), "{written}");
+    for (k, l) in [("4", "8"), ("10", "10")] {
+        let out = format!("score{k}");
+        let args = ["memorization-score", "--model", &model, "--data", "own.jsonl", "--k", k, "--l", l];
+        assert_eq!(first_scalar(&bench, &[&args[..], &["--out", &out, "--json"]].concat()), 1.0);
+    }
+    assert!(bench.output(&args).status.success(), "again");
+    assert_eq!(std::fs::read_to_string(bench.path("own.jsonl")).unwrap(), written, "the same seed, the same texts");
+}
+
+#[test]
+fn the_beginnings_of_rows_are_continued() {
+    let bench = Bench::new(7);
+    let model = model().display().to_string();
+    let base = ["generate", &model, "--prompts", "rows.jsonl", "--prompt-tokens", "5", "--max-new-tokens", "8"];
+    let printed = bench.output(&[&base[..], &["--out", "cont.jsonl", "--json"]].concat()).stdout;
+    let printed: Value = serde_json::from_slice(&printed).unwrap();
+    assert_eq!(printed, json!({"file": "cont.jsonl", "rows": 7}));
+    let given = rows_of(&std::fs::read_to_string(bench.path("rows.jsonl")).unwrap());
+    for (row, given) in rows_of(&std::fs::read_to_string(bench.path("cont.jsonl")).unwrap()).iter().zip(&given) {
+        assert_eq!(row["prompt"].as_array().unwrap()[..], given["token_ids"].as_array().unwrap()[..5]);
+    }
+    let args = ["memorization-score", "--model", &model, "--data", "cont.jsonl", "--split", "row", "--l", "4"];
+    assert_eq!(first_scalar(&bench, &[&args[..], &["--out", "r", "--json"]].concat()), 1.0);
+}
+
+#[test]
+fn beginnings_that_cannot_be_had_are_refused() {
+    let model = model().display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("x.jsonl").display().to_string();
+    let args = ["generate", &model, "--opening", "1", "--count", "5000", "--out", &out];
+    let (code, _, err) = memoscope(&args);
+    assert_eq!(code, 2);
+    assert!(err.contains("different openings of 1 tokens were drawn, not 5000"), "{err}");
+    let (code, _, err) = memoscope(&["generate", &model, "--opening", "1"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("--out <FILE>"), "{err}");
+    let (code, _, err) = memoscope(&["generate", &model]);
+    assert_eq!(code, 2);
+    assert!(err.contains("--prompt <TEXT>|--prompts <DATA>|--opening <N>"), "{err}");
+    assert!(!std::path::Path::new(&out).exists(), "nothing is written");
+}
+
+#[test]
+fn two_hundred_stories_of_the_pretrained_model_have_the_score_one() {
+    let Some(fixtures) = crate::data::fixtures() else { return };
+    let bench = Bench::new(1);
+    let model = fixtures.join("stories260k").display().to_string();
+    let args = ["generate", &model, "--opening", "4", "--count", "200", "--out", "stories.jsonl"];
+    assert!(bench.output(&args).status.success(), "writes");
+    let args = ["memorization-score", "--model", &model, "--data", "stories.jsonl", "--out", "r", "--json"];
+    assert_eq!(first_scalar(&bench, &args), 1.0);
 }
 
 /// The number of the model's own authors: mean of −ln p over the sentence with a beginning token.

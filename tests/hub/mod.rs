@@ -215,7 +215,10 @@ fn without_network_and_cache_the_error_says_what_to_do() {
     assert!(error.contains("http://127.0.0.1:9 cannot be reached") && error.contains("HF_ENDPOINT"), "{error}");
     client.offline = true;
     let error = refusal(&client);
-    assert!(error.contains("not (at main) in the cache") && error.contains("unset HF_HUB_OFFLINE"), "{error}");
+    assert!(
+        error.contains("not (at main) in the cache") && error.contains("unset HF_HUB_OFFLINE, leave out --offline"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -298,4 +301,39 @@ fn the_environment_is_read_as_python_reads_it() {
     assert_eq!(vars(&[("HF_HOME", "/x")]).cache, Path::new("/x/hub"));
     assert_eq!(vars(&[("HF_HOME", "/x"), ("HF_HUB_CACHE", "/c")]).cache, Path::new("/c"));
     assert!(!vars(&[("HF_HUB_OFFLINE", "0")]).offline);
+}
+
+/// The whole way: an id on the command line, a run, and the same run later without the hub.
+#[test]
+fn a_run_with_a_model_of_the_hub() {
+    let model = crate::runs::model();
+    let files = ["config.json", "model.safetensors"].map(|name| (name, fs::read(model.join(name)).unwrap()));
+    let hub = FakeHub::new(&files.each_ref().map(|(name, content)| (*name, content.as_slice())));
+    let bench = crate::runs::Bench::new(20);
+    let run = |endpoint: &str, place: &str, out: &str, extra: &[&str]| {
+        let args = ["perplexity", "--model", place, "--data", "rows.jsonl", "--out", out, "--json"];
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_memoscope"));
+        command.current_dir(bench.path("")).args(args).args(extra);
+        command.env("HF_ENDPOINT", endpoint).env("HF_HOME", bench.path("home")).env_remove("HF_HUB_OFFLINE");
+        let output = command.output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), report, message)
+    };
+    let local = run(&hub.endpoint, &model.display().to_string(), "local", &[]).1;
+    let (code, first, message) = run(&hub.endpoint, &format!("lab/tiny@{COMMIT}"), "first", &[]);
+    assert_eq!(code, Some(0), "{message}");
+    assert!(message.contains("downloading model.safetensors"), "{message}");
+    assert_eq!(first["steps"][0]["scalars"], local["steps"][0]["scalars"]);
+    let plan = fs::read_to_string(bench.path("first/plan.json")).unwrap();
+    assert!(plan.contains(&format!("\"name\": \"lab/tiny@{COMMIT}\"")), "{plan}");
+    run(&hub.endpoint, "lab/tiny", "main", &[]);
+    let (code, later, message) = run("http://127.0.0.1:9", "lab/tiny", "later", &[]);
+    assert_eq!(code, Some(0), "{message}");
+    assert!(later["steps"][0]["notes"].to_string().contains("could not be reached"), "an older copy is told: {later}");
+    hub.requests("");
+    let (code, offline, message) = run(&hub.endpoint, "lab/tiny", "offline", &["--offline"]);
+    assert_eq!(code, Some(0), "{message}");
+    assert_eq!(offline["steps"][0]["scalars"], local["steps"][0]["scalars"]);
+    assert_eq!(hub.requests("").len(), 0, "offline asks nothing");
 }

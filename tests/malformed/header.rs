@@ -182,6 +182,21 @@ fn unusual_but_right() {
     assert_eq!(opens(reversed, 11).find("b").unwrap().range.len(), 3);
 }
 
+/// The first bytes are a length, and a length may look like the mark of another format.
+#[test]
+fn lengths_that_look_like_other_formats_are_lengths() {
+    let scratch = Scratch::new();
+    for (name, mark) in [("gzip", [0x1F, 0x8B]), ("zlib", [0x78, 0x9C]), ("a pickle", [0x80, 0x02]), ("zip", *b"PK")] {
+        let length = usize::from(u16::from_le_bytes(mark));
+        let header = format!("{ONE}{}", " ".repeat(length - ONE.len()));
+        let bytes = with_header(&header, &[0; 8]);
+        assert_eq!(bytes[..2], mark);
+        let path = scratch.write(&bytes);
+        let file = TensorFile::open(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(file.entries().len(), 1);
+    }
+}
+
 #[test]
 fn random_damage_never_panics() {
     let header = r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"b":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}}"#;

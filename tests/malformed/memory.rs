@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use memoscope::data::{DataSpec, Tokenizer, load};
 use memoscope::engine::weights::{self, TensorFile};
 
 use super::child;
@@ -22,6 +23,18 @@ fn open_file_in_child() {
 #[ignore = "runs as a child process of the tests below"]
 fn open_folder_in_child() {
     child::report(|path| weights::open(path).map(drop));
+}
+
+#[test]
+#[ignore = "runs as a child process of the tests below"]
+fn open_tokenizer_in_child() {
+    child::report(|path| Tokenizer::load(path).map(drop));
+}
+
+#[test]
+#[ignore = "runs as a child process of the tests below"]
+fn read_rows_in_child() {
+    child::report(|path| load(path, &DataSpec::default()).map(drop));
 }
 
 #[track_caller]
@@ -94,4 +107,25 @@ fn two_megabytes_of_objects_in_config_json() {
     assert!(outcome.message.contains("more than 20000 values"), "{}", outcome.message);
     // Read whole once, and 20,000 values: twice the file would be less than a tree of that many.
     assert!(outcome.seconds < 1.0 && outcome.peak_bytes < 20 << 20, "{} s {}", outcome.seconds, outcome.peak_bytes);
+}
+
+#[test]
+fn a_hundred_megabytes_of_nested_objects_in_tokenizer_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let n = 100 << 20;
+    fs::write(dir.path().join("tokenizer.json"), format!("{{\"model\":{}", "{\"b\":".repeat(n / 5))).unwrap();
+    check("open_tokenizer_in_child", dir.path(), n, "tokenizer");
+}
+
+#[test]
+fn a_row_that_never_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, begin) in [("rows.jsonl", "{\"text\": \""), ("rows.txt", ""), ("rows.csv", "text\n\"")] {
+        let path = dir.path().join(name);
+        let n = 256 << 20;
+        fs::write(&path, begin.to_owned() + &"x".repeat(n)).unwrap();
+        // Reading stops at the longest row that is believed, far below the size of the file.
+        check("read_rows_in_child", &path, n / 2, "longer than 64 MiB");
+        fs::remove_file(&path).unwrap();
+    }
 }

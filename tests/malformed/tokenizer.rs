@@ -78,6 +78,20 @@ fn merges_and_added_tokens_out_of_range() {
     refuses_change("/added_tokens/0/id", json!(900), "has id 900, but its place is 3");
 }
 
+/// A merge makes a longer token, so that merges cannot go round in a circle; this is the nearest they come.
+#[test]
+fn merges_that_undo_each_other_come_to_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut tokenizer = good();
+    tokenizer["model"] = json!({"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, "ba": 3, "aba": 4, "abab": 5},
+        "merges": [["a", "b"], ["b", "a"], ["ab", "a"], ["a", "ba"], ["ab", "ab"], ["a", "b"]]});
+    tokenizer["added_tokens"][0]["id"] = json!(6);
+    write(dir.path(), tokenizer.to_string().as_bytes());
+    let tokenizer = Tokenizer::load(dir.path()).unwrap();
+    let text = "ab".repeat(2000);
+    assert_eq!(tokenizer.decode(&tokenizer.encode(&text, true).unwrap().ids), text);
+}
+
 #[test]
 fn not_json_at_all() {
     let dir = tempfile::tempdir().unwrap();

@@ -114,7 +114,7 @@ fn what_does_not_count_is_left_out_and_said() {
     let report = inputs.run("gradient-alignment", &json!({"bootstrap": 0})).unwrap();
     assert_eq!(floats(&report, "texts", "n_paraphrases"), [Some(3.0)]);
     assert_eq!(floats(&report, "texts", "n_excluded"), [Some(1.0)]);
-    assert!(report.notes.iter().any(|n| n.contains("no valid paraphrase (row 1)")), "{:?}", report.notes);
+    assert!(report.notes.iter().any(|n| n.contains("no valid paraphrase (row 2)")), "{:?}", report.notes);
     let config = json!({"bootstrap": 0, "min_word_jaccard": 0.2, "drop_duplicates": true});
     let strict = inputs.run("gradient-alignment", &config).unwrap();
     assert_eq!(floats(&strict, "pairs", "paraphrase"), [Some(0.0)]);

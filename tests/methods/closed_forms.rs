@@ -6,17 +6,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use memoscope::engine::{Decoder, Device, Want, score, weights};
+use memoscope::data::Record;
+use memoscope::engine::{Batch, Decoder, Device, Want, score, weights};
+use memoscope::methods::LoadedModel;
 use memoscope::methods::common::alignment::{AlignOptions, Combine, Scope, align};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
-use super::assert_close;
+use super::{Inputs, dataset, floats};
 
 const A: [u32; 8] = [3, 7, 1, 12, 5, 9, 20, 2];
 const B: [u32; 8] = [3, 7, 4, 12, 6, 9, 20, 2];
 const C: [u32; 6] = [15, 0, 11, 8, 19, 14];
+/// Relative to the number itself; the printed numbers have nine decimals.
 const TOLERANCE: f64 = 1e-5;
+
+#[track_caller]
+fn assert_close(found: f64, wanted: f64, tolerance: f64, what: &str) {
+    assert!((found - wanted).abs() <= tolerance * wanted.abs() + 5e-9, "{what}: {found} is not {wanted}");
+}
 
 /// Names and shapes in the order in which the formula counts them.
 fn tensors() -> Vec<(String, Vec<usize>)> {
@@ -89,14 +97,73 @@ fn losses_and_moments() {
         let mean = -scores.iter().map(|s| s.log_prob).sum::<f64>() / scores.len() as f64;
         assert_close(mean, loss, TOLERANCE, "loss");
     }
+    let ahead = two_ahead(&decoder);
+    for (found, loss) in ahead.iter().zip([3.189680399, 3.236702681, 3.178842518]) {
+        assert_close(*found, loss, TOLERANCE, "loss two ahead");
+    }
     let log_probs = [-2.977395, -2.968452, -3.422604, -3.385872, -2.954162, -3.404037, -3.097608];
     let means = [-3.119098, -3.121679, -3.116951, -3.114855, -3.118255, -3.118861, -3.116014];
     let variances = [0.032497, 0.027425, 0.036700, 0.040789, 0.034148, 0.032962, 0.038529];
+    let standardized = [0.786054, 0.925256, -1.595503, -1.341921, 0.887988, -1.570746, 0.093768];
     for (i, s) in scores[0].iter().enumerate() {
         let [mean, variance] = s.moments.unwrap();
         assert_close(s.log_prob, log_probs[i], TOLERANCE, "log-probability");
         assert_close(mean, means[i], TOLERANCE, "mean");
-        assert_close(variance, variances[i], TOLERANCE, "variance");
+        assert_close(variance, variances[i], 3e-5, "variance");
+        assert_close((s.log_prob - mean) / variance.sqrt(), standardized[i], 3e-5, "standardized");
+    }
+}
+
+/// Mean loss of A, B and C when the target is the token two ahead.
+fn two_ahead(decoder: &Decoder) -> Vec<f64> {
+    let inputs: Vec<&[u32]> = [&A[..], &B, &C].into_iter().map(|ids| &ids[..ids.len() - 1]).collect();
+    let mut batch = Batch::causal(&inputs);
+    for (rows, ids) in batch.offsets.clone().iter().zip([&A[..], &B, &C]) {
+        for (i, row) in rows.clone().enumerate() {
+            batch.targets[row] = ids.get(i + 2).copied().unwrap_or_default();
+            batch.weights[row] = f32::from(u8::from(i + 2 < ids.len()));
+        }
+    }
+    let scores = score::score_targets(decoder, &batch, Want::default()).unwrap();
+    scores.iter().map(|s| -s.iter().map(|s| s.log_prob).sum::<f64>() / s.len() as f64).collect()
+}
+
+/// The scores as the method writes them: A is the member, B the nonmember.
+#[test]
+fn least_likely_tokens() {
+    let (folder, decoder) = decoder();
+    let model = LoadedModel { name: "formula".to_owned(), path: folder.path().to_owned(), decoder, tokenizer: None };
+    let set =
+        |name: &str, ids: &[u32]| dataset(name, vec![Record { token_ids: Some(ids.to_vec()), ..Record::default() }]);
+    let inputs =
+        Inputs::default().model("model", model).data("members", set("in", &A)).data("nonmembers", set("out", &B));
+    let config = |compat: &str| {
+        json!({"scores": ["loss", "min_k", "min_k_plus_plus"], "ratios": [0.1, 0.2, 0.5, 0.6, 1.0], "bootstrap": 0,
+            "control_folds": 0, "compat": compat})
+    };
+    let report = inputs.run("mia", &config("correct")).unwrap();
+    for (name, row, wanted) in [
+        ("loss", 0, -3.172876),
+        ("min_k_0.2", 0, -3.422604),
+        ("min_k_0.5", 0, -3.404171),
+        ("min_k_0.6", 0, -3.327530),
+        ("min_k_1.0", 0, -3.172876),
+        ("min_k_plus_plus_0.2", 0, -1.595503),
+        ("min_k_plus_plus_0.5", 0, -1.502723),
+        ("min_k_plus_plus_0.6", 0, -1.103600),
+        ("min_k_plus_plus_1.0", 0, -0.259300),
+        ("min_k_0.5", 1, -3.406518),
+        ("min_k_1.0", 1, -3.207003),
+        ("min_k_plus_plus_0.5", 1, -1.580156),
+        ("min_k_plus_plus_1.0", 1, -0.478088),
+        // A share of no token takes one.
+        ("min_k_0.1", 0, -3.422604),
+    ] {
+        assert_close(floats(&report, "scores", name)[row].unwrap(), wanted, 3e-5, name);
+    }
+    let paper = inputs.run("mia", &config("paper")).unwrap();
+    for name in ["min_k_0.1", "min_k_plus_plus_0.1"] {
+        assert_eq!(floats(&paper, "scores", name), [None, None], "{name}: a share of no token");
     }
 }
 

@@ -8,6 +8,7 @@ use memoscope::engine::generate::greedy_from;
 use memoscope::engine::{Device, weights};
 use memoscope::methods::LoadedModel;
 use memoscope::methods::common::quality::word_jaccard;
+use memoscope::methods::common::zlib::compressed_len;
 use serde_json::json;
 
 use super::{Inputs, assert_close, assert_well_formed, dataset, floats, scalar, text_record};
@@ -68,20 +69,33 @@ fn rows_of_a_larger_vocabulary_are_refused() {
     assert!(error.contains("exceeds the vocabulary of stories260k (512 tokens)"), "{error}");
 }
 
-/// Median over the 267 pairs, and pairs below 0.05, as counted by a Python program.
+/// Pairs, median share of common words, pairs below 0.05, and strongly repetitive ones, as counted by a Python program.
 #[test]
-fn paraphrases_share_few_words() {
-    let Some(path) = fixtures("paraphrases/pythia-2.8b_beam_single_prompt_dm_mathematics_train.json") else { return };
-    let data = load(&path, &DataSpec::default()).unwrap();
-    let of = |r: &memoscope::data::Record| {
-        let original = r.text.clone().unwrap_or_default();
-        r.paraphrases.iter().map(|p| word_jaccard(&original, p)).collect::<Vec<_>>()
-    };
-    let mut all: Vec<f64> = data.records.iter().flat_map(of).collect();
-    all.sort_by(f64::total_cmp);
-    assert_eq!(all.len(), 267);
-    assert_close(all[133], 0.12568306010928962, 1e-12, "median");
-    assert_eq!(all.iter().filter(|j| **j < 0.05).count(), 46);
+fn paraphrases_of_a_base_model_share_few_words() {
+    for (name, n, median, n_below, n_repetitive) in [
+        ("beam_single_prompt_dm_mathematics_train", 267, 0.126, 46, 63),
+        ("beam_single_prompt_dm_mathematics_test", 267, 0.085, 65, 96),
+        ("greedy_Nprompts_dm_mathematics_train", 445, 0.103, 110, 85),
+        ("greedy_Nprompts_dm_mathematics_test", 445, 0.075, 165, 113),
+    ] {
+        let Some(path) = fixtures(&format!("paraphrases/pythia-2.8b_{name}.json")) else { return };
+        let data = load(&path, &DataSpec::default()).unwrap();
+        let of = |r: &memoscope::data::Record| {
+            let original = r.text.clone().unwrap_or_default();
+            r.paraphrases.iter().map(|p| (word_jaccard(&original, p), compression(p))).collect::<Vec<_>>()
+        };
+        let (mut shares, ratios): (Vec<f64>, Vec<f64>) = data.records.iter().flat_map(of).unzip();
+        shares.sort_by(f64::total_cmp);
+        assert_eq!(shares.len(), n, "{name}");
+        assert!((shares[n / 2] - median).abs() < 5e-4, "{name}: median {}", shares[n / 2]);
+        assert_eq!(shares.iter().filter(|j| **j < 0.05).count(), n_below, "{name}");
+        assert_eq!(ratios.iter().filter(|r| **r > 6.0).count(), n_repetitive, "{name}");
+    }
+}
+
+/// Bytes over zlib bytes.
+fn compression(text: &str) -> f64 {
+    text.len() as f64 / compressed_len(text.as_bytes()).unwrap() as f64
 }
 
 #[test]

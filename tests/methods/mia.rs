@@ -4,7 +4,8 @@ use memoscope::data::{Dataset, Record};
 use serde_json::{Value, json};
 
 use super::{
-    Inputs, assert_close, assert_well_formed, dataset, expected, floats, model, scalar, strings, text_record, texts,
+    Inputs, Memory, assert_close, assert_well_formed, dataset, expected, floats, model, scalar, strings, text_record,
+    texts,
 };
 
 const ALL: [&str; 7] = ["loss", "zlib", "lowercase", "min_k", "min_k_plus_plus", "recall", "gradient_norm"];
@@ -59,6 +60,39 @@ fn every_score_and_its_metrics() {
     assert_close(scalar(&report, "auroc.loss"), golden["metrics"]["loss"]["auroc"].as_f64().unwrap(), 1e-12, "auroc");
     let undefined = methods.iter().position(|m| m == "recall").unwrap();
     assert_eq!(floats(&report, "metrics", "n_undefined")[undefined], Some(1.0));
+}
+
+/// Every score that needs nothing but the text comes from one pass, in which each text goes forward once.
+#[test]
+fn black_box_scores_share_one_forward_pass() {
+    let golden = expected("mia.json");
+    let inputs = || {
+        Inputs::default()
+            .model("model", model("llama"))
+            .data("members", rows(&golden, "members"))
+            .data("nonmembers", rows(&golden, "nonmembers"))
+    };
+    let config = |scores: &[&str]| json!({"scores": scores, "bootstrap": 0, "batch_tokens": 40});
+    let mut host = Memory::new(usize::MAX);
+    let black_box = ["loss", "zlib", "min_k", "min_k_plus_plus"];
+    let all = inputs().run_in(&mut host, "mia", &config(&black_box)).unwrap();
+    assert_eq!(host.stages, ["score"], "nothing but the pass is computed");
+    let n_texts = floats(&all, "scores", "loss").len();
+    let passed: usize = host.records.iter().map(|(_, record)| record_len(record)).sum();
+    assert_eq!((passed, host.records.iter().all(|r| r.0 == "0/score")), (n_texts, true), "each text once");
+    for one in black_box {
+        let alone = inputs().run("mia", &config(&[one])).unwrap();
+        let columns = alone.tables.iter().find(|t| t.id == "scores").unwrap().columns.iter();
+        for column in columns.filter(|c| c.name.starts_with(one)) {
+            assert_eq!(floats(&all, "scores", &column.name), floats(&alone, "scores", &column.name), "{one}");
+        }
+    }
+}
+
+/// Results in a record: after the number of the first come how many there are.
+fn record_len(record: &[u8]) -> usize {
+    let (_, rest) = postcard::take_from_bytes::<u64>(record).unwrap();
+    postcard::take_from_bytes::<u64>(rest).unwrap().0 as usize
 }
 
 #[test]

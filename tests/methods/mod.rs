@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use memoscope::data::{Dataset, Record, Tokenizer};
 use memoscope::engine::{Device, weights};
 use memoscope::error::Result;
-use memoscope::methods::{self, Column, Context, Host, LoadedModel, Report, Values};
+use memoscope::methods::{self, Column, Context, Host, LoadedModel, Report, Table, Values};
 use serde_json::Value;
 
 /// Keeps records in memory; stops when `budget` calls of `progress` are used up.
@@ -23,11 +23,13 @@ pub(crate) struct Memory {
     pub(crate) records: Vec<(String, Vec<u8>)>,
     pub(crate) budget: usize,
     pub(crate) stages: Vec<String>,
+    /// Tables that came part by part in the present run.
+    tables: Vec<Table>,
 }
 
 impl Memory {
     pub(crate) fn new(budget: usize) -> Self {
-        Self { records: Vec::new(), budget, stages: Vec::new() }
+        Self { records: Vec::new(), budget, stages: Vec::new(), tables: Vec::new() }
     }
 }
 
@@ -41,11 +43,18 @@ impl Host for Memory {
     }
     fn warn(&mut self, _: &str) {}
     fn metric(&mut self, _: &str, _: u64, _: f64) {}
-    fn restore(&mut self, name: &str) -> Result<Vec<Vec<u8>>> {
-        Ok(self.records.iter().filter(|r| r.0 == name).map(|r| r.1.clone()).collect())
+    fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {
+        Ok(self.records.iter().filter(|r| r.0 == name).nth(at).map(|r| r.1.clone()))
     }
     fn keep(&mut self, name: &str, record: &[u8]) -> Result<()> {
         self.records.push((name.to_owned(), record.to_vec()));
+        Ok(())
+    }
+    fn rows(&mut self, part: Table) -> Result<()> {
+        if let Some(table) = self.tables.iter_mut().find(|table| table.id == part.id) {
+            return table.append(part);
+        }
+        self.tables.push(part);
         Ok(())
     }
 }
@@ -68,9 +77,13 @@ impl Inputs {
         self
     }
 
-    pub(crate) fn run_in(&self, host: &mut dyn Host, method: &str, config: &Value) -> Result<Report> {
-        let mut cx = Context { host, seed: 7, models: &self.models, data: &self.data, step: "0".to_owned() };
-        methods::find(method)?.run(config, &mut cx)
+    pub(crate) fn run_in(&self, host: &mut Memory, method: &str, config: &Value) -> Result<Report> {
+        host.tables.clear();
+        let mut cx =
+            Context { host: &mut *host, seed: 7, models: &self.models, data: &self.data, step: "0".to_owned() };
+        let mut report = methods::find(method)?.run(config, &mut cx)?;
+        report.tables.append(&mut host.tables);
+        Ok(report)
     }
 
     pub(crate) fn run(&self, method: &str, config: &Value) -> Result<Report> {

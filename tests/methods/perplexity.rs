@@ -62,7 +62,7 @@ fn a_beginning_token_makes_the_first_token_predicted() {
     let inputs = inputs(&["a b c".to_owned(), "d".to_owned()]);
     let without = inputs.run("perplexity", &json!({})).unwrap();
     assert_eq!(scalar(&without, "n_tokens"), 2.0);
-    assert!(without.notes.iter().any(|n| n.contains("it has a single token (row 1)")), "{:?}", without.notes);
+    assert!(without.notes.iter().any(|n| n.contains("it has a single token (row 2)")), "{:?}", without.notes);
     let with = inputs.run("perplexity", &json!({"bos": "always"})).unwrap();
     assert_eq!(scalar(&with, "n_tokens"), 4.0);
 }

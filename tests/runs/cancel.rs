@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Bench;
 
 /// Waits until the run has kept some of its results.
-fn wait_for_work(bench: &Bench, name: &str) {
+pub(super) fn wait_for_work(bench: &Bench, name: &str) {
     let events = bench.path(name).join("events.jsonl");
     let begun = Instant::now();
     while !std::fs::read_to_string(&events).is_ok_and(|text| text.contains("\"progress\"")) {

@@ -3,6 +3,7 @@
 mod cancel;
 mod kill;
 mod resume;
+mod weights;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

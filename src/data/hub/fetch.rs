@@ -64,7 +64,9 @@ pub(super) fn fetch(hub: &Hub, wanted: &Wanted<'_>, watch: Watch<'_>) -> Result<
     let repository = Repository::new(&hub.cache, wanted.kind, wanted.id);
     if hub.offline {
         return cached(&repository, wanted, "HF_HUB_OFFLINE is set").map_err(|error| {
-            error.context("without network (HF_HUB_OFFLINE)").hint("unset HF_HUB_OFFLINE to fetch it, or give a folder")
+            error
+                .context("without network (HF_HUB_OFFLINE or --offline)")
+                .hint("allow the network (unset HF_HUB_OFFLINE, leave out --offline) to fetch it, or give a folder")
         });
     }
     let runtime = tokio::runtime::Builder::new_current_thread()

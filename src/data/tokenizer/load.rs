@@ -13,7 +13,7 @@ use super::{Special, Tokenizer, check};
 use crate::error::{Error, Result};
 
 /// Longest tokenizer file; the largest published ones have some 35 MB.
-const MAX_FILE_BYTES: u64 = 128 << 20;
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// A tokenizer's own limit above this is the sentinel of "no limit".
 const NO_LIMIT: u64 = 1 << 40;
@@ -37,8 +37,11 @@ pub(super) fn load(dir: &Path) -> Result<Tokenizer> {
     let config = folder.join("tokenizer_config.json");
     let settings = if config.is_file() {
         files.push(config.clone());
-        serde_json::from_str(&text_of(&config)?)
-            .map_err(|error| Error::data(format!("not valid JSON: {error}")).at(&config))?
+        serde_json::from_str(&text_of(&config)?).map_err(|error| {
+            Error::data(format!("not valid JSON: {error}"))
+                .hint("fetch the tokenizer files of this model again, or remove this one")
+                .at(&config)
+        })?
     } else {
         Value::Null
     };

@@ -117,6 +117,14 @@ impl Table {
         NormParams { gain: self.vector(format!("{prefix}.weight"), width), bias: None }
     }
 
+    /// The output head: the input embedding, or `lm_head.weight` (vocabulary, width) of its own.
+    pub(super) fn head(&mut self, config: &ModelConfig, embed: ParamId) -> Linear {
+        if config.tied_embeddings {
+            return Linear { weight: embed, bias: None };
+        }
+        self.linear("lm_head", config.vocab_size, config.d_model, false)
+    }
+
     fn vector(&mut self, name: String, width: usize) -> ParamId {
         self.tensor(name, &[width], Orientation::OutIn)
     }

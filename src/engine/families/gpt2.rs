@@ -5,9 +5,7 @@ use super::fields::{Fields, MAX_CONTEXT, MAX_HEADS, MAX_LAYERS, MAX_VOCAB, MAX_W
 use super::{activation, head_width};
 use crate::error::{Error, Result};
 use crate::kernels::HeadLayout;
-use crate::model::{
-    BlockParams, Family, Linear, Mlp, MlpParams, ModelConfig, Norm, Position, ProjectionParams, Residual,
-};
+use crate::model::{BlockParams, Family, Mlp, MlpParams, ModelConfig, Norm, Position, ProjectionParams, Residual};
 
 const END_OF_TEXT: u32 = 50_256;
 
@@ -42,11 +40,7 @@ pub(super) fn blueprint(fields: &Fields<'_>) -> Result<Blueprint> {
         })
         .collect();
     let final_norm = table.layer_norm("transformer.ln_f", d);
-    let head = if config.tied_embeddings {
-        Linear { weight: embed, bias: None }
-    } else {
-        table.linear("lm_head", config.vocab_size, d, false)
-    };
+    let head = table.head(&config, embed);
     let block_prefix = "transformer.h.".to_owned();
     let wanted = table.finish();
     Ok(Blueprint { config, wanted, block_prefix, embed, positions: Some(positions), blocks, final_norm, head })

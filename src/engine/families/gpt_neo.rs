@@ -6,9 +6,7 @@ use super::blueprint::{Blueprint, Table};
 use super::fields::{Fields, MAX_CONTEXT, MAX_HEADS, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, wrong};
 use super::{activation, head_width};
 use crate::error::{Error, Result};
-use crate::model::{
-    BlockParams, Family, Linear, Mlp, MlpParams, ModelConfig, Norm, Position, ProjectionParams, Residual,
-};
+use crate::model::{BlockParams, Family, Mlp, MlpParams, ModelConfig, Norm, Position, ProjectionParams, Residual};
 
 const END_OF_TEXT: u32 = 50_256;
 
@@ -39,11 +37,7 @@ pub(super) fn blueprint(fields: &Fields<'_>) -> Result<Blueprint> {
         })
         .collect();
     let final_norm = table.layer_norm("transformer.ln_f", d);
-    let head = if config.tied_embeddings {
-        Linear { weight: embed, bias: None }
-    } else {
-        table.linear("lm_head", config.vocab_size, d, false)
-    };
+    let head = table.head(&config, embed);
     let block_prefix = "transformer.h.".to_owned();
     let wanted = table.finish();
     Ok(Blueprint { config, wanted, block_prefix, embed, positions: Some(positions), blocks, final_norm, head })

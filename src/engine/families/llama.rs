@@ -5,9 +5,7 @@ use super::fields::{Fields, MAX_CONTEXT, MAX_HEADS, MAX_LAYERS, MAX_VOCAB, MAX_W
 use super::rope::Rope;
 use super::{activation, head_width};
 use crate::error::{Error, Result};
-use crate::model::{
-    BlockParams, Family, Linear, Mlp, MlpParams, ModelConfig, Norm, Position, ProjectionParams, Residual,
-};
+use crate::model::{BlockParams, Family, Mlp, MlpParams, ModelConfig, Norm, Position, ProjectionParams, Residual};
 
 /// Whose configuration it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,11 +50,7 @@ pub(super) fn blueprint(fields: &Fields<'_>, kind: Kind) -> Result<Blueprint> {
         })
         .collect();
     let final_norm = table.rms_norm("model.norm", d);
-    let head = if config.tied_embeddings {
-        Linear { weight: embed, bias: None }
-    } else {
-        table.linear("lm_head", config.vocab_size, d, false)
-    };
+    let head = table.head(&config, embed);
     let block_prefix = "model.layers.".to_owned();
     Ok(Blueprint { config, wanted: table.finish(), block_prefix, embed, positions: None, blocks, final_norm, head })
 }

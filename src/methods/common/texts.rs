@@ -92,10 +92,9 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Sentences about what was left out and what was cut.
+    /// Sentences about what was left out and what was cut; what reading the file left out is said by the plan.
     pub fn notes(&self, data: &Dataset, long: LongTexts) -> Vec<String> {
-        let mut notes = data_notes(data);
-        notes.extend(skipped_notes(&data.name, &self.skipped));
+        let mut notes = skipped_notes(&data.name, &self.skipped);
         let long_texts = self.texts.iter().filter(|t| t.n_cut > 0).count();
         if long_texts > 0 {
             let n = counted(long_texts, "text");
@@ -116,21 +115,11 @@ pub fn skipped_notes(name: &str, skipped: &[Skipped]) -> Vec<String> {
     reasons.sort_unstable();
     reasons.dedup();
     let note = |reason: &str| {
-        let rows: Vec<usize> = skipped.iter().filter(|s| s.reason == reason).map(|s| s.row).collect();
+        // People count rows from 1.
+        let rows: Vec<usize> = skipped.iter().filter(|s| s.reason == reason).map(|s| s.row + 1).collect();
         format!("{name}: {} left out, {reason} (row {}).", counted(rows.len(), "row"), listed(&rows))
     };
     reasons.into_iter().map(note).collect()
-}
-
-/// What reading the file already left out.
-pub fn data_notes(data: &Dataset) -> Vec<String> {
-    let mut notes: Vec<String> = data.notes.iter().map(|note| format!("{}: {note}", data.name)).collect();
-    if !data.bad.is_empty() {
-        let lines: Vec<usize> = data.bad.iter().map(|b| b.line).collect();
-        let n = counted(lines.len(), "bad line");
-        notes.push(format!("{}: {n} left out (line {}).", data.name, listed(&lines)));
-    }
-    notes
 }
 
 /// Token ids of the records of `data` for `model`; each text has at least one prediction.
@@ -207,7 +196,8 @@ impl<'a> Encoder<'a> {
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {
             return Err(Error::data(format!(
                 "row {}: token id {id} exceeds the vocabulary of {} ({vocab_size} tokens)",
-                record.row, self.model.name
+                record.row + 1,
+                self.model.name
             ))
             .hint("these rows were made with another tokenizer: choose the model they belong to"));
         }

@@ -8,7 +8,7 @@
 
 mod columns;
 mod control;
-mod more;
+mod further;
 mod published;
 mod report;
 mod samples;
@@ -230,6 +230,7 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let samples = samples::samples(config, cx, model)?;
     let attacks = config.attacks(cx);
     let passes = columns::forward(config, cx, model, &samples)?;
+    let given = further::Given { config, model, samples: &samples, passes: &passes };
     let mut columns = Vec::new();
     for attack in &attacks {
         columns.extend(match attack {
@@ -237,12 +238,12 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
             Attack::Zlib => columns::zlib(&samples, &passes)?,
             Attack::MinK => columns::min_k(config, &passes),
             Attack::MinKPlusPlus => columns::min_k_plus_plus(config, &passes),
-            Attack::Lowercase => vec![more::lowercase(config, cx, model, &samples, &passes)?],
-            Attack::Reference => more::reference(config, cx, &samples, &passes)?,
-            Attack::Neighborhood => vec![more::neighborhood(config, cx, model, &samples, &passes)?],
-            Attack::Recall => vec![more::recall(config, cx, model, &samples, &passes)?],
-            Attack::GradientNorm => vec![more::gradient_norm(config, cx, model, &samples)?],
-            Attack::Alignment => vec![more::alignment(config, cx, model, &samples)?],
+            Attack::Lowercase => vec![further::lowercase(given, cx)?],
+            Attack::Reference => further::reference(given, cx)?,
+            Attack::Neighborhood => vec![further::neighborhood(given, cx)?],
+            Attack::Recall => vec![further::recall(given, cx)?],
+            Attack::GradientNorm => vec![further::gradient_norm(given, cx)?],
+            Attack::Alignment => vec![further::alignment(given, cx)?],
         });
     }
     let control = control::measure(config, &samples, cx.seed);

@@ -129,7 +129,7 @@ fn scores_table(samples: &Samples<'_>, columns: &[Column]) -> Table {
     let list = &samples.list;
     let mut table = vec![
         text("set", "The file.", list.iter().map(|s| s.data.name.clone())),
-        int("row", "", "Row in the file.", list.iter().map(|s| s.record.row)),
+        int("row", "", "Row in the file, from 0.", list.iter().map(|s| s.record.row)),
         int("label", "", "1 for members.", list.iter().map(|s| usize::from(s.is_member))),
         int("n_tokens", "tokens", "Tokens that were read.", list.iter().map(|s| s.text.ids.len())),
     ];

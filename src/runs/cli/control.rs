@@ -23,7 +23,39 @@ pub(super) fn control() -> Result<Control> {
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .map_err(|e| Error::device(format!("signals cannot be received: {e}")))?;
     }
+    explain_cut_files()?;
     Ok(Control { stop, owns_process: true, observer: observer() })
+}
+
+/// Weights are mapped from the disk. When another program cuts such a file while it is read, the system ends this
+/// process; what is kept is kept, but the user should know why.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "what a signal handler may do is little, and unsafe says so")]
+fn explain_cut_files() -> Result<()> {
+    use std::mem::ManuallyDrop;
+    use std::os::fd::FromRawFd as _;
+    const MESSAGE: &[u8] = b"error: a file was cut while it was read, most likely the weights of the model\n  hint: \
+        restore the file; `memoscope resume` goes on with the run\n";
+    // Every thread that reads the file comes here; one tells.
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    let explain = || {
+        if TOLD.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            signal_hook::low_level::exit(1);
+        }
+        // SAFETY: the descriptor of standard error is only lent: it is never closed here.
+        let mut stderr = ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(2) });
+        // Nobody is left to tell when standard error is closed.
+        let _ = stderr.write_all(MESSAGE);
+        signal_hook::low_level::exit(1);
+    };
+    // SAFETY: the handler writes to a descriptor and ends the process, which are both allowed inside a signal.
+    let registered = unsafe { signal_hook::low_level::register(signal_hook::consts::SIGBUS, explain) };
+    registered.map(|_| ()).map_err(|e| Error::device(format!("signals cannot be received: {e}")))
+}
+
+#[cfg(not(unix))]
+fn explain_cut_files() -> Result<()> {
+    Ok(())
 }
 
 /// Tells how far a download is: a line every few seconds, and one at the start of each file.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
-use super::{Streams, path_arg, text};
+use super::{Streams, columns, path_arg, text};
 use crate::error::{Error, Result};
 use crate::figures::{
     Cell, Direction, ExportSpec, FontFamily, Format, Provenance, TableColumn, TableFormat, TableView, export_all,
@@ -30,8 +30,15 @@ pub(super) fn command() -> Command {
         .arg(flag("png", "Pixels"))
         .arg(flag("csv", "Numbers; the default for tables"))
         .arg(flag("tex", "A figure for pgfplots"))
-        .arg(flag("md", "A table in Markdown"))
+        .arg(flag("md", "A table in Markdown").visible_alias("markdown"))
         .arg(flag("latex", "A table for LaTeX with booktabs"))
+        .arg(
+            Arg::new("columns")
+                .long("columns")
+                .value_name("A,B+,C-")
+                .requires("table")
+                .help("Columns of the table, in this order; + or - sets the highest or lowest value in bold"),
+        )
         .arg(length("width", "Width: 77mm, 3.25in, 218pt, or a venue such as acl-column [default: 77mm]"))
         .arg(length("height", "Height [default: by the width]"))
         .arg(
@@ -135,7 +142,7 @@ fn table(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, str
     let by_name = args.get_one::<PathBuf>("out").and_then(|path| path.extension()?.to_str());
     let (format, extension) = match format_flag(args).or(by_name) {
         None | Some("csv") => (TableFormat::Csv, "csv"),
-        Some("md") => (TableFormat::Markdown, "md"),
+        Some("md" | "markdown") => (TableFormat::Markdown, "md"),
         Some("latex" | "tex") => (TableFormat::Latex, "tex"),
         Some(word) => {
             return Err(
@@ -143,7 +150,11 @@ fn table(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, str
             );
         }
     };
-    let written = export_table(&view(&saved.read(run)?), format)?;
+    let mut shown = view(&saved.read(run)?);
+    if let Some(names) = args.get_one::<String>("columns") {
+        shown = columns::pick(shown, names)?;
+    }
+    let written = export_table(&shown, format)?;
     save(args, &saved.id, extension, written.as_bytes(), streams)
 }
 

@@ -1,6 +1,8 @@
-//! `generate`: the continuation of a prompt.
+//! `generate`: the continuation of a prompt, or a data set of texts that the model writes.
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use serde_json::json;
 
 use super::{Streams, json_arg, path_arg, run, text};
@@ -9,46 +11,114 @@ use crate::engine::Device;
 use crate::engine::generate::{self, EarlyStopping, GenerateConfig, Strategy};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
-use crate::runs::inputs;
+use crate::runs::corpus::{self, Prompt};
+use crate::runs::{DataRef, inputs, store};
 
 pub(super) fn command() -> Command {
-    let number = |name: &'static str, shown: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(shown).value_parser(value_parser!(usize)).help(help)
-    };
-    let real = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("X").value_parser(value_parser!(f64)).help(help)
-    };
     Command::new("generate")
         .about("Continue a prompt, greedily unless a temperature or a number of beams is given")
         .arg(path_arg("model", "MODEL", "Model folder or hub id"))
-        .arg(Arg::new("prompt").long("prompt").value_name("TEXT").required(true).help("What to continue"))
-        .arg(number("max-new-tokens", "N", "Tokens made at most").default_value("64"))
-        .arg(number("min-new-tokens", "N", "The text does not end before so many tokens").default_value("0"))
-        .arg(real("temperature", "Draw from the distribution with this temperature"))
-        .arg(number("top-k", "K", "Draw from the K most likely tokens; 0 keeps all").default_value("0"))
-        .arg(real("top-p", "Draw from the smallest set with this probability").default_value("1"))
-        .arg(number("beams", "N", "Beam search with N beams"))
-        .arg(real("length-penalty", "Beams are ranked by log-probability / length^X").default_value("1"))
-        .arg(real("repetition-penalty", "Tokens that occurred become less likely by this factor").default_value("1"))
+        .args(prompt_args())
+        .group(ArgGroup::new("beginning").args(["prompt", "prompts", "opening"]).required(true))
+        .args(decoding_args())
         .arg(
-            Arg::new("stop")
-                .long("stop")
-                .value_name("TEXT")
-                .action(ArgAction::Append)
-                .help("End before this text; may be repeated"),
+            Arg::new("out")
+                .long("out")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Write the texts as rows of token ids (JSONL), which a memorization score reads back exactly"),
         )
-        .arg(number("count", "N", "Continuations to make").default_value("1"))
         .arg(run::seed_arg())
         .arg(json_arg())
+}
+
+fn prompt_args() -> [Arg; 4] {
+    [
+        Arg::new("prompt").long("prompt").value_name("TEXT").help("What to continue"),
+        Arg::new("prompts")
+            .long("prompts")
+            .value_name("DATA")
+            .requires("out")
+            .help("Continue the beginning of every row of a data file or hub data set"),
+        number("opening", "N", "Continue different openings of N tokens that the model draws, --count of them")
+            .value_parser(value_parser!(u32).range(1..))
+            .requires("out"),
+        number("prompt-tokens", "N", "Tokens of each row that --prompts takes").default_value("32"),
+    ]
+}
+
+fn decoding_args() -> Vec<Arg> {
+    let real = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("X").value_parser(value_parser!(f64)).help(help)
+    };
+    vec![
+        number("max-new-tokens", "N", "Tokens made at most").default_value("64"),
+        number("min-new-tokens", "N", "The text does not end before so many tokens").default_value("0"),
+        real("temperature", "Draw from the distribution with this temperature"),
+        number("top-k", "K", "Draw from the K most likely tokens; 0 keeps all").default_value("0"),
+        real("top-p", "Draw from the smallest set with this probability").default_value("1"),
+        number("beams", "N", "Beam search with N beams"),
+        number("groups", "N", "Diverse beam search: the beams in N groups that avoid each other's tokens")
+            .requires("beams")
+            .conflicts_with("temperature"),
+        real("diversity", "Nats that a token costs for each earlier group that chose it").default_value("0.5"),
+        real("length-penalty", "Beams are ranked by log-probability / length^X").default_value("1"),
+        real("repetition-penalty", "Tokens that occurred become less likely by this factor").default_value("1"),
+        Arg::new("stop")
+            .long("stop")
+            .value_name("TEXT")
+            .action(ArgAction::Append)
+            .help("End before this text; may be repeated"),
+        number("count", "N", "Continuations of each prompt; with --opening, texts").default_value("1"),
+    ]
+}
+
+fn number(name: &'static str, shown: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(shown).value_parser(value_parser!(usize)).help(help)
 }
 
 pub(super) fn generate(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     let reference = inputs::model_ref(&text(args, "model"));
     let folder = inputs::model_folder(&reference, &mut super::access(args))?;
     let model = inputs::load_model(&inputs::model_name(&reference, &folder), &folder, Device::Cpu)?;
-    let tokenizer = tokenizer(&model)?;
+    match args.get_one::<PathBuf>("out") {
+        Some(path) => write(args, &model, path, streams),
+        None => print(args, &model, streams),
+    }
+}
+
+/// A data set of texts.
+fn write(args: &ArgMatches, model: &LoadedModel, path: &PathBuf, streams: &mut Streams<'_>) -> Result<()> {
+    let mut config = config(args, model);
+    let stops: Vec<&String> = args.get_many::<String>("stop").into_iter().flatten().collect();
+    let mut control = super::control::control()?;
+    let prompts = if let Some(place) = args.get_one::<String>("prompts") {
+        let data = inputs::data_ref(place, &DataRef::default());
+        let file = inputs::data_file(&data, &mut super::access(args))?;
+        let data = inputs::load_data(&data, &file)?;
+        corpus::prompts_of(model, &data, args.get_one::<usize>("prompt-tokens").copied().unwrap_or(32))?
+    } else if let Some(n_tokens) = args.get_one::<u32>("opening") {
+        let n = std::mem::replace(&mut config.n_return, 1);
+        corpus::openings(model, n, *n_tokens as usize, config.seed, &control)?
+    } else {
+        let ids = tokenizer(model)?.encode(&text(args, "prompt"), true)?.ids;
+        vec![Prompt { id: "1".to_owned(), source: None, ids }]
+    };
+    let rows = corpus::rows(model, &prompts, &config, &stops, &mut control)?;
+    let mut lines = rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    lines.push('\n');
+    store::write_atomic(path, lines.as_bytes())?;
+    if args.get_flag("json") {
+        return streams.json(&json!({"file": path, "rows": rows.len()}));
+    }
+    streams.line(&format!("{} ({} rows)", path.display(), rows.len()))
+}
+
+/// Continuations of one prompt on standard output.
+fn print(args: &ArgMatches, model: &LoadedModel, streams: &mut Streams<'_>) -> Result<()> {
+    let tokenizer = tokenizer(model)?;
     let prompt = tokenizer.encode(&text(args, "prompt"), true)?.ids;
-    let config = config(args, &model);
+    let config = config(args, model);
     let stops: Vec<&String> = args.get_many::<String>("stop").into_iter().flatten().collect();
     let ends = |tokens: &[u32]| {
         !stops.is_empty() && {
@@ -86,6 +156,10 @@ fn config(args: &ArgMatches, model: &LoadedModel) -> GenerateConfig {
     let early_stopping = EarlyStopping::Heuristic;
     let temperature = args.get_one::<f64>("temperature").copied();
     let strategy = match (number("beams"), temperature) {
+        (Some(beams), _) if number("groups").is_some() => {
+            let (groups, diversity) = (number("groups").unwrap_or(1), real("diversity", 0.5));
+            Strategy::DiverseBeam { beams, groups, diversity, length_penalty, early_stopping }
+        }
         (None, None) => Strategy::Greedy,
         (None, Some(temperature)) => Strategy::Sample { temperature, top_k, top_p },
         (Some(beams), None) => Strategy::Beam { beams, length_penalty, early_stopping },

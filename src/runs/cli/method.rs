@@ -55,8 +55,8 @@ pub(super) fn run(id: &str, args: &ArgMatches, streams: &mut Streams<'_>) -> Res
 
 fn slot_arg(slot: &Input) -> Arg {
     let (shown, what) = match slot.kind {
-        InputKind::Model => ("MODEL", "folder or hub id"),
-        InputKind::Data => ("DATA", "file or hub id"),
+        InputKind::Model => ("MODEL", "folder or hub id, with @REVISION where wanted"),
+        InputKind::Data => ("DATA", "file or hub id, with @REVISION where wanted"),
     };
     let arg = Arg::new(slot.name).long(slot.name).value_name(shown).required(slot.required);
     let arg = if slot.many { arg.num_args(1..).action(ArgAction::Append) } else { arg };
@@ -250,8 +250,11 @@ fn place(experiment: &Experiment, slot: &Input, name: &str) -> Option<String> {
     match slot.kind {
         InputKind::Model => {
             let model = experiment.model_ref(name)?;
-            let plain = model.revision.is_none();
-            plain.then(|| model.hub.clone().or_else(|| model.path.as_deref().map(shown)))?
+            let on_hub = |id: &String| match &model.revision {
+                Some(revision) => format!("{id}@{revision}"),
+                None => id.clone(),
+            };
+            model.hub.as_ref().map(on_hub).or_else(|| model.path.as_deref().map(shown))
         }
         InputKind::Data => {
             let data = experiment.data.get(name)?;

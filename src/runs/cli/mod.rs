@@ -4,10 +4,12 @@
 //! configuration `--k 32` with their doc comment, range and default as help. What they do is the same
 //! as `memoscope run` with a one-step experiment.
 
+mod columns;
 mod control;
 mod export;
 mod generate;
 mod method;
+mod pipe;
 mod run;
 mod show;
 
@@ -24,6 +26,7 @@ use crate::error::{Error, Result};
 
 pub use export::view as table_view;
 pub use method::command_line;
+pub use pipe::Pipe;
 
 /// Where the verbs write.
 pub struct Streams<'a> {

@@ -12,15 +12,41 @@ use crate::error::{Error, Result};
 /// Writes `bytes` to `path` so that a reader sees the old file or the new one, never a part:
 /// temporary file in the same folder, sync, rename, sync of the folder.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = temporary_name(path);
-    let written = write_synced(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| sync_folder(path.parent().unwrap_or_else(|| Path::new("."))));
-    written.map_err(|e| {
-        // A failed write leaves nothing behind; when even that fails there is nothing more to say.
-        let _ = fs::remove_file(&temporary);
-        Error::io("writing", path, &e)
-    })
+    let (replacement, mut file) = Replacement::begin(path)?;
+    let written = file.write_all(bytes).map_err(|e| Error::io("writing", path, &e));
+    written.and_then(|()| replacement.commit(&file))
+}
+
+/// A file that is being written beside the one that it will replace. Dropped before it is committed, it leaves
+/// nothing behind.
+pub(super) struct Replacement {
+    path: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Replacement {
+    /// Begins to replace `path`; the caller writes into the file.
+    pub(super) fn begin(path: &Path) -> Result<(Self, File)> {
+        let replacement = Self { path: path.to_owned(), temporary: temporary_name(path) };
+        let file = File::create(&replacement.temporary).map_err(|e| Error::io("writing", path, &e))?;
+        Ok((replacement, file))
+    }
+
+    /// Makes what was written durable and puts it in its place.
+    pub(super) fn commit(self, file: &File) -> Result<()> {
+        let done = file
+            .sync_all()
+            .and_then(|()| fs::rename(&self.temporary, &self.path))
+            .and_then(|()| sync_folder(self.path.parent().unwrap_or_else(|| Path::new("."))));
+        done.map_err(|e| Error::io("writing", &self.path, &e))
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        // After a commit nothing is there; after a failure there is nothing more to say.
+        remove_if_there(&self.temporary);
+    }
 }
 
 /// Writes a value as indented JSON, as a whole or not at all.
@@ -88,12 +114,6 @@ fn temporary_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".tmp{}", std::process::id()));
     path.with_file_name(name)
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Makes a rename durable. Windows has no such call and needs none.

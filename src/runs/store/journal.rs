@@ -49,6 +49,9 @@ struct Span {
 }
 
 impl Journal<File> {
+    /// Size of a journal without records.
+    pub const EMPTY_BYTES: u64 = HEADER_BYTES;
+
     /// Opens or makes the journal at `path` and cuts a torn end off.
     pub fn open(path: &Path) -> Result<Self> {
         let io = |e: std::io::Error| Error::io("opening the journal", path, &e);
@@ -76,15 +79,14 @@ impl Journal<File> {
         self.file.sync_data().map_err(|e| Error::io("writing the journal", &self.path, &e))
     }
 
-    /// The records of an earlier process under `name`, in order; a second call gives none.
-    pub fn take(&mut self, name: &str) -> Result<Vec<Vec<u8>>> {
-        let spans = self.earlier.remove(name).unwrap_or_default();
-        let mut records = Vec::with_capacity(spans.len());
-        for span in spans {
-            records.push(self.read(span).map_err(|e| Error::io("reading the journal", &self.path, &e))?);
-        }
-        self.file.seek(SeekFrom::Start(self.length)).map_err(|e| Error::io("reading the journal", &self.path, &e))?;
-        Ok(records)
+    /// Record number `at` of an earlier process under `name`; none behind the last.
+    pub fn earlier(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {
+        let Some(span) = self.earlier.get(name).and_then(|spans| spans.get(at)).copied() else { return Ok(None) };
+        let record = self.read(span).and_then(|record| {
+            self.file.seek(SeekFrom::Start(self.length))?;
+            Ok(record)
+        });
+        record.map(Some).map_err(|e| Error::io("reading the journal", &self.path, &e))
     }
 
     /// Bytes that were cut off as torn when the journal was opened.
@@ -179,6 +181,10 @@ fn next_record(reader: &mut impl Read, left: u64) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn all(journal: &mut Journal, name: &str) -> Vec<Vec<u8>> {
+        (0..).map_while(|at| journal.earlier(name, at).unwrap()).collect()
+    }
+
     fn filled(path: &Path) {
         let mut journal = Journal::open(path).unwrap();
         for i in 0..5_u8 {
@@ -188,15 +194,15 @@ mod tests {
     }
 
     #[test]
-    fn records_come_back_by_name_in_order_and_once() {
+    fn records_come_back_by_name_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("j");
         filled(&path);
         let mut journal = Journal::open(&path).unwrap();
-        assert_eq!(journal.take("a").unwrap(), (0..5_u8).map(|i| vec![i; 10]).collect::<Vec<_>>());
-        assert_eq!(journal.take("a").unwrap().len(), 0);
+        assert_eq!(all(&mut journal, "a"), (0..5_u8).map(|i| vec![i; 10]).collect::<Vec<_>>());
         journal.keep("b", &[9]).unwrap();
-        assert_eq!(Journal::open(&path).unwrap().take("b").unwrap().len(), 6);
+        assert_eq!(all(&mut journal, "b").len(), 5, "those of the earlier process");
+        assert_eq!(all(&mut Journal::open(&path).unwrap(), "b").last(), Some(&vec![9]));
     }
 
     #[test]
@@ -209,14 +215,14 @@ mod tests {
         for cut in 0..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let mut journal = Journal::open(&path).unwrap();
-            let n = journal.take("a").unwrap().len() + journal.take("b").unwrap().len();
+            let n = all(&mut journal, "a").len() + all(&mut journal, "b").len();
             assert!(n >= last, "a longer file has no fewer records");
             last = n;
             journal.keep("a", b"more").unwrap();
             drop(journal);
             let mut again = Journal::open(&path).unwrap();
             assert_eq!(again.torn_bytes(), 0);
-            assert_eq!(again.take("a").unwrap().last().map(Vec::as_slice), Some(b"more".as_slice()));
+            assert_eq!(all(&mut again, "a").last().map(Vec::as_slice), Some(b"more".as_slice()));
         }
         assert_eq!(last, 10);
     }
@@ -232,7 +238,7 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let mut journal = Journal::open(&path).unwrap();
         assert!(journal.torn_bytes() > 0, "the damage is seen");
-        assert!(journal.take("a").unwrap().len() < 5, "damaged records are not used");
+        assert!(all(&mut journal, "a").len() < 5, "damaged records are not used");
     }
 
     /// A disk with `room` bytes left.
@@ -280,6 +286,6 @@ mod tests {
         let path = folder.path().join("j");
         std::fs::write(&path, &journal.file.bytes).unwrap();
         let mut read = Journal::open(&path).unwrap();
-        assert_eq!(read.take("a").unwrap(), (0..=kept).map(|i| vec![i; 20]).collect::<Vec<_>>());
+        assert_eq!(all(&mut read, "a"), (0..=kept).map(|i| vec![i; 20]).collect::<Vec<_>>());
     }
 }

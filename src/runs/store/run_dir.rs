@@ -17,7 +17,7 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::{State, Status, files};
+use super::{Journal, State, Status, files};
 use crate::error::{Error, Result};
 use crate::runs::Experiment;
 
@@ -45,10 +45,12 @@ impl RunDir {
         Err(Error::config("no run is here").hint("give the folder that holds `experiment.json`").at(path))
     }
 
-    /// Makes the folder of a new run in state queued. `path` must not exist or be empty.
+    /// Makes the folder of a new run in state queued. `path` must not exist or be empty; a run that failed before it
+    /// kept anything, such as one with a wrong option, makes room.
     pub fn create(path: &Path, experiment: &Experiment, now: f64) -> Result<Self> {
         let run = Self { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) };
         files::make_folder(&run.path)?;
+        run.clear_if_worthless()?;
         let mut entries = fs::read_dir(&run.path).map_err(|e| Error::io("reading the folder", path, &e))?;
         if !entries.all(|entry| entry.is_ok_and(|entry| is_unfinished(&entry.file_name().to_string_lossy()))) {
             return Err(Error::config("the folder for the run is not empty")
@@ -62,6 +64,24 @@ impl RunDir {
         // Last, because it is what makes the folder a run.
         files::write_json(&run.experiment_path(), experiment)?;
         Ok(run)
+    }
+
+    /// Removes a run that failed and holds neither results, nor parts of them, nor words of the user.
+    fn clear_if_worthless(&self) -> Result<()> {
+        let has_records = fs::metadata(self.journal_path()).is_ok_and(|data| data.len() > Journal::EMPTY_BYTES);
+        let is_worthless = self.experiment_path().is_file()
+            && !self.report_path().exists()
+            && !self.path.join("notes.json").exists()
+            && !has_records
+            && self.status(0.0).is_ok_and(|status| status.state == State::Failed);
+        if !is_worthless {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        // What makes the folder a run goes last, so that a process killed here leaves the failed run.
+        let files = [self.events_path(), self.plan_path(), self.journal_path(), self.lock_path(), self.status_path()];
+        files.iter().chain([&self.experiment_path()]).for_each(|path| files::remove_if_there(path));
+        Ok(())
     }
 
     /// Makes a run below `root` named `<date>-<name>-<hash>`; a number is added when that exists.

@@ -4,33 +4,28 @@
 //! value, and an empty cell where a number is undefined. Units and meanings of the columns are in
 //! `report.json`, and in the Parquet file's own metadata.
 
-use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 
 use super::SavedTable;
+use super::parquet::{self, ParquetWriter};
 use crate::error::{Error, Result};
 use crate::methods::{Column, Table, Values};
 
 /// Writes `table` to `path`, as its `parquet` flag says; whole or not at all.
 pub fn write_table(path: &Path, table: &Table) -> Result<()> {
     table.check()?;
-    let bytes = if table.parquet { parquet_bytes(table) } else { csv_bytes(table) };
-    super::write_atomic(path, &bytes.map_err(|e| e.at(path))?)
+    if table.parquet {
+        let mut writer = ParquetWriter::begin(path, table)?;
+        writer.write(table)?;
+        return writer.finish();
+    }
+    super::write_atomic(path, &csv_bytes(table).map_err(|e| e.at(path))?)
 }
 
 /// Reads a table of a run back; `saved` says which columns it has.
 pub fn read_table(path: &Path, saved: &SavedTable) -> Result<Table> {
     let columns = if path.extension().is_some_and(|e| e == "parquet") {
-        read_parquet(path, saved)
+        parquet::read(path, saved)
     } else {
         read_csv(path, saved)
     };
@@ -62,40 +57,6 @@ fn cell(values: &Values, row: usize) -> String {
     }
 }
 
-fn parquet_bytes(table: &Table) -> Result<Vec<u8>> {
-    let fault = |e: &dyn std::fmt::Display| Error::bug(format!("table `{}`: {e}", table.id));
-    let fields: Vec<Field> = table.columns.iter().map(field).collect();
-    let schema = Arc::new(Schema::new(fields));
-    let arrays = table.columns.iter().map(|c| array(&c.values)).collect();
-    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(|e| fault(&e))?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties)).map_err(|e| fault(&e))?;
-    writer.write(&batch).map_err(|e| fault(&e))?;
-    writer.close().map_err(|e| fault(&e))?;
-    Ok(bytes)
-}
-
-fn field(column: &Column) -> Field {
-    let kind = match column.values {
-        Values::Float(_) => DataType::Float64,
-        Values::Int(_) => DataType::Int64,
-        Values::Text(_) => DataType::Utf8,
-        Values::Bool(_) => DataType::Boolean,
-    };
-    let about = [("unit".to_owned(), column.unit.clone()), ("about".to_owned(), column.about.clone())];
-    Field::new(&column.name, kind, true).with_metadata(HashMap::from(about))
-}
-
-fn array(values: &Values) -> ArrayRef {
-    match values {
-        Values::Float(values) => Arc::new(Float64Array::from(values.clone())),
-        Values::Int(values) => Arc::new(Int64Array::from(values.clone())),
-        Values::Text(values) => Arc::new(StringArray::from_iter_values(values)),
-        Values::Bool(values) => Arc::new(BooleanArray::from(values.clone())),
-    }
-}
-
 fn read_csv(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {
     let fault = |e: csv::Error| Error::data(format!("the table cannot be read: {e}"));
     let mut reader = csv::Reader::from_path(path).map_err(fault)?;
@@ -121,37 +82,6 @@ fn read_csv(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Result<Option<T>, T::Err> {
     if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
-}
-
-fn read_parquet(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {
-    let fault = |e: &dyn std::fmt::Display| Error::data(format!("the table cannot be read: {e}"));
-    let file = File::open(path).map_err(|e| Error::io("reading", path, &e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| fault(&e))?;
-    let mut columns = saved.empty_columns();
-    for batch in builder.build().map_err(|e| fault(&e))? {
-        let batch = batch.map_err(|e| fault(&e))?;
-        for column in &mut columns {
-            let array = batch.column_by_name(&column.name);
-            let array = array.ok_or_else(|| fault(&format!("there is no column `{}`", column.name)))?;
-            append(&mut column.values, array).ok_or_else(|| fault(&format!("column `{}` changed", column.name)))?;
-        }
-    }
-    Ok(columns)
-}
-
-fn append(values: &mut Values, array: &dyn Array) -> Option<()> {
-    let any = array.as_any();
-    match values {
-        Values::Float(values) => values.extend(any.downcast_ref::<Float64Array>()?),
-        Values::Int(values) => values.extend(any.downcast_ref::<Int64Array>()?),
-        Values::Text(values) => {
-            values.extend(any.downcast_ref::<StringArray>()?.iter().map(|v| v.unwrap_or_default().to_owned()));
-        }
-        Values::Bool(values) => {
-            values.extend(any.downcast_ref::<BooleanArray>()?.iter().map(Option::unwrap_or_default));
-        }
-    }
-    Some(())
 }
 
 #[cfg(test)]

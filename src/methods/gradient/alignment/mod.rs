@@ -184,12 +184,27 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let collected = pairs::collect(model, &sets, &qualities, &config.text_options(), &config.filter())?;
     let options = config.align_options();
     let items = &collected.items;
-    let aligned = cx.map("align", items.len(), 1, |range| {
+    let compute = |range: std::ops::Range<usize>| {
         let one = |item: &Item| -> Result<Aligned> {
             let others: Vec<&[u32]> = item.paraphrases.iter().map(|p| p.ids.as_slice()).collect();
             align(&model.decoder, &item.original.ids, &others, &options)
         };
         items[range].iter().map(one).collect()
+    };
+    // What single tokens contribute goes to the disk as it comes; only the pairs stay.
+    let (mut aligned, mut n_pairs) = (Vec::with_capacity(items.len()), 0);
+    cx.for_each("align", items.len(), 1, compute, |host, first, mut fresh: Vec<Aligned>| {
+        let part = report::contributions_table(model, &items[first..first + fresh.len()], &fresh, n_pairs);
+        if part.rows() > 0 {
+            host.rows(part)?;
+        }
+        n_pairs += fresh.iter().map(|aligned| aligned.pairs.len()).sum::<usize>();
+        fresh
+            .iter_mut()
+            .flat_map(|aligned| &mut aligned.pairs)
+            .for_each(|pair| pair.contributions = Default::default());
+        aligned.extend(fresh);
+        Ok(())
     })?;
     let found = report::Found { model, sets: &sets, items, aligned: &aligned };
     let mut report = report::report(config, &found, cx.seed);

@@ -55,9 +55,6 @@ pub(super) fn report(config: &Config, found: &Found<'_>, seed: u64) -> Report {
         figures: Vec::new(),
         notes: Vec::new(),
     };
-    if found.aligned.iter().flat_map(|a| &a.pairs).any(|p| !p.contributions[0].is_empty()) {
-        report.tables.push(contributions_table(found));
-    }
     let options = MetricOptions { replicates: config.bootstrap, seed, thinned: config.is_paper() };
     match found.labels() {
         Some(labels) => membership(&mut report, found, &cosines, &labels, &options),
@@ -143,7 +140,7 @@ fn texts_table(found: &Found<'_>, cosines: &[Option<f64>]) -> Table {
     let original = |i: &Item| record(i).and_then(|r| r.text.clone()).unwrap_or_default();
     let columns = vec![
         text("set", "The file.", items.iter().map(|i| set(i).map_or_else(String::new, |d| d.name.clone()))),
-        int("row", "", "Row in the file.", items.iter().map(|i| i.original.row)),
+        int("row", "", "Row in the file, from 0.", items.iter().map(|i| i.original.row)),
         text("label", "Member or nonmember, where known.", items.iter().map(|i| label_name(i.label))),
         int("n_paraphrases", "paraphrases", "Paraphrases that count.", items.iter().map(|i| i.paraphrases.len())),
         int("n_excluded", "paraphrases", "Paraphrases left out.", items.iter().map(|i| i.n_excluded)),
@@ -170,7 +167,7 @@ fn pairs_table(found: &Found<'_>) -> Table {
     };
     let columns = vec![
         int("text", "", "Line of the table of texts, from 0.", found.pairs().map(|p| p.0)),
-        int("row", "", "Row in the file.", found.pairs().map(|p| p.1.original.row)),
+        int("row", "", "Row in the file, from 0.", found.pairs().map(|p| p.1.original.row)),
         some_int("paraphrase", "", "Place among the row's paraphrases, from 0.", found.pairs().map(|p| p.3.index)),
         text("label", "Member or nonmember, where known.", found.pairs().map(|p| label_name(p.1.label))),
         float("cosine", "", "Cosine of the two gradients; empty where one is zero.", found.pairs().map(|p| p.4.cosine)),
@@ -189,8 +186,14 @@ fn pairs_table(found: &Found<'_>) -> Table {
     Table { id: "pairs".to_owned(), title: "Alignment of each pair".to_owned(), columns, parquet: false }
 }
 
-/// What each predicted token adds to the cosine of its pair, for both texts.
-fn contributions_table(found: &Found<'_>) -> Table {
+/// What each predicted token adds to the cosine of its pair, for both texts; of some items, the first of whose pairs
+/// is number `first_pair`.
+pub(super) fn contributions_table(
+    model: &LoadedModel,
+    items: &[Item],
+    aligned: &[Aligned],
+    first_pair: usize,
+) -> Table {
     struct Line<'a> {
         pair: usize,
         item: &'a Item,
@@ -200,22 +203,32 @@ fn contributions_table(found: &Found<'_>) -> Table {
         value: f64,
     }
     let mut lines = Vec::new();
-    for (n, (_, item, _, paraphrase, pair)) in found.pairs().enumerate() {
+    let pairs = items.iter().zip(aligned).flat_map(|(item, aligned)| {
+        item.paraphrases.iter().zip(&aligned.pairs).map(move |(paraphrase, pair)| (item, paraphrase, pair))
+    });
+    for (n, (item, paraphrase, pair)) in pairs.enumerate() {
         let sides = [("original", &item.original.ids), ("paraphrase", &paraphrase.ids)];
         for ((side, ids), values) in sides.into_iter().zip(&pair.contributions) {
             // The row at a position answers for the token after it.
             for (position, (token, value)) in ids.iter().skip(1).zip(values).enumerate() {
-                lines.push(Line { pair: n, item, side, position: position + 1, token: *token, value: *value });
+                lines.push(Line {
+                    pair: first_pair + n,
+                    item,
+                    side,
+                    position: position + 1,
+                    token: *token,
+                    value: *value,
+                });
             }
         }
     }
     let spelled = |id: u32| {
-        let bytes = found.model.tokenizer.as_ref().and_then(|t| t.token_bytes(id)).unwrap_or_default();
+        let bytes = model.tokenizer.as_ref().and_then(|t| t.token_bytes(id)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let columns = vec![
         int("pair", "", "Line of the table of pairs, from 0.", lines.iter().map(|l| l.pair)),
-        int("row", "", "Row in the file.", lines.iter().map(|l| l.item.original.row)),
+        int("row", "", "Row in the file, from 0.", lines.iter().map(|l| l.item.original.row)),
         text("side", "original or paraphrase.", lines.iter().map(|l| l.side.to_owned())),
         int("position", "tokens", "Place in the text.", lines.iter().map(|l| l.position)),
         int("token_id", "", "The token.", lines.iter().map(|l| l.token as usize)),

@@ -2,26 +2,26 @@
 //!
 //! Formula: S = prefix (k tokens) + continuation C (l tokens), G = greedy continuation of the prefix,
 //! score = (1/l)·#{i : Gᵢ = Cᵢ}, position by position; extractible when the score is 1.
-//! Reads: rows of token ids, or texts that are tokenized; of each the first k + l tokens.
+//! Reads: rows of token ids, or texts that are tokenized; of each the first k + l tokens, or those around the place
+//! where the row is split into prompt and continuation.
 //! Source: Biderman et al. 2023, arXiv:2304.11158, eq. 1; Liu et al. 2023 (LLM360), arXiv:2312.06550, section 4.3.
 //! Cost: one teacher-forced pass decides exactness and the first mismatch, because up to there greedy decoding sees
 //! the true tokens; only rows that mismatch at i are decoded, from i + 1 on.
 
 mod decode;
 mod report;
+mod rows;
 mod series;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::methods::common::overlap::{common_prefix, common_substring};
-use crate::methods::common::texts::{
-    Bos, Encoder, LongTexts, Skipped, TextOptions, chunk_len, data_notes, skipped_notes,
-};
+use crate::methods::common::texts::{Bos, chunk_len};
 use crate::methods::{Amount, Card, Compat, Context, Input, InputKind, LoadedModel, Report, Typed, Work, no_check};
 use decode::Plan;
+use rows::{Row, Rows};
 
 /// Options of [`METHOD`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,8 @@ pub struct Config {
     /// Continuation length l: tokens it has to reproduce.
     #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens"))]
     pub l: usize,
+    /// Where the continuation begins.
+    pub split: Split,
     /// What an end-of-text token does while decoding.
     pub eos_policy: EosPolicy,
     /// Fills a row after its end-of-text token when that stops it.
@@ -55,6 +57,7 @@ impl Default for Config {
         Self {
             k: 32,
             l: 32,
+            split: Split::Tokens,
             eos_policy: EosPolicy::Free,
             pad_token: 0,
             bos: Bos::Never,
@@ -63,6 +66,17 @@ impl Default for Config {
             compat: Compat::Correct,
         }
     }
+}
+
+/// Where the continuation of a row begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// After the first k tokens.
+    #[default]
+    Tokens,
+    /// Where the file splits the row into prompt and continuation; of a longer prompt the last k tokens are given.
+    Row,
 }
 
 /// What an end-of-text token does while decoding.
@@ -135,19 +149,6 @@ fn work(config: &Config, amount: &Amount) -> Work {
     }
 }
 
-/// A row that is long enough.
-#[derive(Clone, Debug)]
-struct Row {
-    index: usize,
-    row: usize,
-    source: String,
-    /// Tokens at the front that are not of the row.
-    n_special: usize,
-    /// Beginning token, if any, and the first k tokens.
-    prefix: Vec<u32>,
-    continuation: Vec<u32>,
-}
-
 /// How one row came out.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
@@ -189,7 +190,7 @@ struct Evaluated<'a> {
 fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let model = cx.model("model")?;
     let data = cx.dataset("data")?;
-    let (rows, skipped) = rows(config, model, data)?;
+    let Rows { list: rows, notes } = rows::rows(config, model, data)?;
     let earlier = cx.models("checkpoints").iter().filter(|m| m.path != model.path);
     let models: Vec<&LoadedModel> = earlier.chain([model]).collect();
     let mut evaluated = Vec::new();
@@ -204,7 +205,10 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
         evaluated.push(found);
     }
     let mut report = report::report(config, data, &rows, &evaluated, cx.seed);
-    report.notes.extend(notes(config, data, &rows, &skipped));
+    report.notes.extend(notes);
+    if config.compat == Compat::Paper {
+        report.notes.push("Paper mode: an end-of-text token stops a row (Analysis360).".to_owned());
+    }
     Ok(report)
 }
 
@@ -220,52 +224,4 @@ impl Evaluated<'_> {
     fn mean_score(&self) -> f64 {
         self.scores().iter().sum::<f64>() / self.outcomes.len().max(1) as f64
     }
-}
-
-/// The first k + l tokens of every row that has them.
-fn rows(config: &Config, model: &LoadedModel, data: &Dataset) -> Result<(Vec<Row>, Vec<Skipped>)> {
-    // Long texts are read whole here: only their first tokens are used.
-    let options = TextOptions { bos: config.bos, long: LongTexts::Window, max_tokens: None, limit: config.limit };
-    let encoder = Encoder::new(model, &options)?;
-    let (mut rows, mut skipped) = (Vec::new(), Vec::new());
-    for (index, record) in data.records.iter().enumerate().take(config.limit.unwrap_or(usize::MAX)) {
-        let text = match encoder.record(record, index).map_err(|e| e.at(&data.path))? {
-            Ok(text) => text,
-            Err(reason) => {
-                skipped.push(Skipped { row: record.row, reason });
-                continue;
-            }
-        };
-        let start = text.n_special + config.k;
-        match text.ids.get(start..start + config.l) {
-            Some(continuation) => rows.push(Row {
-                index,
-                row: record.row,
-                source: record.source.clone().unwrap_or_default(),
-                n_special: text.n_special,
-                prefix: text.ids[..start].to_vec(),
-                continuation: continuation.to_vec(),
-            }),
-            None => skipped.push(Skipped { row: record.row, reason: "shorter than k + l tokens" }),
-        }
-    }
-    if rows.is_empty() {
-        let need = config.k + config.l;
-        return Err(Error::data(format!("no row of {} has k + l = {need} tokens", data.name))
-            .hint("lower k or l, or use longer rows")
-            .at(&data.path));
-    }
-    Ok((rows, skipped))
-}
-
-fn notes(config: &Config, data: &Dataset, rows: &[Row], skipped: &[Skipped]) -> Vec<String> {
-    let mut notes = data_notes(data);
-    notes.extend(skipped_notes(&data.name, skipped));
-    if config.compat == Compat::Paper {
-        notes.push("Paper mode: an end-of-text token stops a row (Analysis360).".to_owned());
-    }
-    if rows.iter().any(|r| data.records.get(r.index).and_then(|d| d.split_at).is_some_and(|at| at != config.k)) {
-        notes.push(format!("Rows were split at {} tokens, not where the file split them.", config.k));
-    }
-    notes
 }

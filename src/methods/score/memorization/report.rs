@@ -68,7 +68,7 @@ fn rows_table(data: &Dataset, rows: &[Row], last: &Evaluated<'_>) -> Table {
     let eos = &last.model.decoder.config.eos;
     let bits = |o: &super::Outcome| o.matches.iter().map(|m| if *m { '1' } else { '0' }).collect();
     let mut columns = vec![
-        int("row", "", "Row in the file.", rows.iter().map(|r| r.row)),
+        int("row", "", "Row in the file, from 0.", rows.iter().map(|r| r.row)),
         text("id", "The row's own name.", rows.iter().map(|r| id_of(data, r))),
         text("source", "Where the row came from.", rows.iter().map(|r| r.source.clone())),
         float("score", "", "Share of matching positions.", outcomes.iter().map(|o| Some(o.score()))),

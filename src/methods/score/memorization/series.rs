@@ -55,7 +55,7 @@ fn checkpoints_table(all: &[Evaluated<'_>]) -> Table {
 }
 
 fn scores_table(rows: &[Row], all: &[Evaluated<'_>]) -> Table {
-    let mut columns = vec![int("row", "", "Row in the file.", rows.iter().map(|r| r.row))];
+    let mut columns = vec![int("row", "", "Row in the file, from 0.", rows.iter().map(|r| r.row))];
     for (i, e) in all.iter().enumerate() {
         let name = format!("score_{}", i + 1);
         let about = format!("Memorization score under {}.", e.model.name);

@@ -115,14 +115,24 @@ impl Scored {
         }
     }
 
-    /// Σ −ln p, nats.
-    fn nll(&self) -> f64 {
-        -self.log_probs.iter().sum::<f64>()
+    fn total(&self) -> Total {
+        Total { nll: -self.log_probs.iter().sum::<f64>(), n_tokens: self.log_probs.len() }
     }
+}
 
+/// What is kept of a text.
+#[derive(Clone, Copy, Debug)]
+struct Total {
+    /// Σ −ln p, nats.
+    nll: f64,
+    /// Predicted tokens.
+    n_tokens: usize,
+}
+
+impl Total {
     /// Nats per token.
     fn loss(&self) -> f64 {
-        self.nll() / self.log_probs.len() as f64
+        self.nll / self.n_tokens as f64
     }
 }
 
@@ -141,14 +151,23 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let stride = config.stride.unwrap_or(prepared.max_tokens / 2);
     let want = Want { rank: config.per_token, moments: config.per_token, top: 0 };
     let chunk = chunk_len(texts.iter().map(|t| t.ids.len()), config.batch_tokens);
-    let scored = cx.map("score", texts.len(), chunk, |range| {
+    let compute = |range: std::ops::Range<usize>| {
         let ids: Vec<&[u32]> = texts[range].iter().map(|t| t.ids.as_slice()).collect();
         let scores = score(&model.decoder, &ids, want, prepared.max_tokens, stride)?;
         Ok(scores.iter().map(|s| Scored::new(s)).collect())
+    };
+    // The numbers of single tokens go to the disk as they come; only the sums stay.
+    let mut totals = Vec::with_capacity(texts.len());
+    cx.for_each("score", texts.len(), chunk, compute, |host, first, scored: Vec<Scored>| {
+        if config.per_token {
+            host.rows(report::tokens_table(model, &texts[first..first + scored.len()], &scored))?;
+        }
+        totals.extend(scored.iter().map(Scored::total));
+        Ok(())
     })?;
-    let mut report = report::report(model, data, texts, &scored, config);
+    let mut report = report::report(model, data, texts, &totals);
     if config.compat == Compat::Paper {
-        report.scalars.push(padded::perplexity(config, cx, model, texts, &scored)?);
+        report.scalars.push(padded::perplexity(config, cx, model, texts, &totals)?);
     }
     report.notes = prepared.notes(data, config.long_texts);
     Ok(report)

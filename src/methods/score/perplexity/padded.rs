@@ -1,6 +1,6 @@
 //! The perplexity that Analysis360 computes from left-padded batches.
 
-use super::{Config, Scored};
+use super::{Config, Total};
 use crate::engine::Want;
 use crate::engine::score::score_tokens;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ pub(super) fn perplexity(
     cx: &mut Context<'_>,
     model: &LoadedModel,
     texts: &[Text],
-    scored: &[Scored],
+    totals: &[Total],
 ) -> Result<Scalar> {
     let pad = model.decoder.config.eos.first().copied().ok_or_else(|| {
         Error::config(format!("paper mode pads with the end-of-text token, but {} names none", model.name))
@@ -29,7 +29,7 @@ pub(super) fn perplexity(
     let (mut total_loss, mut total_tokens) = (0.0, 0);
     for (b, batch) in batches.iter().enumerate() {
         let (start, t) = (b * config.batch_size, longest(batch));
-        let sum: f64 = (start..start + batch.len()).map(|i| scored[i].nll() + at_pads[i]).sum();
+        let sum: f64 = (start..start + batch.len()).map(|i| totals[i].nll + at_pads[i]).sum();
         total_loss += sum / (batch.len() * (t - 1)) as f64 * t as f64;
         total_tokens += batch.iter().map(|t| t.ids.len()).sum::<usize>();
     }

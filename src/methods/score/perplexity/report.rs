@@ -1,6 +1,6 @@
 //! Numbers, tables and figures of perplexity.
 
-use super::{CARD, Config, Scored};
+use super::{CARD, Scored, Total};
 use crate::data::Dataset;
 use crate::figures::{Axis, Figure, Mark, Series};
 use crate::methods::common::correlation::mean;
@@ -11,19 +11,14 @@ use crate::methods::{LoadedModel, Report, Scalar, Table};
 
 const BINS: usize = 40;
 
-pub(super) fn report(
-    model: &LoadedModel,
-    data: &Dataset,
-    texts: &[Text],
-    scored: &[Scored],
-    config: &Config,
-) -> Report {
+pub(super) fn report(model: &LoadedModel, data: &Dataset, texts: &[Text], totals: &[Total]) -> Report {
     let bytes: Vec<Option<usize>> = texts.iter().map(|t| predicted_bytes(model, t)).collect();
-    let mut tables = vec![texts_table(data, texts, scored, &bytes)];
-    if config.per_token {
-        tables.push(tokens_table(model, texts, scored));
+    Report {
+        scalars: scalars(totals, &bytes),
+        tables: vec![texts_table(data, texts, totals, &bytes)],
+        figures: vec![losses_figure(totals)],
+        notes: Vec::new(),
     }
-    Report { scalars: scalars(scored, &bytes), tables, figures: vec![losses_figure(scored)], notes: Vec::new() }
 }
 
 /// Bytes of the text that the predicted tokens cover; `None` when token ids cannot be spelled.
@@ -35,11 +30,11 @@ fn predicted_bytes(model: &LoadedModel, text: &Text) -> Option<usize> {
     text.ids.iter().skip(1).map(|id| tokenizer.token_bytes(*id).map(|b| b.len())).sum()
 }
 
-fn scalars(scored: &[Scored], bytes: &[Option<usize>]) -> Vec<Scalar> {
-    let n = scored.len();
-    let n_tokens: usize = scored.iter().map(|s| s.log_probs.len()).sum();
-    let nll: f64 = scored.iter().map(Scored::nll).sum();
-    let losses: Vec<f64> = scored.iter().map(Scored::loss).collect();
+fn scalars(totals: &[Total], bytes: &[Option<usize>]) -> Vec<Scalar> {
+    let n = totals.len();
+    let n_tokens: usize = totals.iter().map(|t| t.n_tokens).sum();
+    let nll: f64 = totals.iter().map(|t| t.nll).sum();
+    let losses: Vec<f64> = totals.iter().map(Total::loss).collect();
     let perplexities: Vec<f64> = losses.iter().map(|l| l.exp()).collect();
     let n_bytes: Option<usize> = bytes.iter().copied().sum();
     let bits = n_bytes.filter(|b| *b > 0).map(|b| nll / std::f64::consts::LN_2 / b as f64);
@@ -55,26 +50,27 @@ fn scalars(scored: &[Scored], bytes: &[Option<usize>]) -> Vec<Scalar> {
     ]
 }
 
-fn texts_table(data: &Dataset, texts: &[Text], scored: &[Scored], bytes: &[Option<usize>]) -> Table {
-    let bits = scored.iter().zip(bytes).map(|(s, b)| Some(s.nll() / std::f64::consts::LN_2 / (*b)? as f64));
+fn texts_table(data: &Dataset, texts: &[Text], totals: &[Total], bytes: &[Option<usize>]) -> Table {
+    let bits = totals.iter().zip(bytes).map(|(t, b)| Some(t.nll / std::f64::consts::LN_2 / (*b)? as f64));
     let of = |f: fn(&crate::data::Record) -> Option<String>| {
         texts.iter().map(move |t| data.records.get(t.index).and_then(f).unwrap_or_default())
     };
     let columns = vec![
-        int("row", "", "Row in the file.", texts.iter().map(|t| t.row)),
+        int("row", "", "Row in the file, from 0.", texts.iter().map(|t| t.row)),
         text("id", "The row's own name.", of(|r| r.id.clone())),
         text("source", "Where the row came from.", of(|r| r.source.clone())),
-        int("n_tokens", "tokens", "Predicted tokens.", scored.iter().map(|s| s.log_probs.len())),
-        float("nll", "nats", "Negative log-likelihood.", scored.iter().map(|s| Some(s.nll()))),
-        float("loss", "nats/token", "Mean over the predicted tokens.", scored.iter().map(|s| Some(s.loss()))),
-        float("perplexity", "", "exp(loss).", scored.iter().map(|s| Some(s.loss().exp()))),
+        int("n_tokens", "tokens", "Predicted tokens.", totals.iter().map(|t| t.n_tokens)),
+        float("nll", "nats", "Negative log-likelihood.", totals.iter().map(|t| Some(t.nll))),
+        float("loss", "nats/token", "Mean over the predicted tokens.", totals.iter().map(|t| Some(t.loss()))),
+        float("perplexity", "", "exp(loss).", totals.iter().map(|t| Some(t.loss().exp()))),
         float("bits_per_byte", "bit/byte", "Over the bytes of the predicted tokens.", bits),
         int("n_cut", "tokens", "Tokens cut off.", texts.iter().map(|t| t.n_cut)),
     ];
     Table { id: "texts".to_owned(), title: "Perplexity of each text".to_owned(), columns, parquet: false }
 }
 
-fn tokens_table(model: &LoadedModel, texts: &[Text], scored: &[Scored]) -> Table {
+/// What the model says about every predicted token of some texts.
+pub(super) fn tokens_table(model: &LoadedModel, texts: &[Text], scored: &[Scored]) -> Table {
     let rows = || texts.iter().zip(scored).flat_map(|(t, s)| (0..s.log_probs.len()).map(move |i| (t, s, i)));
     let spelled = |id: u32| {
         let bytes = model.tokenizer.as_ref().and_then(|t| t.token_bytes(id)).unwrap_or_default();
@@ -82,7 +78,7 @@ fn tokens_table(model: &LoadedModel, texts: &[Text], scored: &[Scored]) -> Table
     };
     let byte = |t: &Text, i: usize| t.spans.get(i + 1).map(|s| s.start);
     let columns = vec![
-        int("row", "", "Row in the file.", rows().map(|(t, ..)| t.row)),
+        int("row", "", "Row in the file, from 0.", rows().map(|(t, ..)| t.row)),
         int(
             "position",
             "tokens",
@@ -108,8 +104,8 @@ fn tokens_table(model: &LoadedModel, texts: &[Text], scored: &[Scored]) -> Table
     Table { id: "tokens".to_owned(), title: "Every token".to_owned(), columns, parquet: true }
 }
 
-fn losses_figure(scored: &[Scored]) -> Figure {
-    let losses: Vec<f64> = scored.iter().map(Scored::loss).collect();
+fn losses_figure(totals: &[Total]) -> Figure {
+    let losses: Vec<f64> = totals.iter().map(Total::loss).collect();
     let [low, high] = range(losses.iter().copied()).unwrap_or([0.0, 1.0]);
     let histogram = Histogram::new(&losses, low, high, BINS.min(losses.len().max(1)));
     let heights = histogram.shares();
@@ -120,6 +116,6 @@ fn losses_figure(scored: &[Scored]) -> Figure {
         x: Axis { label: "loss".to_owned(), unit: "nats/token".to_owned(), ..Axis::default() },
         y: Axis { label: "share of texts".to_owned(), ..Axis::default() },
         series: vec![Series { name: String::new(), color: 0, mark, rows: Vec::new() }],
-        caption: caption(&CARD, "Mean loss of each text;", scored.len()),
+        caption: caption(&CARD, "Mean loss of each text;", totals.len()),
     }
 }

@@ -13,6 +13,27 @@ use crate::methods::common::quality::is_valid;
 use crate::methods::common::texts::{Encoder, chunk_len, score};
 use crate::methods::{Context, LoadedModel};
 
+/// What every score starts from.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) config: &'a Config,
+    pub(super) model: &'a LoadedModel,
+    pub(super) samples: &'a Samples<'a>,
+    /// The pass over the texts themselves.
+    pub(super) passes: &'a [Pass],
+}
+
+impl Given<'_> {
+    /// Texts that go through a model together.
+    fn chunk(&self) -> usize {
+        chunk_len(self.samples.lengths(), self.config.batch_tokens)
+    }
+
+    fn encoder<'m>(&self, model: &'m LoadedModel) -> Result<Encoder<'m>> {
+        Encoder::new(model, &self.config.text_options())
+    }
+}
+
 /// A packed pass over some sequences; `None` where there is none, or it has no prediction.
 fn passes_over(model: &LoadedModel, ids: &[Option<Vec<u32>>], max_tokens: usize) -> Result<Vec<Option<Pass>>> {
     let usable = |ids: &&Vec<u32>| ids.len() > 1;
@@ -32,16 +53,10 @@ fn means(model: &LoadedModel, encoder: &Encoder<'_>, texts: &[Option<String>]) -
     Ok(passes_over(model, &ids, encoder.max_tokens)?.iter().map(|p| p.as_ref().and_then(Pass::mean)).collect())
 }
 
-pub(super) fn lowercase(
-    config: &Config,
-    cx: &mut Context<'_>,
-    model: &LoadedModel,
-    samples: &Samples<'_>,
-    passes: &[Pass],
-) -> Result<Column> {
-    let encoder = Encoder::new(model, &config.text_options())?;
-    let chunk = chunk_len(samples.lengths(), config.batch_tokens);
-    let lower = cx.map("score lowercase", samples.list.len(), chunk, |range| {
+pub(super) fn lowercase(given: Given<'_>, cx: &mut Context<'_>) -> Result<Column> {
+    let Given { model, samples, passes, .. } = given;
+    let encoder = given.encoder(model)?;
+    let lower = cx.map("score lowercase", samples.list.len(), given.chunk(), |range| {
         let lower: Vec<Option<String>> =
             samples.list[range].iter().map(|s| s.record.text.as_deref().map(str::to_lowercase)).collect();
         means(model, &encoder, &lower)
@@ -50,17 +65,12 @@ pub(super) fn lowercase(
     Ok(Column::new("lowercase", "Lowercase", values))
 }
 
-pub(super) fn reference(
-    config: &Config,
-    cx: &mut Context<'_>,
-    samples: &Samples<'_>,
-    passes: &[Pass],
-) -> Result<Vec<Column>> {
+pub(super) fn reference(given: Given<'_>, cx: &mut Context<'_>) -> Result<Vec<Column>> {
+    let Given { config, samples, passes, .. } = given;
     let reference = cx.model("reference").map_err(|e| e.context("the score `reference`"))?;
-    let encoder = Encoder::new(reference, &config.text_options())?;
-    let chunk = chunk_len(samples.lengths(), config.batch_tokens);
+    let encoder = given.encoder(reference)?;
     // Sums and numbers of tokens.
-    let of_reference = cx.map("score reference", samples.list.len(), chunk, |range| {
+    let of_reference = cx.map("score reference", samples.list.len(), given.chunk(), |range| {
         let encode = |s: &Sample<'_>| match s.read_text() {
             Some(text) if !config.is_paper() => Ok(Some(encoder.text(text)?.ids)),
             _ => Ok(Some(encoder.foreign_ids(&s.text.ids)?)),
@@ -83,15 +93,10 @@ pub(super) fn reference(
     Ok(vec![Column::new("reference", "Reference", per_token.collect()), Column { is_headline: false, ..by_byte }])
 }
 
-pub(super) fn neighborhood(
-    config: &Config,
-    cx: &mut Context<'_>,
-    model: &LoadedModel,
-    samples: &Samples<'_>,
-    passes: &[Pass],
-) -> Result<Column> {
+pub(super) fn neighborhood(given: Given<'_>, cx: &mut Context<'_>) -> Result<Column> {
+    let Given { model, samples, passes, .. } = given;
     let neighbors = neighbors(cx.datasets("neighbors"), samples)?;
-    let encoder = Encoder::new(model, &config.text_options())?;
+    let encoder = given.encoder(model)?;
     let of_neighbors = cx.map("score neighbors", samples.list.len(), 1, |range| {
         let one = |texts: &Vec<&str>| {
             let texts: Vec<Option<String>> = texts.iter().map(|&t| Some(t.to_owned())).collect();
@@ -128,13 +133,8 @@ fn neighbors<'a>(data: &'a [Dataset], samples: &Samples<'_>) -> Result<Vec<Vec<&
     Ok(rows.chunks(m).map(|own| own.iter().filter_map(|r| r.text.as_deref()).collect()).collect())
 }
 
-pub(super) fn recall(
-    config: &Config,
-    cx: &mut Context<'_>,
-    model: &LoadedModel,
-    samples: &Samples<'_>,
-    passes: &[Pass],
-) -> Result<Column> {
+pub(super) fn recall(given: Given<'_>, cx: &mut Context<'_>) -> Result<Column> {
+    let Given { config, model, samples, passes } = given;
     let n = samples.list.len();
     let shots: Vec<usize> = (0..n).filter(|&i| !samples.list[i].is_member).take(config.recall_shots).collect();
     let shot_ids: Vec<&[u32]> = shots.iter().map(|&i| samples.list[i].body()).collect();
@@ -167,12 +167,8 @@ fn conditional(model: &LoadedModel, prefix: &[u32], sample: &Sample<'_>, max_tok
     Ok(scored.iter().map(|s| Pass::new(s)).next().and_then(|p| p.mean()))
 }
 
-pub(super) fn gradient_norm(
-    config: &Config,
-    cx: &mut Context<'_>,
-    model: &LoadedModel,
-    samples: &Samples<'_>,
-) -> Result<Column> {
+pub(super) fn gradient_norm(given: Given<'_>, cx: &mut Context<'_>) -> Result<Column> {
+    let Given { config, model, samples, .. } = given;
     let values = cx.map("gradient norm", samples.list.len(), 1, |range| {
         let one = |i: usize| -> Result<Option<f64>> {
             let ids = &samples.list[i].text.ids;
@@ -187,12 +183,8 @@ pub(super) fn gradient_norm(
     Ok(Column::new("gradient_norm", "Gradient norm", values))
 }
 
-pub(super) fn alignment(
-    config: &Config,
-    cx: &mut Context<'_>,
-    model: &LoadedModel,
-    samples: &Samples<'_>,
-) -> Result<Column> {
+pub(super) fn alignment(given: Given<'_>, cx: &mut Context<'_>) -> Result<Column> {
+    let Given { config, model, samples, .. } = given;
     if samples.list.iter().all(|s| s.record.paraphrases.is_empty()) {
         return Err(Error::config("the score `alignment` needs texts with paraphrases")
             .hint("leave it out of `scores`, or give files with a column `paraphrases`"));
@@ -203,7 +195,7 @@ pub(super) fn alignment(
         by_name: config.is_paper(),
         ..AlignOptions::default()
     };
-    let encoder = Encoder::new(model, &config.text_options())?;
+    let encoder = given.encoder(model)?;
     let cut = |ids: Vec<u32>| ids.into_iter().take(samples.max_tokens).collect::<Vec<u32>>();
     let values = cx.map("align", samples.list.len(), 1, |range| {
         let one = |i: usize| -> Result<Option<f64>> {

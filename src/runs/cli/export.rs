@@ -10,6 +10,7 @@ use crate::figures::{
     Cell, Direction, ExportSpec, FontFamily, Format, Provenance, TableColumn, TableFormat, TableView, export_all,
     export_table, length_mm,
 };
+use crate::methods::common::tables::counted;
 use crate::methods::{Table, Values};
 use crate::runs::RunDir;
 use crate::runs::store::{self, SavedFigure, SavedReport, SavedStep, SavedTable};
@@ -81,7 +82,13 @@ fn contents(report: &SavedReport, streams: &mut Streams<'_>) -> Result<()> {
         streams.line(&format!("--figure {} or {}: {}", i + 1, figure.id, figure.title))?;
     }
     for (i, table) in report.tables().enumerate() {
-        streams.line(&format!("--table {} or {}: {} ({} rows)", i + 1, table.id, table.title, table.rows))?;
+        streams.line(&format!(
+            "--table {} or {}: {} ({})",
+            i + 1,
+            table.id,
+            table.title,
+            counted(table.rows, "row")
+        ))?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::engine::Device;
 use crate::engine::generate::{self, EarlyStopping, GenerateConfig, Strategy};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
+use crate::methods::common::tables::counted;
 use crate::runs::corpus::{self, Prompt};
 use crate::runs::{DataRef, inputs, store};
 
@@ -111,7 +112,7 @@ fn write(args: &ArgMatches, model: &LoadedModel, path: &PathBuf, streams: &mut S
     if args.get_flag("json") {
         return streams.json(&json!({"file": path, "rows": rows.len()}));
     }
-    streams.line(&format!("{} ({} rows)", path.display(), rows.len()))
+    streams.line(&format!("{} ({})", path.display(), counted(rows.len(), "row")))
 }
 
 /// Continuations of one prompt on standard output.

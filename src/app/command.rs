@@ -47,6 +47,16 @@ pub enum Command {
     Save(String, String),
     /// Write text to a file.
     Write(PathBuf, String),
+    /// Something of the page of figures.
+    Desk(super::desk::DeskCommand),
+    /// Draw the picture of a page, so many pixels wide, under this key.
+    Preview(u64, Box<crate::runs::Page>, u32),
+    /// Write a page; without a path the user is asked for one.
+    ExportPage(Box<crate::runs::Page>, Option<PathBuf>),
+    /// Write every figure and table of a run into its folder.
+    ExportAll(String),
+    /// Open the file of a page.
+    OpenPage(PathBuf),
     /// Open an experiment file.
     OpenExperiment(PathBuf),
     /// Something of runs and experiments.
@@ -129,12 +139,14 @@ actions! {
     ToggleWhitespace "Show or hide white space signs" "In Compare" alt(Key::W),
     ToggleEditors "Show or hide the text fields" "In Compare" alt(Key::E),
     RunExperiment "Run the experiment" "Starts a process of its own" ctrl(Key::Enter),
+    RunSeeds "Repeat with 5 seeds" "Five runs in the queue, from the seed of the experiment on" None,
     CopyCommand "Copy experiment as command" "For a terminal or a cluster" ctrl_shift(Key::C),
     SaveExperiment "Save experiment as…" "One JSON file" ctrl_shift(Key::S),
     OpenExperiment "Open experiment file…" "One JSON file" None,
-    Undo "Undo" "The last edit of the experiment" ctrl(Key::Z),
+    OpenPage "Open page of figures…" "One JSON file" None,
+    Undo "Undo" "The last edit of the experiment or page" ctrl(Key::Z),
     Redo "Redo" "What was undone" ctrl_shift(Key::Z),
-    ResetExperiment "Reset to defaults" "All fields of the experiment" None,
+    ResetExperiment "Reset to preset" "All options of the experiment" None,
     SplitRight "Show this view twice, side by side" "Tabs can be dragged to any place" ctrl(Key::Backslash),
     ResetLayout "Reset layout" "One view at a time" None,
     ThemeLight "Light theme" "" None,

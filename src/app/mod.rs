@@ -7,6 +7,7 @@ mod answers;
 mod apply;
 pub mod command;
 pub mod context;
+pub mod desk;
 mod dialogs;
 pub mod draft;
 mod launch;

@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::desk::Desk;
 use super::draft::Draft;
 use super::log::LogBuffer;
 use super::runs::RunList;
 use super::views::ViewId;
-use super::worker::{Alignment, DataSheet, Measurement, ModelCard, Pairing, Trouble};
+use super::worker::{DataSheet, ModelCard, Trouble};
+use crate::methods::compare::{Alignment, Measurement, Pair};
 
 /// Something that is opened in the background.
 #[derive(Clone, Debug, Default)]
@@ -118,10 +120,8 @@ impl Settings {
 /// A measured pair.
 #[derive(Clone, Debug, Default)]
 pub struct MeasuredPair {
-    /// Left and right.
-    pub sides: [Measurement; 2],
-    /// Which words correspond.
-    pub pairing: Pairing,
+    /// Both texts.
+    pub pair: Pair,
     /// Different for every measurement: the key of caches.
     pub serial: u64,
 }
@@ -148,7 +148,9 @@ pub struct CompareState {
 impl CompareState {
     /// Whether the measurement belongs to other texts.
     pub fn is_stale(&self) -> bool {
-        self.measured.as_ref().is_some_and(|m| m.sides[0].text != self.texts[0] || m.sides[1].text != self.texts[1])
+        self.measured
+            .as_ref()
+            .is_some_and(|m| m.pair.sides[0].text != self.texts[0] || m.pair.sides[1].text != self.texts[1])
     }
 }
 
@@ -217,6 +219,8 @@ pub struct State {
     pub runs: RunList,
     /// The experiment that is being set up.
     pub draft: Draft,
+    /// The page of figures.
+    pub desk: Desk,
     /// What happened.
     pub log: LogBuffer,
     /// Short messages.

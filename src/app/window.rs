@@ -68,6 +68,7 @@ impl Window {
             window.state.machine.adapter = info.name;
         }
         shell::show(&mut window.tree, ViewId::Start);
+        window.views_on_screen();
         window.open(&options.open);
         Ok(window)
     }

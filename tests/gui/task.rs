@@ -28,7 +28,7 @@ fn open_compare_run_and_export() {
     });
     wait(&mut harness, "a measured pair", |w| {
         let compare = &w.state().compare;
-        compare.measured.as_ref().is_some_and(|m| m.sides.iter().all(|s| s.scores.loss.is_some()))
+        compare.measured.as_ref().is_some_and(|m| m.pair.sides.iter().all(|s| s.scores.loss.is_some()))
             && !compare.is_stale()
     });
     wait(&mut harness, "its alignment", |w| w.state().compare.alignment.ready().is_some());
@@ -36,7 +36,7 @@ fn open_compare_run_and_export() {
     assert!((-1.0..=1.0).contains(&cosine), "{cosine}");
 
     let second =
-        harness.state().state().compare.measured.as_ref().map(|m| m.sides[0].cells[1].clone()).expect("tokens");
+        harness.state().state().compare.measured.as_ref().map(|m| m.pair.sides[0].cells[1].clone()).expect("tokens");
     harness.query_all_by_label(&second.shown).next().expect("the token is there").hover();
     harness.run_steps(12);
     harness.get_by_label(&format!("id {}", second.id));
@@ -53,7 +53,8 @@ fn open_compare_run_and_export() {
     harness.run_steps(1);
     harness.get_by_role_and_label(egui::Role::TextInput, "Original").type_text(typed);
     wait(&mut harness, "the typed text", |w| {
-        w.state().compare.measured.as_ref().is_some_and(|m| m.sides[0].text == typed) && !w.state().compare.is_stale()
+        w.state().compare.measured.as_ref().is_some_and(|m| m.pair.sides[0].text == typed)
+            && !w.state().compare.is_stale()
     });
 
     harness.get_by_label("Experiment").click();
@@ -70,7 +71,7 @@ fn open_compare_run_and_export() {
     harness.get_by_label("Figures").click();
     harness.run_steps(3);
     harness.get_by_label("Save into the run's folder").click();
-    let figures = run.path.join("figures");
+    let figures = run.path.join("exports");
     wait(&mut harness, "the exported figure", move |_| {
         std::fs::read_dir(&figures)
             .is_ok_and(|mut files| files.any(|f| f.is_ok_and(|f| f.path().extension().is_some_and(|e| e == "pdf"))))

@@ -8,9 +8,8 @@ use std::thread::JoinHandle;
 use super::Trouble;
 use super::laboratory::{Laboratory, ModelCard};
 use super::mailbox::{Mailbox, Ticket};
-use super::measurement::{Alignment, Measurement};
-use super::pairing::Pairing;
 use crate::error::{Error, Result};
+use crate::methods::compare::{Alignment, Measurement, Pair};
 
 /// Left or right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,7 +74,7 @@ pub enum Answer {
     /// The model of this path, or why there is none.
     Loaded(PathBuf, Result<Arc<ModelCard>, Trouble>),
     /// A pair of texts, measured.
-    Measured([String; 2], Result<Box<([Measurement; 2], Pairing)>, Trouble>),
+    Measured([String; 2], Result<Box<Pair>, Trouble>),
     /// A pair of texts, aligned.
     Aligned([String; 2], Result<Box<Alignment>, Trouble>),
     /// A text, in tokens.
@@ -147,7 +146,7 @@ fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
             Answer::Loaded(path, loaded)
         }
         Ask::Measure(texts) => {
-            let measured = measure(laboratory, ticket, &texts).map_err(Trouble::from);
+            let measured = laboratory.pair(ticket, &texts).map_err(Trouble::from);
             Answer::Measured(texts, measured.map(Box::new))
         }
         Ask::Align(texts) => {
@@ -160,18 +159,4 @@ fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
             Answer::Continued(text, continued)
         }
     }
-}
-
-fn measure(laboratory: &Laboratory, ticket: &Ticket, texts: &[String; 2]) -> Result<([Measurement; 2], Pairing)> {
-    let original = laboratory.measure(&texts[0])?;
-    if !ticket.is_current() {
-        return Err(Error::Cancelled);
-    }
-    let paraphrase = laboratory.measure(&texts[1])?;
-    let pairing = match (original.cells.is_empty(), paraphrase.cells.is_empty()) {
-        (false, true) => Pairing::single(&original.text, &original.cells, true),
-        (true, false) => Pairing::single(&paraphrase.text, &paraphrase.cells, false),
-        _ => Pairing::new((&original.text, &original.cells), (&paraphrase.text, &paraphrase.cells)),
-    };
-    Ok(([original, paraphrase], pairing))
 }

@@ -4,6 +4,7 @@
 //! configuration `--k 32` with their doc comment, range and default as help. What they do is the same
 //! as `memoscope run` with a one-step experiment.
 
+mod compose;
 mod control;
 mod export;
 mod generate;
@@ -22,6 +23,7 @@ use super::bench;
 use super::inputs::{self, Access};
 use crate::error::{Error, Result};
 
+pub use compose::{export_run, spec_file};
 pub use export::view as table_view;
 pub use method::command_line;
 

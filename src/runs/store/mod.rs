@@ -15,6 +15,7 @@ pub use files::{create_log, make_folder, model_files, read_json, remove_if_there
 pub use hash::{fingerprint, sha256};
 pub use journal::Journal;
 pub use notes::{Notes, move_to_trash, restore_from_trash};
+pub(crate) use report::stem;
 pub use report::{ColumnKind, SavedColumn, SavedFigure, SavedReport, SavedStep, SavedTable, save_step};
 pub use run_dir::{CancelRequest, RunDir, RunLock, change_stamp, list_runs};
 pub use status::{State, Status};

@@ -33,7 +33,8 @@ impl Window {
                 for warning in &card.warnings {
                     self.state.log.add(Level::Warning, "engine", format!("{}: {warning}", card.name));
                 }
-                Settings::remember(&mut self.state.settings.recent_models, &path);
+                let Settings { recent_models, favorites, .. } = &mut self.state.settings;
+                Settings::remember(recent_models, favorites, &path);
                 self.state.model = Slot::Ready(card);
                 self.offer_model(&path);
                 self.state.compare.changed = Some(Instant::now());
@@ -166,7 +167,8 @@ impl Window {
                 let what = format!("{}: {} rows, {} left out", dataset.name, dataset.records.len(), dataset.bad.len());
                 let level = if dataset.bad.is_empty() { Level::Info } else { Level::Warning };
                 self.state.log.add(level, "data", what);
-                Settings::remember(&mut self.state.settings.recent_data, path);
+                let Settings { recent_data, favorites, .. } = &mut self.state.settings;
+                Settings::remember(recent_data, favorites, path);
                 Slot::Ready(sheet)
             }
             Err(trouble) => {
@@ -207,6 +209,6 @@ impl Window {
     /// A short message about an error; the log has all of it.
     pub(super) fn say_trouble(&mut self, source: &str, trouble: &Trouble) {
         self.state.log.add(Level::Error, source, trouble.details());
-        self.state.toasts.push(Toast { text: trouble.message.clone(), is_bad: true, since: Instant::now() });
+        self.state.toasts.push(Toast { text: trouble.details(), is_bad: true, since: Instant::now() });
     }
 }

@@ -56,6 +56,12 @@ impl Window {
                 self.state.settings.appearance = appearance;
                 self.look(ctx);
             }
+            Command::ToggleFavorite(path) => {
+                let favorites = &mut self.state.settings.favorites;
+                if !favorites.remove(&path) {
+                    favorites.insert(path);
+                }
+            }
             Command::Toast(text) => self.say(&text),
             Command::Copy(text) => {
                 ctx.copy_text(text);
@@ -85,8 +91,10 @@ impl Window {
             Action::Palette | Action::PaletteToo => self.palette.toggle(),
             Action::CloseDialog => {
                 self.is_help_open = false;
+                self.is_about_open = false;
                 self.palette.close();
             }
+            Action::About => self.is_about_open = !self.is_about_open,
             Action::Help => self.is_help_open = !self.is_help_open,
             Action::OpenModelFolder => {
                 self.ask_path(ctx, Dialog::Folder, "Open a model folder", "", Command::OpenModel);
@@ -131,7 +139,7 @@ impl Window {
             Action::ThemeLight => self.apply(ctx, Command::SetAppearance(Appearance::Light)),
             Action::ThemeDark => self.apply(ctx, Command::SetAppearance(Appearance::Dark)),
             Action::ThemeSystem => self.apply(ctx, Command::SetAppearance(Appearance::System)),
-            Action::ZoomIn => self.zoom(ctx, 0.1),
+            Action::ZoomIn | Action::ZoomInToo => self.zoom(ctx, 0.1),
             Action::ZoomOut => self.zoom(ctx, -0.1),
             Action::ZoomReset => {
                 self.state.settings.zoom = 1.0;

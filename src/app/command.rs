@@ -47,6 +47,8 @@ pub enum Command {
     Save(String, String),
     /// Write text to a file.
     Write(PathBuf, String),
+    /// Keep a path at the top of the recent ones, or not any more.
+    ToggleFavorite(PathBuf),
     /// Something of the page of figures.
     Desk(super::desk::DeskCommand),
     /// Draw the picture of a page, so many pixels wide, under this key.
@@ -147,20 +149,32 @@ actions! {
     Undo "Undo" "The last edit of the experiment or page" ctrl(Key::Z),
     Redo "Redo" "What was undone" ctrl_shift(Key::Z),
     ResetExperiment "Reset to preset" "All options of the experiment" None,
-    SplitRight "Show this view twice, side by side" "Tabs can be dragged to any place" ctrl(Key::Backslash),
+    SplitRight "Show this view beside the others" "Tabs can be dragged to any place" ctrl(Key::Backslash),
     ResetLayout "Reset layout" "One view at a time" None,
     ThemeLight "Light theme" "" None,
     ThemeDark "Dark theme" "" None,
     ThemeSystem "Theme of the system" "" None,
     ZoomIn "Zoom in" "" ctrl(Key::Equals),
+    ZoomInToo "Zoom in" "" ctrl(Key::Plus),
     ZoomOut "Zoom out" "" ctrl(Key::Minus),
     ZoomReset "Zoom 100 %" "" ctrl(Key::Num0),
     CloseDialog "Close dialog" "Palette, messages" plain(Key::Escape),
+    About "About Memoscope" "Version, license, what it does not do" None,
     Help "Keyboard shortcuts" "All of them" plain(Key::F1),
     Quit "Quit" "Runs go on without the window" ctrl(Key::Q),
 }
 
 impl Action {
+    /// Its shortcut as people write it, such as `Ctrl+\\`.
+    pub fn keys(self, ctx: &egui::Context) -> Option<String> {
+        let text = ctx.format_shortcut(&self.shortcut()?);
+        let signs = [("Backslash", "\\"), ("Equals", "+"), ("Plus", "+"), ("Minus", "−"), ("Up", "↑"), ("Down", "↓")];
+        Some(signs.iter().fold(text, |text, (name, sign)| match text.strip_suffix(name) {
+            Some(head) => format!("{head}{sign}"),
+            None => text,
+        }))
+    }
+
     /// The action that shows `view`.
     pub fn of_view(view: ViewId) -> Self {
         match view {
@@ -177,7 +191,7 @@ impl Action {
 
     /// Whether the palette lists it: not the ones that are there for a second shortcut.
     pub fn is_listed(self) -> bool {
-        !matches!(self, Self::PaletteToo | Self::CloseDialog)
+        !matches!(self, Self::PaletteToo | Self::ZoomInToo | Self::CloseDialog)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::worker::Trouble;
-use crate::figures::ExportSpec;
+use crate::figures::{ExportSpec, Format};
 use crate::runs::{Page, Panel};
 
 /// A change of the page.
@@ -36,7 +36,6 @@ pub enum Preview {
 }
 
 /// The page with its history.
-#[derive(Default)]
 pub struct Desk {
     /// Panels, columns, format.
     pub page: Page,
@@ -51,6 +50,23 @@ pub struct Desk {
     undo: Vec<Page>,
     redo: Vec<Page>,
     last_edit: Option<Instant>,
+}
+
+impl Default for Desk {
+    /// An empty page that becomes a PDF, as papers take it.
+    fn default() -> Self {
+        let spec = ExportSpec { format: Format::Pdf, ..ExportSpec::default() };
+        Self {
+            page: Page { spec, ..Page::default() },
+            is_composing: false,
+            with_page: false,
+            preview: None,
+            asked: None,
+            undo: Vec::new(),
+            redo: Vec::new(),
+            last_edit: None,
+        }
+    }
 }
 
 impl Desk {
@@ -156,6 +172,6 @@ mod tests {
             desk.apply(DeskCommand::Spec(Box::new(ExportSpec { width_mm, ..ExportSpec::default() })));
         }
         desk.undo();
-        assert_eq!(desk.page.spec, ExportSpec::default());
+        assert_eq!(desk.page, Desk::default().page);
     }
 }

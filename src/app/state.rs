@@ -97,6 +97,8 @@ pub struct Settings {
     pub recent_models: Vec<PathBuf>,
     /// Data, newest first.
     pub recent_data: Vec<PathBuf>,
+    /// Models and data that stay at the top of the recent ones.
+    pub favorites: BTreeSet<PathBuf>,
     /// Docking layout.
     pub layout: Option<egui_tiles::Tree<ViewId>>,
     /// How Compare looks.
@@ -108,12 +110,17 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Puts `path` first in a list of recent items.
-    pub fn remember(list: &mut Vec<PathBuf>, path: &std::path::Path) {
+    /// Puts `path` first in a list of recent items; favorites are never dropped from it.
+    pub fn remember(list: &mut Vec<PathBuf>, favorites: &BTreeSet<PathBuf>, path: &std::path::Path) {
         const KEPT: usize = 8;
         list.retain(|p| p != path);
         list.insert(0, path.to_owned());
-        list.truncate(KEPT);
+        let mut others = 0;
+        list.retain(|p| {
+            let is_favorite = favorites.contains(p);
+            others += usize::from(!is_favorite);
+            is_favorite || others <= KEPT
+        });
     }
 }
 
@@ -177,7 +184,7 @@ pub struct Probe {
 /// A short message.
 #[derive(Clone, Debug)]
 pub struct Toast {
-    /// What it says.
+    /// What it says; lines after the first are details.
     pub text: String,
     /// Whether it is an error.
     pub is_bad: bool,

@@ -64,8 +64,7 @@ fn item_ui(cx: &ViewCx<'_>, view: ViewId, ui: &mut Ui) {
             cx.act(Action::ResetLayout);
         }
     });
-    if let Some(shortcut) = Action::of_view(view).shortcut() {
-        let keys = ui.ctx().format_shortcut(&shortcut);
+    if let Some(keys) = Action::of_view(view).keys(ui.ctx()) {
         let about = Action::of_view(view).about();
         response.on_hover_text(format!("{about}  ({keys})"));
     }

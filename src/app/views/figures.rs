@@ -13,12 +13,12 @@ use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
 use crate::app::desk::DeskCommand;
 use crate::app::plot::{Hit, plot_ui};
-use crate::app::runs::{Brush, RunCommand, RunDetails};
+use crate::app::runs::{Brush, RunCommand, RunDetails, RunState};
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, PAD, TIGHT};
 use crate::app::widgets::{
-    GridColumn, accent_button, button, caption, empty_ui, grid_ui, header, icon_button, mono, region, segmented, soft,
-    title,
+    GridColumn, accent_button, button, caption, empty_ui, fitted, grid_ui, header, icon_button, mono, region,
+    segmented, soft, title,
 };
 use crate::figures::{Figure, Mark, Scale};
 use crate::methods::{Table, Values};
@@ -41,6 +41,11 @@ impl View for Figures {
         let figure = shown.and_then(|(_, file)| details?.figures.iter().find(|(f, _)| f == file));
         let is_composing = cx.state.desk.is_composing;
         self.header_ui(cx, details, figure.map(|f| &*f.1), ui);
+        // Whoever comes here first sees the newest result.
+        let newest = cx.state.runs.entries.iter().find(|r| r.state == RunState::Done);
+        if let Some(run) = newest.filter(|_| shown.is_none() && cx.state.runs.chosen.is_empty()) {
+            cx.send(Command::Run(RunCommand::Choose(vec![run.id.clone()])));
+        }
         let room = ui.available_rect_before_wrap();
         if details.is_none() && (!is_composing || cx.state.desk.page.panels.is_empty()) {
             return no_figure_ui(cx, ui);
@@ -77,7 +82,7 @@ impl Figures {
             let composed = format!("Page ({})", desk.page.panels.len());
             let choices =
                 [(false, "One", "One figure or table at a time"), (true, &*composed, "Several figures in one file")];
-            ui.allocate_ui_with_layout(vec2(150.0, 32.0), egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            fitted(ui, "show", |ui| {
                 if let Some(is_on) = segmented(ui, "Show", desk.is_composing, &choices) {
                     cx.send(Command::Desk(DeskCommand::Compose(is_on)));
                 }

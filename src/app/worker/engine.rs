@@ -130,12 +130,27 @@ impl Drop for EngineThread {
 fn serve(mailbox: &Mailbox<Ask, 5>, answers: &SyncSender<Answer>, wake: &(impl Fn() + Send)) {
     let mut laboratory = Laboratory::default();
     while let Some((ticket, ask)) = mailbox.take() {
-        let answer = answer(&mut laboratory, &ticket, ask);
+        let asked = ask.clone();
+        let work = std::panic::AssertUnwindSafe(|| answer(&mut laboratory, &ticket, ask));
+        let answer = std::panic::catch_unwind(work).unwrap_or_else(|_| broken(asked));
         let stale = matches!(answer, Answer::Measured(..) | Answer::Aligned(..)) && !ticket.is_current();
         if !stale && answers.send(answer).is_err() {
             return;
         }
         wake();
+    }
+}
+
+/// The answer when the work ended in a panic: the window goes on and says so.
+fn broken(ask: Ask) -> Answer {
+    let error = Error::bug("the engine stopped at an internal error").hint("what it said is on the terminal");
+    let trouble = Trouble::from(error);
+    match ask {
+        Ask::Load(path) => Answer::Loaded(path, Err(trouble)),
+        Ask::Measure(texts) => Answer::Measured(texts, Err(trouble)),
+        Ask::Align(texts) => Answer::Aligned(texts, Err(trouble)),
+        Ask::Tokenize(_) => Answer::Tokenized(Err(trouble)),
+        Ask::Continue(text, _) => Answer::Continued(text, Err(trouble)),
     }
 }
 

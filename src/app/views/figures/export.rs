@@ -22,7 +22,7 @@ pub(super) fn card_ui(cx: &ViewCx<'_>, page: &Page, ui: &mut Ui) {
         let mut spec = cx.state.desk.page.spec.clone();
         form_ui(&mut spec, ui);
         let mut with_page = cx.state.desk.with_page;
-        let beside = ui.checkbox(&mut with_page, "Page description beside it");
+        let beside = check_ui(&mut with_page, "Page description beside it", ui);
         if beside.on_hover_text("FILE.page.json, from which `memoscope export` draws the file again").changed() {
             cx.send(Command::Desk(DeskCommand::WithPage(with_page)));
         }
@@ -49,29 +49,60 @@ fn form_ui(spec: &mut ExportSpec, ui: &mut Ui) {
     if let Some(venue) = chosen.filter(|v| Some(*v) != venue) {
         spec.width_mm = venue.width_mm();
     }
-    number_ui(ui, "Width", &mut spec.width_mm, 20.0..=400.0, " mm");
-    height_ui(spec, ui);
     choice_ui(ui, "Font", &mut spec.font, &FontFamily::ALL, FontFamily::title);
-    number_ui(ui, "Font size", &mut spec.font_pt, 4.0..=24.0, " pt");
-    number_ui(ui, "Ticks", &mut spec.tick_pt, 4.0..=24.0, " pt");
-    number_ui(ui, "Line width", &mut spec.line_pt, 0.2..=4.0, " pt");
-    if spec.format == Format::Png {
-        number_ui(ui, "Resolution", &mut spec.dpi, 72.0..=1200.0, " dpi");
-    }
     choice_ui(ui, "Legend", &mut spec.legend, &LegendPosition::ALL, LegendPosition::title);
-    ui.checkbox(&mut spec.show_title, "Title inside");
-    ui.checkbox(&mut spec.transparent, "Transparent background");
+    egui::Grid::new("sizes").num_columns(3).spacing(vec2(GAP, TIGHT)).min_row_height(16.0).show(ui, |ui| {
+        ui.label(caption(ui, "Labels"));
+        ui.label(caption(ui, "Ticks"));
+        ui.label(caption(ui, "Lines"));
+        ui.end_row();
+        number_ui(ui, "Font size", &mut spec.font_pt, 4.0..=24.0, " pt");
+        number_ui(ui, "Ticks", &mut spec.tick_pt, 4.0..=24.0, " pt");
+        number_ui(ui, "Line width", &mut spec.line_pt, 0.2..=4.0, " pt");
+        ui.end_row();
+        ui.label(caption(ui, "Width"));
+        ui.label(caption(ui, "Height"));
+        ui.label(caption(ui, if spec.format == Format::Png { "Resolution" } else { "" }));
+        ui.end_row();
+        number_ui(ui, "Width", &mut spec.width_mm, 20.0..=400.0, " mm");
+        height_ui(spec, ui);
+        if spec.format == Format::Png {
+            number_ui(ui, "Resolution", &mut spec.dpi, 72.0..=1200.0, " dpi");
+        }
+        ui.end_row();
+    });
+    check_ui(&mut spec.show_title, "Title inside", ui);
+    check_ui(&mut spec.transparent, "Transparent background", ui);
 }
 
-/// The height: by the figure, or so many millimeters.
+/// The height: by the figure, or so many millimeters; 0 stands for the figure's own.
 fn height_ui(spec: &mut ExportSpec, ui: &mut Ui) {
-    let mut is_fixed = spec.height_mm.is_some();
-    if ui.checkbox(&mut is_fixed, "Fixed height").changed() {
-        spec.height_mm = is_fixed.then_some((spec.width_mm * 0.6).round());
+    const LEAST: f64 = 15.0;
+    let mut height = spec.height_mm.unwrap_or(0.0);
+    let own =
+        |h: f64, _: std::ops::RangeInclusive<usize>| if h == 0.0 { "own".to_owned() } else { format!("{h:.1} mm") };
+    let widget = DragValue::new(&mut height).range(0.0..=400.0).speed(0.5).max_decimals(1).custom_formatter(own);
+    let response = ui.add(widget.custom_parser(|text| text.trim_end_matches("mm").trim().parse().ok()));
+    response.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Height"));
+    let response = response.on_hover_text("0 for the figure's own proportions");
+    if response.changed() {
+        let was = spec.height_mm.unwrap_or(0.0);
+        spec.height_mm = match height {
+            h if h >= LEAST => Some(h),
+            // Below the least height: dragging up begins there, dragging down ends at the own height.
+            h if h > was => Some(LEAST),
+            _ => None,
+        };
     }
-    if let Some(height) = &mut spec.height_mm {
-        number_ui(ui, "Height", height, 15.0..=400.0, " mm");
-    }
+}
+
+/// A check box in a line of its own, less high than a button.
+pub(super) fn check_ui(value: &mut bool, name: &str, ui: &mut Ui) -> egui::Response {
+    ui.scope(|ui| {
+        ui.spacing_mut().interact_size.y = 22.0;
+        ui.checkbox(value, name)
+    })
+    .inner
 }
 
 /// The page as it will be written, drawn anew whenever it changes.
@@ -124,12 +155,6 @@ pub(super) fn choice_ui<T: PartialEq + Copy>(
 }
 
 fn number_ui(ui: &mut Ui, name: &str, value: &mut f64, range: std::ops::RangeInclusive<f64>, unit: &str) {
-    ui.horizontal(|ui| {
-        ui.allocate_ui(vec2(88.0, 28.0), |ui| {
-            ui.set_min_width(88.0);
-            ui.label(caption(ui, name));
-        });
-        let response = ui.add(DragValue::new(value).range(range).speed(0.5).max_decimals(1).suffix(unit));
-        response.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, name));
-    });
+    let response = ui.add(DragValue::new(value).range(range).speed(0.5).max_decimals(1).suffix(unit));
+    response.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, name));
 }

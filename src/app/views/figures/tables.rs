@@ -107,9 +107,11 @@ impl Tables {
                 (TableFormat::Markdown, "Markdown", "A pipe table, the best in bold"),
                 (TableFormat::Csv, "CSV", "Every number with all its digits"),
             ];
-            if let Some(chosen) = segmented(ui, "Table format", format, &choices) {
-                format = chosen;
-            }
+            ui.horizontal(|ui| {
+                if let Some(chosen) = segmented(ui, "Table format", format, &choices) {
+                    format = chosen;
+                }
+            });
             ui.add_space(GAP);
             if format != TableFormat::Csv {
                 directions_ui(view, ui);

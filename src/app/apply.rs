@@ -185,15 +185,16 @@ impl Window {
     /// Undoes or redoes in the view on screen: on the page in Figures, in the experiment elsewhere.
     fn step_history(&mut self, is_back: bool) {
         let shown = &self.state.shown;
-        if shown.contains(&ViewId::Figures) && !shown.contains(&ViewId::Experiment) {
-            return if is_back { self.state.desk.undo() } else { self.state.desk.redo() };
+        let is_page = shown.contains(&ViewId::Figures) && !shown.contains(&ViewId::Experiment);
+        match (is_page, is_back) {
+            (true, true) => self.state.desk.undo(),
+            (true, false) => self.state.desk.redo(),
+            (false, true) => self.state.draft.undo(),
+            (false, false) => self.state.draft.redo(),
         }
-        if is_back {
-            self.state.draft.undo()
-        } else {
-            self.state.draft.redo()
+        if !is_page {
+            self.want_estimate();
         }
-        self.want_estimate();
     }
 
     fn apply_to_desk(&mut self, ctx: &Context, command: Command) {
@@ -372,7 +373,7 @@ impl Window {
         let with_seed = |i: u64| {
             let seed = draft.seed.wrapping_add(i);
             let name = if n > 1 { format!("{}-seed-{seed}", draft.name) } else { draft.name.clone() };
-            crate::runs::Experiment { seed, name, ..draft.clone() }
+            crate::runs::Experiment { name, seed, ..draft.clone() }
         };
         self.reader.ask(FileAsk::Start((0..n).map(with_seed).collect()));
     }

@@ -49,8 +49,8 @@ fn linear([low, high]: [f64; 2], most: usize) -> Ticks {
     let span = high - low;
     // The nice step for so few marks may have no multiple inside; then a finer one says more than none.
     let within = |step: f64| ((high / step + 1e-6).floor() - (low / step - 1e-6).ceil() + 1.0).max(0.0);
-    let steps = (most.saturating_sub(1).max(1)..most + 8).map(|most| nice_step(span, most));
-    let step = steps.clone().find(|step| within(*step) >= 2.0).or_else(|| steps.last()).unwrap_or(span);
+    let mut steps = (most.saturating_sub(1).max(1)..most + 8).map(|most| nice_step(span, most));
+    let step = steps.clone().find(|step| within(*step) >= 2.0).or_else(|| steps.next_back()).unwrap_or(span);
     if !(span > 0.0 && step.is_finite() && step > 0.0) {
         return Ticks { major: vec![Tick { value: low, label: Label::plain(&short(low)) }], ..Ticks::default() };
     }

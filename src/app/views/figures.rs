@@ -149,23 +149,21 @@ impl Figures {
         let page =
             Page { panels: vec![panel.clone()], columns: 1, spec: cx.state.desk.page.spec.clone(), ..Page::default() };
         ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-            export::card_ui(cx, &page, ui);
+            let name = format!("{}.{}", panel.figure, page.spec.format.extension());
+            export::card_ui(cx, &page, Some(run.path.join("exports").join(name)), ui);
+            ui.horizontal(|ui| {
+                if button(ui, Some(Icon::Plus), "Add to the page").clicked() {
+                    cx.send(Command::Desk(DeskCommand::Add(panel)));
+                    cx.send(Command::Toast(format!("“{}” is on the page", figure.title)));
+                }
+                let all = button(ui, Some(Icon::Download), "Export all");
+                let about = "Every figure as chosen above and every table as CSV, into the run's folder";
+                if all.on_hover_text(about).clicked() {
+                    cx.send(Command::ExportAll(details.id.clone()));
+                }
+            });
             export::preview_ui(cx, &page, ui.available_width(), ui);
             ui.add_space(GAP);
-            if button(ui, Some(Icon::Folder), "Save into the run's folder").clicked() {
-                let name = format!("{}.{}", panel.figure, page.spec.format.extension());
-                cx.send(Command::ExportPage(Box::new(page), Some(run.path.join("exports").join(name))));
-            }
-            if button(ui, Some(Icon::Plus), "Add to the page").clicked() {
-                cx.send(Command::Desk(DeskCommand::Add(panel)));
-                cx.send(Command::Toast(format!("“{}” is on the page", figure.title)));
-            }
-            if button(ui, Some(Icon::Download), "Export all of this run")
-                .on_hover_text("Every figure as chosen above and every table as CSV, into the run's folder")
-                .clicked()
-            {
-                cx.send(Command::ExportAll(details.id.clone()));
-            }
             for notice in crate::figures::notices(figure) {
                 ui.add(egui::Label::new(soft(ui, notice)).wrap());
             }
@@ -182,16 +180,13 @@ impl Figures {
                 let is_on = name == file && !is_composing && !self.tables.is_shown(details);
                 if item_ui(&figure.title, is_on, ui) {
                     let run = cx.state.runs.find(&details.id);
-                    match run.filter(|_| is_composing) {
-                        Some(run) => {
-                            let panel =
-                                Panel { run: run.path.clone(), figure: stem(name).to_owned(), ..Panel::default() };
-                            cx.send(Command::Desk(DeskCommand::Add(panel)));
-                        }
-                        None => {
-                            self.tables.hide();
-                            cx.send(Command::Run(RunCommand::ShowFigure(details.id.clone(), name.clone())));
-                        }
+                    if let Some(run) = run.filter(|_| is_composing) {
+                        let figure = stem(name).to_owned();
+                        let panel = Panel { run: run.path.clone(), figure, ..Panel::default() };
+                        cx.send(Command::Desk(DeskCommand::Add(panel)));
+                    } else {
+                        self.tables.hide();
+                        cx.send(Command::Run(RunCommand::ShowFigure(details.id.clone(), name.clone())));
                     }
                 }
             }

@@ -269,18 +269,14 @@ impl AlignedLayout {
             let width_of = |shown: &str| ui.painter().layout_job(job(shown, Color32::BLACK, strong)).size().x;
             let digits = if text.numbers { value_text(text.color, cell).len().min(6) } else { 0 };
             let least = 5.5 * digits as f32 + 4.0;
-            match side.shared(index) {
-                Some(s) => {
-                    let width = (width_of(&shown(&s.shown, text.whitespace)) + 4.0) / s.n as f32;
-                    // With numbers, all tokens of a character take the room of the longest number.
-                    let least = if text.numbers { 5.5 * 6.0 + 4.0 } else { SHARED };
-                    Piece { width: width.max(least), place: [s.index, s.n] }
-                }
-                None => {
-                    let width = width_of(&shown(&cell.shown, text.whitespace)) + 2.0 * INSET;
-                    Piece { width: width.max(least), place: [0, 1] }
-                }
+            if let Some(s) = side.shared(index) {
+                let width = (width_of(&shown(&s.shown, text.whitespace)) + 4.0) / s.n as f32;
+                // With numbers, all tokens of a character take the room of the longest number.
+                let least = if text.numbers { 5.5 * 6.0 + 4.0 } else { SHARED };
+                return Piece { width: width.max(least), place: [s.index, s.n] };
             }
+            let width = width_of(&shown(&cell.shown, text.whitespace)) + 2.0 * INSET;
+            Piece { width: width.max(least), place: [0, 1] }
         };
         let breaks = |side: usize, index: usize| {
             text.pair.sides[side].cells.get(index).is_some_and(|c| c.bytes.contains(&b'\n'))

@@ -157,7 +157,9 @@ impl Reader {
             match requests.recv_timeout(POLL) {
                 Ok(ask) => {
                     let waiting = std::iter::once(ask).chain(requests.try_iter()).collect();
-                    newest(waiting).into_iter().for_each(|ask| self.answer(ask));
+                    for ask in newest(waiting) {
+                        self.answer(ask);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,

@@ -6,7 +6,7 @@ use super::run_folder::{RunFolder, now};
 use crate::error::{Error, Result};
 use crate::figures::{ExportSpec, Format};
 use crate::runs::queue::Queue;
-use crate::runs::store::{Notes, SavedReport, move_to_trash, write_atomic};
+use crate::runs::store::{Notes, SavedReport, make_folder, move_to_trash, write_atomic};
 use crate::runs::{Experiment, Page, RunDir, cli};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
@@ -62,12 +62,15 @@ pub(super) fn preview(page: &Page, width: u32) -> Result<Picture> {
 /// Writes a page, and its description beside it when asked to.
 pub(super) fn export(page: &Page, path: &Path, with_page: bool) -> Result<String> {
     let exported = page.export()?;
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
     write_atomic(path, &exported.bytes)?;
     if with_page {
         page.write(&cli::spec_file(path))?;
     }
-    let notes: String = exported.notices.iter().map(|n| format!("\n{n}")).collect();
-    Ok(format!("Saved {}{notes}", path.display()))
+    let saved = format!("Saved {}", path.display());
+    Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
 }
 
 /// Writes every figure and table of a run into the folder `exports` of the run.

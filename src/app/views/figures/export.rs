@@ -1,6 +1,7 @@
 //! Format, size and fonts of what is exported, and how it will look.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::PathBuf;
 
 use egui::{ComboBox, DragValue, Role, Ui, WidgetInfo, vec2};
 
@@ -9,12 +10,12 @@ use crate::app::context::ViewCx;
 use crate::app::desk::{DeskCommand, Preview};
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, TIGHT};
-use crate::app::widgets::{accent_button, caption, card, card_title, trouble_ui};
+use crate::app::widgets::{accent_button, button, caption, card, card_title, trouble_ui};
 use crate::figures::{ExportSpec, FontFamily, Format, LegendPosition, Venue};
 use crate::runs::Page;
 
-/// The form of the export; a change is applied to the desk.
-pub(super) fn card_ui(cx: &ViewCx<'_>, page: &Page, ui: &mut Ui) {
+/// The form of the export; a change is applied to the desk. `into_run` is where the file would go inside the run.
+pub(super) fn card_ui(cx: &ViewCx<'_>, page: &Page, into_run: Option<PathBuf>, ui: &mut Ui) {
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         card_title(ui, "Export", |_| {});
@@ -31,9 +32,18 @@ pub(super) fn card_ui(cx: &ViewCx<'_>, page: &Page, ui: &mut Ui) {
         }
         ui.add_space(GAP);
         ui.add_enabled_ui(!page.panels.is_empty(), |ui| {
-            if accent_button(ui, Some(Icon::Download), "Export…").clicked() {
-                cx.send(Command::ExportPage(Box::new(page.clone()), None));
-            }
+            ui.horizontal(|ui| {
+                if accent_button(ui, Some(Icon::Download), "Export…").clicked() {
+                    cx.send(Command::ExportPage(Box::new(page.clone()), None));
+                }
+                if let Some(path) = into_run
+                    && button(ui, Some(Icon::Folder), "Save into the run")
+                        .on_hover_text(crate::app::context::short_path(&path))
+                        .clicked()
+                {
+                    cx.send(Command::ExportPage(Box::new(page.clone()), Some(path)));
+                }
+            });
         });
         ui.add_space(TIGHT);
         ui.label(caption(ui, "Always on a light background; run and method go into the file."));

@@ -78,6 +78,6 @@ fn panel_ui(cx: &ViewCx<'_>, index: usize, ui: &mut Ui) {
 /// The export of the page.
 pub(super) fn export_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        export::card_ui(cx, &cx.state.desk.page, ui);
+        export::card_ui(cx, &cx.state.desk.page, None, ui);
     });
 }

@@ -78,7 +78,7 @@ fn the_legend_position_and_the_size_reach_the_file() {
     harness.run_steps(4);
     harness.query_all_by_label("SVG (vector)").last().expect("listed").click();
     harness.run_steps(3);
-    harness.get_by_label("Save into the run").click();
+    harness.get_by_label("Into the run").click();
     let folder = run.join("exports");
     wait(&mut harness, "the file", |_| std::fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some()));
     let file = std::fs::read_dir(&folder).expect("a folder").next().expect("a file").expect("an entry").path();

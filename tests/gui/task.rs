@@ -83,7 +83,7 @@ fn open_compare_run_and_export() {
 
     harness.get_by_label("Figures").click();
     harness.run_steps(3);
-    harness.get_by_label("Save into the run").click();
+    harness.get_by_label("Into the run").click();
     let exports = run.path.join("exports");
     wait(&mut harness, "the exported figure", |_| std::fs::read_dir(&exports).is_ok_and(|mut f| f.next().is_some()));
     let file = std::fs::read_dir(&exports).expect("a folder").next().expect("a file").expect("an entry").path();

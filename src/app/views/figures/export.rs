@@ -37,7 +37,7 @@ pub(super) fn card_ui(cx: &ViewCx<'_>, page: &Page, into_run: Option<PathBuf>, u
                     cx.send(Command::ExportPage(Box::new(page.clone()), None));
                 }
                 if let Some(path) = into_run
-                    && button(ui, Some(Icon::Folder), "Save into the run")
+                    && button(ui, Some(Icon::Folder), "Into the run")
                         .on_hover_text(crate::app::context::short_path(&path))
                         .clicked()
                 {
@@ -129,7 +129,9 @@ pub(super) fn preview_ui(cx: &ViewCx<'_>, page: &Page, width: f32, ui: &mut Ui) 
             let size = texture.size_vec2();
             ui.add_space(TIGHT);
             let image = egui::Image::new((texture.id(), size * (width / size.x))).alt_text("Preview of the file");
-            ui.add(image.corner_radius(4));
+            let drawn = ui.add(image);
+            let border = egui::Stroke::new(1.0, cx.tokens.border);
+            ui.painter().rect_stroke(drawn.rect, 0.0, border, egui::StrokeKind::Inside);
         }
         Some((_, Preview::Failed(trouble))) => trouble_ui(cx, "This cannot be exported", trouble, ui),
         None => {

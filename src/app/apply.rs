@@ -197,30 +197,6 @@ impl Window {
         }
     }
 
-    fn apply_to_desk(&mut self, ctx: &Context, command: Command) {
-        match command {
-            Command::Desk(command) => self.state.desk.apply(command),
-            Command::Preview(key, page, pixels) => {
-                self.state.desk.asked = Some(key);
-                self.reader.ask(FileAsk::Preview(key, page, pixels));
-            }
-            Command::ExportPage(page, Some(path)) => {
-                self.reader.ask(FileAsk::Export(page, path, self.state.desk.with_page));
-            }
-            Command::ExportPage(page, None) => {
-                let names: Vec<&str> = page.panels.iter().map(|p| p.figure.as_str()).collect();
-                let name = format!("{}.{}", names.join("-"), page.spec.format.extension());
-                let dialog = Dialog::Save("Figures", &["pdf", "svg", "png", "csv", "tex"]);
-                self.ask_path(ctx, dialog, "Export figure", &name, |path| Command::ExportPage(page, Some(path)));
-            }
-            Command::ExportAll(run) => {
-                self.reader.ask(FileAsk::ExportAll(run, Box::new(self.state.desk.page.spec.clone())));
-            }
-            Command::OpenPage(path) => self.reader.ask(FileAsk::Page(path)),
-            _ => {}
-        }
-    }
-
     fn zoom(&mut self, ctx: &Context, by: f32) {
         let zoom = self.state.settings.zoom;
         let zoom = if zoom > 0.0 { zoom } else { 1.0 };

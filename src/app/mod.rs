@@ -14,6 +14,7 @@ mod launch;
 pub mod log;
 mod paths;
 pub mod plot;
+mod publish;
 pub mod runs;
 pub mod shell;
 pub mod state;

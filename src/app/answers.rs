@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use egui::Context;
 
+use super::desk::{DeskCommand, Preview};
 use super::log::Level;
 use super::state::{MeasuredPair, Settings, Slot, Toast};
 use super::window::Window;
 use super::worker::{Answer, Ask, FileAnswer, Trouble};
+use crate::methods::compare::Pair;
 
 impl Window {
     /// Takes over the answers since the last frame.
@@ -31,7 +33,8 @@ impl Window {
                 for warning in &card.warnings {
                     self.state.log.add(Level::Warning, "engine", format!("{}: {warning}", card.name));
                 }
-                Settings::remember(&mut self.state.settings.recent_models, &path);
+                let Settings { recent_models, favorites, .. } = &mut self.state.settings;
+                Settings::remember(recent_models, favorites, &path);
                 self.state.model = Slot::Ready(card);
                 self.offer_model(&path);
                 self.state.compare.changed = Some(Instant::now());
@@ -47,7 +50,7 @@ impl Window {
                     .compare
                     .measured
                     .as_ref()
-                    .is_some_and(|m| m.sides[0].text == texts[0] && m.sides[1].text == texts[1]);
+                    .is_some_and(|m| m.pair.sides[0].text == texts[0] && m.pair.sides[1].text == texts[1]);
                 if is_shown {
                     self.state.compare.alignment = match aligned {
                         Ok(alignment) => Slot::Ready(Arc::from(alignment)),
@@ -63,18 +66,13 @@ impl Window {
         }
     }
 
-    fn take_measured(
-        &mut self,
-        texts: [String; 2],
-        measured: Result<Box<([super::worker::Measurement; 2], super::worker::Pairing)>, Trouble>,
-    ) {
+    fn take_measured(&mut self, texts: [String; 2], measured: Result<Box<Pair>, Trouble>) {
         let compare = &mut self.state.compare;
         compare.is_busy = compare.texts != texts;
         match measured {
             Ok(measured) => {
-                let (sides, pairing) = *measured;
                 self.serial += 1;
-                compare.measured = Some(Arc::new(MeasuredPair { sides, pairing, serial: self.serial }));
+                compare.measured = Some(Arc::new(MeasuredPair { pair: *measured, serial: self.serial }));
                 compare.trouble = None;
                 compare.alignment = Slot::Empty;
                 if texts.iter().all(|t| !t.trim().is_empty()) {
@@ -89,6 +87,15 @@ impl Window {
     fn take_file_answer(&mut self, ctx: &Context, answer: FileAnswer) {
         match answer {
             FileAnswer::Data(path, read) => self.take_data(ctx, &path, read),
+            FileAnswer::Counted(path, sheet) => {
+                // Closed or read again meanwhile: then the lengths are of something else.
+                let same = |s: &Arc<super::worker::DataSheet>| Arc::ptr_eq(&s.dataset, &sheet.dataset);
+                if let Some(entry) =
+                    self.state.data.iter_mut().find(|d| d.path == path && d.sheet.ready().is_some_and(same))
+                {
+                    entry.sheet = Slot::Ready(sheet);
+                }
+            }
             FileAnswer::Memory(used, total) => {
                 self.state.machine.memory_used = used;
                 self.state.machine.memory_total = total;
@@ -114,13 +121,29 @@ impl Window {
             }
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
-            FileAnswer::Preview(size, pixels) => {
-                let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
-                self.state.runs.preview = Some(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR));
+            FileAnswer::Preview(key, drawn) => {
+                let preview = match drawn {
+                    Ok((size, pixels)) => {
+                        let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
+                        Preview::Drawn(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR))
+                    }
+                    Err(trouble) => Preview::Failed(trouble),
+                };
+                self.state.desk.preview = Some((key, preview));
+                self.state.desk.asked = None;
             }
-            FileAnswer::Started(id) => {
-                self.say("The run is started");
-                self.state.runs.chosen = vec![id];
+            FileAnswer::Page(Ok(page)) => {
+                self.state.desk.apply(DeskCommand::Replace(page));
+                super::shell::show(&mut self.tree, super::views::ViewId::Figures);
+            }
+            FileAnswer::Page(Err(trouble)) => self.say_trouble("figures", &trouble),
+            FileAnswer::Started(ids) => {
+                self.say(&if ids.len() == 1 {
+                    "The run is started".to_owned()
+                } else {
+                    format!("{} runs are in the queue", ids.len())
+                });
+                self.state.runs.chosen = ids;
                 super::shell::show(&mut self.tree, super::views::ViewId::Runs);
             }
             FileAnswer::Estimated(serial, plan) => {
@@ -144,7 +167,8 @@ impl Window {
                 let what = format!("{}: {} rows, {} left out", dataset.name, dataset.records.len(), dataset.bad.len());
                 let level = if dataset.bad.is_empty() { Level::Info } else { Level::Warning };
                 self.state.log.add(level, "data", what);
-                Settings::remember(&mut self.state.settings.recent_data, path);
+                let Settings { recent_data, favorites, .. } = &mut self.state.settings;
+                Settings::remember(recent_data, favorites, path);
                 Slot::Ready(sheet)
             }
             Err(trouble) => {
@@ -153,14 +177,11 @@ impl Window {
             }
         };
         let Some(index) = self.state.data.iter().position(|d| d.path == path) else { return };
-        let is_new = matches!(self.state.data.get(index).map(|d| &d.sheet), Some(Slot::Loading(_)));
         if let Some(entry) = self.state.data.get_mut(index) {
             entry.sheet = slot;
         }
-        if is_new {
-            self.choose_data(ctx, index);
-            self.count_tokens();
-        }
+        self.choose_data(ctx, index);
+        self.count_tokens();
     }
 
     fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>) {
@@ -181,12 +202,13 @@ impl Window {
     /// A short message.
     pub(super) fn say(&mut self, text: &str) {
         self.state.log.add(Level::Info, "window", text);
-        self.state.toasts.push(Toast { text: text.to_owned(), is_bad: false, since: Instant::now() });
+        let first = text.lines().next().unwrap_or_default().to_owned();
+        self.state.toasts.push(Toast { text: first, is_bad: false, since: Instant::now() });
     }
 
     /// A short message about an error; the log has all of it.
     pub(super) fn say_trouble(&mut self, source: &str, trouble: &Trouble) {
         self.state.log.add(Level::Error, source, trouble.details());
-        self.state.toasts.push(Toast { text: trouble.message.clone(), is_bad: true, since: Instant::now() });
+        self.state.toasts.push(Toast { text: trouble.details(), is_bad: true, since: Instant::now() });
     }
 }

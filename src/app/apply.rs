@@ -9,7 +9,7 @@ use egui::Context;
 use super::command::{Action, Command};
 use super::dialogs::{self, Dialog};
 use super::draft::DraftCommand;
-use super::paths::{expand_home, is_experiment};
+use super::paths::recognize;
 use super::runs::{RunCommand, RunList};
 use super::shell;
 use super::state::{Appearance, ColorBy, DataEntry, Slot};
@@ -18,6 +18,8 @@ use super::window::Window;
 use super::worker::{Ask, FileAsk};
 use crate::data::DataSpec;
 
+/// Runs of “repeat with 5 seeds”.
+const SEEDS: u64 = 5;
 /// Extensions of data files.
 const DATA: &[&str] = &["jsonl", "json", "csv", "tsv", "txt", "parquet"];
 
@@ -54,6 +56,12 @@ impl Window {
                 self.state.settings.appearance = appearance;
                 self.look(ctx);
             }
+            Command::ToggleFavorite(path) => {
+                let favorites = &mut self.state.settings.favorites;
+                if !favorites.remove(&path) {
+                    favorites.insert(path);
+                }
+            }
             Command::Toast(text) => self.say(&text),
             Command::Copy(text) => {
                 ctx.copy_text(text);
@@ -66,6 +74,11 @@ impl Window {
                 shell::show(&mut self.tree, ViewId::Experiment);
             }
             Command::Run(command) => self.apply_run(ctx, command),
+            Command::Desk(_)
+            | Command::Preview(..)
+            | Command::ExportPage(..)
+            | Command::ExportAll(_)
+            | Command::OpenPage(_) => self.apply_to_desk(ctx, command),
             Command::Edit(command) => {
                 self.state.draft.apply(command);
                 self.want_estimate();
@@ -78,8 +91,10 @@ impl Window {
             Action::Palette | Action::PaletteToo => self.palette.toggle(),
             Action::CloseDialog => {
                 self.is_help_open = false;
+                self.is_about_open = false;
                 self.palette.close();
             }
+            Action::About => self.is_about_open = !self.is_about_open,
             Action::Help => self.is_help_open = !self.is_help_open,
             Action::OpenModelFolder => {
                 self.ask_path(ctx, Dialog::Folder, "Open a model folder", "", Command::OpenModel);
@@ -124,7 +139,7 @@ impl Window {
             Action::ThemeLight => self.apply(ctx, Command::SetAppearance(Appearance::Light)),
             Action::ThemeDark => self.apply(ctx, Command::SetAppearance(Appearance::Dark)),
             Action::ThemeSystem => self.apply(ctx, Command::SetAppearance(Appearance::System)),
-            Action::ZoomIn => self.zoom(ctx, 0.1),
+            Action::ZoomIn | Action::ZoomInToo => self.zoom(ctx, 0.1),
             Action::ZoomOut => self.zoom(ctx, -0.1),
             Action::ZoomReset => {
                 self.state.settings.zoom = 1.0;
@@ -143,16 +158,10 @@ impl Window {
                 self.state.compare.pair = None;
                 self.state.compare.changed = Some(Instant::now());
             }
-            Action::Undo => {
-                self.state.draft.undo();
-                self.want_estimate();
-            }
-            Action::Redo => {
-                self.state.draft.redo();
-                self.want_estimate();
-            }
+            Action::Undo | Action::Redo => self.step_history(action == Action::Undo),
             Action::ResetExperiment => self.reset_draft(),
-            Action::RunExperiment => self.start_run(),
+            Action::RunExperiment => self.start_runs(1),
+            Action::RunSeeds => self.start_runs(SEEDS),
             Action::CopyCommand => match self.state.draft.command_line() {
                 Some(text) => self.apply(ctx, Command::Copy(text)),
                 None => self.say("This experiment needs a file: save it, then `memoscope run FILE`"),
@@ -161,11 +170,30 @@ impl Window {
                 Ok(text) => self.save_text(ctx, &format!("{}.json", self.state.draft.experiment.name.clone()), text),
                 Err(error) => self.say(&error.to_string()),
             },
+            Action::OpenPage => {
+                let dialog = Dialog::File("Page of figures", &["json"]);
+                self.ask_path(ctx, dialog, "Open a page of figures", "", Command::OpenPage);
+            }
             Action::OpenExperiment => {
                 let dialog = Dialog::File("Experiment", &["json"]);
                 self.ask_path(ctx, dialog, "Open an experiment", "", Command::OpenExperiment);
             }
             _ => {}
+        }
+    }
+
+    /// Undoes or redoes in the view on screen: on the page in Figures, in the experiment elsewhere.
+    fn step_history(&mut self, is_back: bool) {
+        let shown = &self.state.shown;
+        let is_page = shown.contains(&ViewId::Figures) && !shown.contains(&ViewId::Experiment);
+        match (is_page, is_back) {
+            (true, true) => self.state.desk.undo(),
+            (true, false) => self.state.desk.redo(),
+            (false, true) => self.state.draft.undo(),
+            (false, false) => self.state.draft.redo(),
+        }
+        if !is_page {
+            self.want_estimate();
         }
     }
 
@@ -193,22 +221,15 @@ impl Window {
         });
     }
 
-    /// Finds out what a dropped or pasted path is.
+    /// Opens a dropped or pasted path, whatever it is. Once there are a model and texts, Start gives way to Compare.
     fn open_any(&mut self, ctx: &Context, path: &Path) {
-        let path = expand_home(path);
-        if path.is_dir() && path.join("experiment.json").is_file() {
-            return self.apply(ctx, Command::OpenExperiment(path.join("experiment.json")));
+        let command = recognize(path);
+        let is_material = matches!(command, Command::OpenModel(_) | Command::OpenData(_));
+        self.apply(ctx, command);
+        let has_model = !matches!(self.state.model, Slot::Empty | Slot::Failed(..));
+        if is_material && has_model && !self.state.data.is_empty() && self.state.shown.contains(&ViewId::Start) {
+            shell::show(&mut self.tree, ViewId::Compare);
         }
-        let is_model_file =
-            path.extension().is_some_and(|e| ["safetensors", "bin", "pt", "gguf"].iter().any(|m| e == *m));
-        if path.is_dir() || is_model_file || path.file_name().is_some_and(|n| n == "config.json") {
-            return self.apply(ctx, Command::OpenModel(path));
-        }
-        if path.is_file() {
-            let command = if is_experiment(&path) { Command::OpenExperiment(path) } else { Command::OpenData(path) };
-            return self.apply(ctx, command);
-        }
-        self.apply(ctx, Command::OpenModel(path));
     }
 
     fn open_sample(&mut self, ctx: &Context) {
@@ -304,10 +325,7 @@ impl Window {
     }
 
     fn reset_draft(&mut self) {
-        let fields: Vec<String> = self.state.draft.config().keys().cloned().collect();
-        for field in fields {
-            self.state.draft.apply(DraftCommand::Field(field, None));
-        }
+        self.state.draft.apply(DraftCommand::Preset(self.state.draft.preset));
         self.want_estimate();
     }
 
@@ -321,12 +339,19 @@ impl Window {
         }
     }
 
-    fn start_run(&mut self) {
+    /// Starts the experiment, with `n` seeds from its own on; several get the seed into their name.
+    fn start_runs(&mut self, n: u64) {
         if let Some(problem) = self.state.draft.experiment.problems().into_iter().next() {
             shell::show(&mut self.tree, ViewId::Experiment);
             return self.say_trouble("experiment", &problem.into_error().into());
         }
-        self.reader.ask(FileAsk::Start(Box::new(self.state.draft.experiment.clone())));
+        let draft = &self.state.draft.experiment;
+        let with_seed = |i: u64| {
+            let seed = draft.seed.wrapping_add(i);
+            let name = if n > 1 { format!("{}-seed-{seed}", draft.name) } else { draft.name.clone() };
+            crate::runs::Experiment { name, seed, ..draft.clone() }
+        };
+        self.reader.ask(FileAsk::Start((0..n).map(with_seed).collect()));
     }
 
     /// Details of the chosen runs are read when they are over, and again when they change.
@@ -363,19 +388,7 @@ impl Window {
                 self.state.runs.brushed = None;
                 shell::show(&mut self.tree, ViewId::Figures);
             }
-            RunCommand::Preview(spec, figure) => self.reader.ask(FileAsk::Preview(spec, figure)),
             RunCommand::Brush(brush) => self.state.runs.brushed = brush,
-            RunCommand::Export(spec, figure, Some(path)) => self.reader.ask(FileAsk::Export(spec, figure, path)),
-            RunCommand::Export(spec, figure, None) => {
-                let name = format!("{}.{}", figure.id, spec.format.extension());
-                self.ask_path(
-                    ctx,
-                    Dialog::Save("Figures", &["pdf", "svg", "png", "csv", "tex"]),
-                    "Export figure",
-                    &name,
-                    move |path| Command::Run(RunCommand::Export(spec, figure, Some(path))),
-                );
-            }
             RunCommand::ToggleColumn(column) => {
                 let hidden = &mut self.state.settings.hidden_columns;
                 if !hidden.remove(&column) {

@@ -47,6 +47,18 @@ pub enum Command {
     Save(String, String),
     /// Write text to a file.
     Write(PathBuf, String),
+    /// Keep a path at the top of the recent ones, or not any more.
+    ToggleFavorite(PathBuf),
+    /// Something of the page of figures.
+    Desk(super::desk::DeskCommand),
+    /// Draw the picture of a page, so many pixels wide, under this key.
+    Preview(u64, Box<crate::runs::Page>, u32),
+    /// Write a page; without a path the user is asked for one.
+    ExportPage(Box<crate::runs::Page>, Option<PathBuf>),
+    /// Write every figure and table of a run into its folder.
+    ExportAll(String),
+    /// Open the file of a page.
+    OpenPage(PathBuf),
     /// Open an experiment file.
     OpenExperiment(PathBuf),
     /// Something of runs and experiments.
@@ -129,26 +141,40 @@ actions! {
     ToggleWhitespace "Show or hide white space signs" "In Compare" alt(Key::W),
     ToggleEditors "Show or hide the text fields" "In Compare" alt(Key::E),
     RunExperiment "Run the experiment" "Starts a process of its own" ctrl(Key::Enter),
+    RunSeeds "Repeat with 5 seeds" "Five runs in the queue, from the seed of the experiment on" None,
     CopyCommand "Copy experiment as command" "For a terminal or a cluster" ctrl_shift(Key::C),
     SaveExperiment "Save experiment as…" "One JSON file" ctrl_shift(Key::S),
     OpenExperiment "Open experiment file…" "One JSON file" None,
-    Undo "Undo" "The last edit of the experiment" ctrl(Key::Z),
+    OpenPage "Open page of figures…" "One JSON file" None,
+    Undo "Undo" "The last edit of the experiment or page" ctrl(Key::Z),
     Redo "Redo" "What was undone" ctrl_shift(Key::Z),
-    ResetExperiment "Reset to defaults" "All fields of the experiment" None,
-    SplitRight "Show this view twice, side by side" "Tabs can be dragged to any place" ctrl(Key::Backslash),
+    ResetExperiment "Reset to preset" "All options of the experiment" None,
+    SplitRight "Show this view beside the others" "Tabs can be dragged to any place" ctrl(Key::Backslash),
     ResetLayout "Reset layout" "One view at a time" None,
     ThemeLight "Light theme" "" None,
     ThemeDark "Dark theme" "" None,
     ThemeSystem "Theme of the system" "" None,
     ZoomIn "Zoom in" "" ctrl(Key::Equals),
+    ZoomInToo "Zoom in" "" ctrl(Key::Plus),
     ZoomOut "Zoom out" "" ctrl(Key::Minus),
     ZoomReset "Zoom 100 %" "" ctrl(Key::Num0),
     CloseDialog "Close dialog" "Palette, messages" plain(Key::Escape),
+    About "About Memoscope" "Version, license, what it does not do" None,
     Help "Keyboard shortcuts" "All of them" plain(Key::F1),
     Quit "Quit" "Runs go on without the window" ctrl(Key::Q),
 }
 
 impl Action {
+    /// Its shortcut as people write it, such as `Ctrl+\\`.
+    pub fn keys(self, ctx: &egui::Context) -> Option<String> {
+        let text = ctx.format_shortcut(&self.shortcut()?);
+        let signs = [("Backslash", "\\"), ("Equals", "+"), ("Plus", "+"), ("Minus", "−"), ("Up", "↑"), ("Down", "↓")];
+        Some(signs.iter().fold(text, |text, (name, sign)| match text.strip_suffix(name) {
+            Some(head) => format!("{head}{sign}"),
+            None => text,
+        }))
+    }
+
     /// The action that shows `view`.
     pub fn of_view(view: ViewId) -> Self {
         match view {
@@ -165,7 +191,7 @@ impl Action {
 
     /// Whether the palette lists it: not the ones that are there for a second shortcut.
     pub fn is_listed(self) -> bool {
-        !matches!(self, Self::PaletteToo | Self::CloseDialog)
+        !matches!(self, Self::PaletteToo | Self::ZoomInToo | Self::CloseDialog)
     }
 }
 

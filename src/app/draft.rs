@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::state::Slot;
-use crate::methods::{self, Input, InputKind, Method};
+use crate::methods::{self, Input, InputKind, Method, Preset};
 use crate::runs::{DataRef, Experiment, InputRef, Plan, Step, inputs};
 
 /// A change of the experiment.
@@ -14,6 +14,8 @@ use crate::runs::{DataRef, Experiment, InputRef, Plan, Step, inputs};
 pub enum DraftCommand {
     /// Take another method.
     Method(String),
+    /// All options as in this preset, or the defaults.
+    Preset(Option<&'static Preset>),
     /// Set a field of the configuration, by dotted path; `None` goes back to the default.
     Field(String, Option<Value>),
     /// Give an input slot these paths or hub ids.
@@ -34,24 +36,30 @@ pub enum DraftCommand {
 pub struct Draft {
     /// What would run.
     pub experiment: Experiment,
+    /// The preset that the options began with; none for the defaults.
+    pub preset: Option<&'static Preset>,
     /// What it will need.
     pub estimate: Slot<Arc<Plan>>,
-    undo: Vec<Experiment>,
-    redo: Vec<Experiment>,
+    undo: Vec<Kept>,
+    redo: Vec<Kept>,
     /// Raised by every change: the key of caches and text fields.
     pub serial: u64,
 }
+
+/// An experiment of the history with its preset.
+type Kept = (Experiment, Option<&'static Preset>);
 
 impl Default for Draft {
     fn default() -> Self {
         let mut draft = Self {
             experiment: Experiment::default(),
+            preset: None,
             estimate: Slot::Empty,
             undo: Vec::new(),
             redo: Vec::new(),
             serial: 0,
         };
-        let preferred = methods::find("memorization-score").ok().or_else(|| methods::registry().first().copied());
+        let preferred = methods::find("perplexity").ok().or_else(|| methods::registry().first().copied());
         if let Some(method) = preferred {
             draft.experiment.steps = vec![Step { method: method.card().id.to_owned(), ..Step::default() }];
             method.card().id.clone_into(&mut draft.experiment.name);
@@ -69,6 +77,16 @@ impl Draft {
     /// The configuration as typed: only what differs from the defaults.
     pub fn config(&self) -> Map<String, Value> {
         self.experiment.steps.first().map(|s| s.config.clone()).unwrap_or_default()
+    }
+
+    /// The options that the preset sets.
+    pub fn base(&self) -> Map<String, Value> {
+        self.preset.map(Preset::config).unwrap_or_default()
+    }
+
+    /// Whether options differ from the preset.
+    pub fn is_modified(&self) -> bool {
+        self.config() != self.base()
     }
 
     /// What a slot takes now, as paths or hub ids.
@@ -97,24 +115,29 @@ impl Draft {
     /// Goes back one change.
     pub fn undo(&mut self) {
         if let Some(before) = self.undo.pop() {
-            self.redo.push(std::mem::replace(&mut self.experiment, before));
-            self.serial += 1;
+            let after = self.exchange(before);
+            self.redo.push(after);
         }
     }
 
     /// Goes forward again.
     pub fn redo(&mut self) {
         if let Some(after) = self.redo.pop() {
-            self.undo.push(std::mem::replace(&mut self.experiment, after));
-            self.serial += 1;
+            let before = self.exchange(after);
+            self.undo.push(before);
         }
+    }
+
+    fn exchange(&mut self, (experiment, preset): Kept) -> Kept {
+        self.serial += 1;
+        (std::mem::replace(&mut self.experiment, experiment), std::mem::replace(&mut self.preset, preset))
     }
 
     /// Applies a change, remembering what was before.
     pub fn apply(&mut self, command: DraftCommand) {
-        let before = self.experiment.clone();
+        let before = (self.experiment.clone(), self.preset);
         self.change(command);
-        if before != self.experiment {
+        if before.0 != self.experiment || before.1.map(|p| p.id) != self.preset.map(|p| p.id) {
             const KEPT: usize = 200;
             self.undo.push(before);
             if self.undo.len() > KEPT {
@@ -128,6 +151,13 @@ impl Draft {
     fn change(&mut self, command: DraftCommand) {
         match command {
             DraftCommand::Method(id) => self.take_method(&id),
+            DraftCommand::Preset(preset) => {
+                self.preset = preset;
+                let config = self.base();
+                if let Some(step) = self.experiment.steps.first_mut() {
+                    step.config = config;
+                }
+            }
             DraftCommand::Field(path, value) => {
                 if let Some(step) = self.experiment.steps.first_mut() {
                     set_field(&mut step.config, &path, value);
@@ -138,7 +168,11 @@ impl Draft {
             DraftCommand::Seed(seed) => self.experiment.seed = seed,
             DraftCommand::Device(device) => self.experiment.device = device,
             DraftCommand::Threads(threads) => self.experiment.threads = threads,
-            DraftCommand::Replace(experiment) => self.experiment = *experiment,
+            DraftCommand::Replace(experiment) => {
+                self.experiment = *experiment;
+                let (id, config) = (self.method().map(|m| m.card().id).unwrap_or_default(), self.config());
+                self.preset = methods::presets(id).find(|p| p.config() == config);
+            }
         }
     }
 
@@ -149,6 +183,7 @@ impl Draft {
             id.clone_into(&mut self.experiment.name);
         }
         self.experiment.steps = vec![Step { method: id.to_owned(), ..Step::default() }];
+        self.preset = None;
         let Some(method) = self.method() else { return };
         let slots = method.inputs();
         self.experiment.data.retain(|name, _| slots.iter().any(|s| s.kind == InputKind::Data && base(name) == s.name));
@@ -263,6 +298,27 @@ mod tests {
         assert_eq!(draft.experiment.seed, 3);
         draft.apply(DraftCommand::Seed(4));
         assert_eq!(draft.history(), [true, false]);
+    }
+
+    #[test]
+    fn a_preset_is_set_changed_reset_and_found_again() {
+        let mut draft = Draft::default();
+        draft.apply(DraftCommand::Method("memorization-score".into()));
+        let short = methods::presets("memorization-score").find(|p| p.id == "short");
+        draft.apply(DraftCommand::Preset(short));
+        assert_eq!(Value::Object(draft.config()), json!({"k": 16, "l": 8}));
+        assert!(!draft.is_modified());
+        draft.apply(DraftCommand::Field("k".into(), Some(json!(12))));
+        assert!(draft.is_modified());
+        draft.apply(DraftCommand::Preset(draft.preset));
+        assert!(!draft.is_modified());
+        let experiment = Box::new(draft.experiment.clone());
+        draft.undo();
+        draft.undo();
+        draft.undo();
+        assert_eq!((draft.preset.map(|p| p.id), draft.config().len()), (None, 0));
+        draft.apply(DraftCommand::Replace(experiment));
+        assert_eq!(draft.preset.map(|p| p.id), Some("short"), "a file with its options has the preset");
     }
 
     #[test]

@@ -2,8 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use super::command::Command;
+
+/// The command that opens a path, whatever it is. What exists gets its full path, so that it is found again in another
+/// session; what does not may be a hub id.
+pub(super) fn recognize(path: &Path) -> Command {
+    let path = expand_home(path);
+    let path = if path.exists() { std::path::absolute(&path).unwrap_or(path) } else { path };
+    if path.is_dir() && path.join("experiment.json").is_file() {
+        return Command::OpenExperiment(path.join("experiment.json"));
+    }
+    let is_model_file = path.extension().is_some_and(|e| ["safetensors", "bin", "pt", "gguf"].iter().any(|m| e == *m));
+    if !path.is_file() || is_model_file || path.file_name().is_some_and(|n| n == "config.json") {
+        return Command::OpenModel(path);
+    }
+    match small_json(&path) {
+        Some(value) if value.get("steps").is_some() => Command::OpenExperiment(path),
+        Some(value) if value.get("panels").is_some() => Command::OpenPage(path),
+        _ => Command::OpenData(path),
+    }
+}
+
 /// `~` is the user's folder.
-pub(super) fn expand_home(path: &Path) -> PathBuf {
+fn expand_home(path: &Path) -> PathBuf {
     let home = directories::BaseDirs::new().map(|d| d.home_dir().to_owned());
     match (path.strip_prefix("~"), home) {
         (Ok(rest), Some(home)) => home.join(rest),
@@ -11,10 +32,29 @@ pub(super) fn expand_home(path: &Path) -> PathBuf {
     }
 }
 
-/// An experiment is a small JSON file with steps.
-pub(super) fn is_experiment(path: &Path) -> bool {
+/// The content of a small JSON file: experiments and pages are small, data need not be.
+fn small_json(path: &Path) -> Option<serde_json::Value> {
     const LARGEST: u64 = 1 << 20;
-    path.extension().is_some_and(|e| e == "json")
-        && std::fs::metadata(path).is_ok_and(|m| m.len() <= LARGEST)
-        && crate::runs::store::read_json::<serde_json::Value>(path).is_ok_and(|v| v.get("steps").is_some())
+    let is_small = path.extension().is_some_and(|e| e == "json") && path.metadata().is_ok_and(|m| m.len() <= LARGEST);
+    if is_small { crate::runs::store::read_json(path).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_recognized_by_what_they_hold() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(name), text).unwrap();
+            dir.path().join(name)
+        };
+        assert!(matches!(recognize(dir.path()), Command::OpenModel(_)));
+        assert!(matches!(recognize(&write("a.json", r#"{"steps": []}"#)), Command::OpenExperiment(_)));
+        assert!(matches!(recognize(&write("b.json", r#"{"panels": []}"#)), Command::OpenPage(_)));
+        assert!(matches!(recognize(&write("c.json", r#"[{"text": "a"}]"#)), Command::OpenData(_)));
+        assert!(matches!(recognize(&write("model.safetensors", "")), Command::OpenModel(_)));
+        assert!(matches!(recognize(Path::new("owner/name")), Command::OpenModel(p) if p == Path::new("owner/name")));
+    }
 }

@@ -129,8 +129,6 @@ pub struct RunList {
     pub details: BTreeMap<String, Arc<RunDetails>>,
     /// The figure that the Figures view shows: run and file stem.
     pub figure: Option<(String, String)>,
-    /// The figure as it will be exported.
-    pub preview: Option<egui::TextureHandle>,
     /// Rows behind a brushed bar or point, and of which figure.
     pub brushed: Option<Brush>,
 }
@@ -184,10 +182,6 @@ pub enum RunCommand {
     ShowFigure(String, String),
     /// Rows behind a brushed mark.
     Brush(Option<Brush>),
-    /// Draw a figure as it will be exported.
-    Preview(Box<crate::figures::ExportSpec>, Arc<Figure>),
-    /// Write a figure.
-    Export(Box<crate::figures::ExportSpec>, Arc<Figure>, Option<PathBuf>),
     /// Show or hide a column of the table.
     ToggleColumn(String),
 }

@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::desk::Desk;
 use super::draft::Draft;
 use super::log::LogBuffer;
 use super::runs::RunList;
 use super::views::ViewId;
-use super::worker::{Alignment, DataSheet, Measurement, ModelCard, Pairing, Trouble};
+use super::worker::{DataSheet, ModelCard, Trouble};
+use crate::methods::compare::{Alignment, Measurement, Pair};
 
 /// Something that is opened in the background.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +97,8 @@ pub struct Settings {
     pub recent_models: Vec<PathBuf>,
     /// Data, newest first.
     pub recent_data: Vec<PathBuf>,
+    /// Models and data that stay at the top of the recent ones.
+    pub favorites: BTreeSet<PathBuf>,
     /// Docking layout.
     pub layout: Option<egui_tiles::Tree<ViewId>>,
     /// How Compare looks.
@@ -106,22 +110,25 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Puts `path` first in a list of recent items.
-    pub fn remember(list: &mut Vec<PathBuf>, path: &std::path::Path) {
+    /// Puts `path` first in a list of recent items; favorites are never dropped from it.
+    pub fn remember(list: &mut Vec<PathBuf>, favorites: &BTreeSet<PathBuf>, path: &std::path::Path) {
         const KEPT: usize = 8;
         list.retain(|p| p != path);
         list.insert(0, path.to_owned());
-        list.truncate(KEPT);
+        let mut others = 0;
+        list.retain(|p| {
+            let is_favorite = favorites.contains(p);
+            others += usize::from(!is_favorite);
+            is_favorite || others <= KEPT
+        });
     }
 }
 
 /// A measured pair.
 #[derive(Clone, Debug, Default)]
 pub struct MeasuredPair {
-    /// Left and right.
-    pub sides: [Measurement; 2],
-    /// Which words correspond.
-    pub pairing: Pairing,
+    /// Both texts.
+    pub pair: Pair,
     /// Different for every measurement: the key of caches.
     pub serial: u64,
 }
@@ -148,7 +155,9 @@ pub struct CompareState {
 impl CompareState {
     /// Whether the measurement belongs to other texts.
     pub fn is_stale(&self) -> bool {
-        self.measured.as_ref().is_some_and(|m| m.sides[0].text != self.texts[0] || m.sides[1].text != self.texts[1])
+        self.measured
+            .as_ref()
+            .is_some_and(|m| m.pair.sides[0].text != self.texts[0] || m.pair.sides[1].text != self.texts[1])
     }
 }
 
@@ -175,7 +184,7 @@ pub struct Probe {
 /// A short message.
 #[derive(Clone, Debug)]
 pub struct Toast {
-    /// What it says.
+    /// What it says; lines after the first are details.
     pub text: String,
     /// Whether it is an error.
     pub is_bad: bool,
@@ -217,6 +226,8 @@ pub struct State {
     pub runs: RunList,
     /// The experiment that is being set up.
     pub draft: Draft,
+    /// The page of figures.
+    pub desk: Desk,
     /// What happened.
     pub log: LogBuffer,
     /// Short messages.

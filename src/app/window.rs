@@ -28,6 +28,7 @@ pub struct Window {
     pub(super) views: Views,
     pub(super) palette: Palette,
     pub(super) is_help_open: bool,
+    pub(super) is_about_open: bool,
     pub(super) engine: EngineThread,
     pub(super) reader: ReaderThread,
     /// Commands of file dialogs, which have threads of their own.
@@ -41,6 +42,8 @@ impl Window {
     pub fn new(cc: &eframe::CreationContext<'_>, options: &Options) -> Result<Self> {
         style::fonts::install(&cc.egui_ctx);
         style::theme::install(&cc.egui_ctx);
+        // The zoom is remembered, so it is ours.
+        cc.egui_ctx.options_mut(|o| o.zoom_with_keyboard = false);
         let settings: Settings =
             cc.storage.and_then(|s| eframe::get_value(s, SETTINGS)).filter(|_| options.remember).unwrap_or_default();
         let waker = |ctx: &Context| {
@@ -54,6 +57,7 @@ impl Window {
             views: Views::default(),
             palette: Palette::default(),
             is_help_open: false,
+            is_about_open: false,
             engine: EngineThread::start(waker(&cc.egui_ctx))?,
             reader: ReaderThread::start(options.runs_dir(), options.program.clone(), waker(&cc.egui_ctx))?,
             outside: sync_channel(16),
@@ -68,6 +72,7 @@ impl Window {
             window.state.machine.adapter = info.name;
         }
         shell::show(&mut window.tree, ViewId::Start);
+        window.views_on_screen();
         window.open(&options.open);
         Ok(window)
     }
@@ -143,10 +148,12 @@ impl Window {
     }
 
     fn forget_old_toasts(&mut self, ctx: &Context) {
-        const SHOWN: Duration = Duration::from_secs(5);
-        self.state.toasts.retain(|t| t.since.elapsed() < SHOWN);
-        if let Some(oldest) = self.state.toasts.first() {
-            ctx.request_repaint_after(SHOWN.saturating_sub(oldest.since.elapsed()));
+        // What has to be read and copied stays longer.
+        let shown = |is_bad: bool| Duration::from_secs(if is_bad { 12 } else { 5 });
+        self.state.toasts.retain(|t| t.since.elapsed() < shown(t.is_bad));
+        let left = self.state.toasts.iter().map(|t| shown(t.is_bad).saturating_sub(t.since.elapsed())).min();
+        if let Some(left) = left {
+            ctx.request_repaint_after(left);
         }
     }
 
@@ -185,6 +192,9 @@ impl eframe::App for Window {
         self.palette.show_ui(&cx, ui);
         if self.is_help_open && shell::help_ui(&cx, ui) {
             self.is_help_open = false;
+        }
+        if self.is_about_open && shell::about_ui(&cx, ui) {
+            self.is_about_open = false;
         }
         shell::toasts_ui(&cx, ui);
         shell::drop_ui(&cx, ui);

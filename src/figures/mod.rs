@@ -30,6 +30,7 @@ pub mod ticks;
 
 pub use figure::{Axis, Band, Figure, Mark, Scale, Series};
 pub use notes::{notices, validate};
+pub use page::tag as panel_tag;
 pub use spec::{ExportSpec, FontFamily, Format, LegendPosition, Provenance, Venue, length_mm};
 pub use tables::{Cell, Direction, TableColumn, TableFormat, TableView, export_table};
 pub use text::{Label, Span};

@@ -99,8 +99,8 @@ fn wanted_height(spec: &ExportSpec, width: f64) -> Option<f64> {
     spec.height_mm.map(pt_from_mm).or_else(|| spec.aspect.map(|a| a * width))
 }
 
-/// (a), (b), …, (z), (aa), …
-pub(super) fn tag(index: usize) -> String {
+/// The name of a panel: (a), (b), …, (z), (aa), …
+pub fn tag(index: usize) -> String {
     let letter = char::from(b'a' + (index % 26) as u8);
     format!("({})", letter.to_string().repeat(index / 26 + 1))
 }

@@ -237,6 +237,34 @@ pub enum LegendPosition {
     None,
 }
 
+impl LegendPosition {
+    /// All positions, in menu order.
+    pub const ALL: [Self; 8] = [
+        Self::Auto,
+        Self::TopLeft,
+        Self::TopRight,
+        Self::BottomLeft,
+        Self::BottomRight,
+        Self::Right,
+        Self::Bottom,
+        Self::None,
+    ];
+
+    /// Shown name.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Auto => "Where there is room",
+            Self::TopLeft => "Top left",
+            Self::TopRight => "Top right",
+            Self::BottomLeft => "Bottom left",
+            Self::BottomRight => "Bottom right",
+            Self::Right => "Outside, right",
+            Self::Bottom => "Outside, below",
+            Self::None => "None",
+        }
+    }
+}
+
 /// What made a figure; written into the file's metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -47,14 +47,17 @@ fn nice_step(span: f64, most: usize) -> f64 {
 
 fn linear([low, high]: [f64; 2], most: usize) -> Ticks {
     let span = high - low;
-    let step = nice_step(span, most.saturating_sub(1).max(1));
+    // The nice step for so few marks may have no multiple inside; then a finer one says more than none.
+    let within = |step: f64| ((high / step + 1e-6).floor() - (low / step - 1e-6).ceil() + 1.0).max(0.0);
+    let mut steps = (most.saturating_sub(1).max(1)..most + 8).map(|most| nice_step(span, most));
+    let step = steps.clone().find(|step| within(*step) >= 2.0).or_else(|| steps.next_back()).unwrap_or(span);
     if !(span > 0.0 && step.is_finite() && step > 0.0) {
         return Ticks { major: vec![Tick { value: low, label: Label::plain(&short(low)) }], ..Ticks::default() };
     }
     let slack = step * 1e-6;
     let multiples = |step: f64| {
         let (first, last) = (((low - slack) / step).ceil(), ((high + slack) / step).floor());
-        (0..=(last - first).clamp(0.0, 1000.0) as usize).map(move |i| (first + i as f64) * step)
+        (0..(last - first + 1.0).clamp(0.0, 1000.0) as usize).map(move |i| (first + i as f64) * step)
     };
     let values: Vec<f64> = multiples(step).map(|v| if v.abs() < slack { 0.0 } else { v }).collect();
     let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
@@ -185,6 +188,19 @@ mod tests {
 
     fn texts(ticks: &Ticks) -> Vec<String> {
         ticks.major.iter().map(|t| t.label.flat()).collect()
+    }
+
+    #[test]
+    fn marks_lie_inside_and_say_the_scale_even_when_few_have_room() {
+        for range in [[0.15, 0.83], [0.0, 0.077], [-0.4, 0.9], [1.2, 1.9]] {
+            let [low, high] = [range[0] - 1e-9, range[1] + 1e-9];
+            for most in 1..4 {
+                let ticks = ticks(Scale::Linear, range, most);
+                assert!(ticks.major.iter().all(|t| t.value >= low && t.value <= high), "{range:?} {most}: {ticks:?}");
+                assert!((2..=4).contains(&ticks.major.len()), "{range:?} {most}: {ticks:?}");
+                assert!(ticks.minor.iter().all(|v| *v >= low && *v <= high), "{range:?} {most}: {ticks:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,14 +5,17 @@
 //! command-line verb, validation, the README table and the golden test follow from the registry.
 
 pub mod common;
+pub mod compare;
 mod context;
 pub mod gradient;
 pub mod mia;
+mod presets;
 mod registry;
 mod report;
 pub mod schema;
 pub mod score;
 
 pub use context::{Context, Host, LoadedModel};
+pub use presets::{Preset, presets};
 pub use registry::{Amount, Card, Compat, Input, InputKind, Method, Typed, Work, find, no_check, registry};
 pub use report::{Column, Report, Scalar, Table, Values};

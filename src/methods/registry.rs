@@ -130,6 +130,16 @@ pub trait Method: Sync {
         schema::fill(config, &self.defaults(), &self.schema())
     }
 
+    /// Tokens that a row must have to be of any use, and the fields that say so: the ones marked `x-row-tokens`.
+    fn row_need(&self, config: &Value) -> (u64, Vec<String>) {
+        let (schema, config) = (self.schema(), self.resolved(config));
+        let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let marked = fields.filter(|(_, about)| about.get("x-row-tokens") == Some(&Value::Bool(true)));
+        let needs: Vec<(u64, String)> =
+            marked.filter_map(|(name, _)| Some((config.get(name)?.as_u64()?, name.clone()))).collect();
+        (needs.iter().map(|n| n.0).sum(), needs.into_iter().map(|n| n.1).collect())
+    }
+
     /// The fields of the configuration, for forms and command lines.
     fn fields(&self) -> Vec<schema::Field> {
         schema::fields(&self.schema(), &self.defaults())

@@ -19,6 +19,9 @@ const SAMPLE_TEXTS: usize = 200;
 const BACKWARD_COST: f64 = 2.0;
 /// Decoding streams the weights once a token instead of once a block of tokens.
 const DECODE_COST: f64 = 4.0;
+/// Bytes of tables, journal and figures that the methods leave for each token, measured on the sample; and for a run.
+const DISK_PER_TOKEN: u64 = 45;
+const DISK_PER_RUN: u64 = 30_000;
 /// Models above this size are not run just for an estimate.
 const CALIBRATION_PARAMETERS: u64 = 2_000_000_000;
 
@@ -29,6 +32,9 @@ pub struct Estimate {
     pub memory_bytes: u64,
     /// Bytes that were free when the plan was made.
     pub available_bytes: u64,
+    /// Bytes that the folder of the run will take, within a factor of about two.
+    #[serde(default)]
+    pub disk_bytes: u64,
     /// Tokens through models, over all steps.
     pub work: Work,
     /// Seconds, within a factor of about two; absent when nothing is known.
@@ -50,13 +56,15 @@ impl Estimate {
     }
 }
 
-/// The estimate of a plan; `calibrate` runs a few tokens through each model to learn its speed.
-pub fn estimate(plan: &Plan, data: &BTreeMap<String, Dataset>, calibrate: bool) -> Result<Estimate> {
+/// The estimate of a plan, and sentences about rows that will be left out; `calibrate` runs a few tokens through each
+/// model to learn its speed. Fails when no row is long enough for its method.
+pub fn estimate(plan: &Plan, data: &BTreeMap<String, Dataset>, calibrate: bool) -> Result<(Estimate, Vec<String>)> {
+    let mut warnings = Vec::new();
     let mut total = Estimate { available_bytes: available_memory(), ..Estimate::default() };
     let mut secs = Some(0.0);
     let mut speeds: BTreeMap<&str, Option<f64>> = BTreeMap::new();
     for step in &plan.steps {
-        let work = step_work(plan, step, data)?;
+        let work = step_work(plan, step, data, &mut warnings)?;
         let models = step.inputs.values().flatten().filter_map(|name| plan.models.get(name));
         let needed = models.map(|model| model_bytes(model, work)).sum();
         total.memory_bytes = total.memory_bytes.max(needed);
@@ -71,7 +79,8 @@ pub fn estimate(plan: &Plan, data: &BTreeMap<String, Dataset>, calibrate: bool) 
     }
     total.memory_bytes += data.values().flat_map(|set| &set.records).map(record_bytes).sum::<u64>();
     total.about_secs = secs;
-    Ok(total)
+    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * (total.work.forward_tokens + total.work.decoded_tokens);
+    Ok((total, warnings))
 }
 
 /// Bytes for people: `512 MB`, `1.4 GB`.
@@ -100,8 +109,14 @@ fn cost(work: Work) -> f64 {
     work.forward_tokens as f64 + BACKWARD_COST * work.backward_tokens as f64 + DECODE_COST * work.decoded_tokens as f64
 }
 
-fn step_work(plan: &Plan, step: &PlannedStep, data: &BTreeMap<String, Dataset>) -> Result<Work> {
+fn step_work(
+    plan: &Plan,
+    step: &PlannedStep,
+    data: &BTreeMap<String, Dataset>,
+    warnings: &mut Vec<String>,
+) -> Result<Work> {
     let method = methods::find(&step.method)?;
+    let need = method.row_need(&step.config);
     let model = step.model().and_then(|name| plan.models.get(name));
     let tokenizer = match model {
         Some(model) if model.has_tokenizer => Some(Tokenizer::load(&model.path)?),
@@ -115,21 +130,53 @@ fn step_work(plan: &Plan, step: &PlannedStep, data: &BTreeMap<String, Dataset>) 
             amount.models.insert(slot.clone(), names.len() as u64);
             continue;
         }
-        let counted: Vec<(u64, u64)> = sets.iter().map(|set| count(set, tokenizer.as_ref(), n_ctx)).collect();
-        amount.texts.insert(slot.clone(), counted.iter().map(|c| c.0).sum());
-        amount.tokens.insert(slot.clone(), counted.iter().map(|c| c.1).sum());
+        let counted: Vec<Counted> = sets.iter().map(|set| count(set, tokenizer.as_ref(), n_ctx)).collect();
+        for (set, counted) in sets.iter().zip(&counted) {
+            warnings.extend(short_rows(set, counted, &need)?);
+        }
+        amount.texts.insert(slot.clone(), counted.iter().map(|c| c.texts).sum());
+        amount.tokens.insert(slot.clone(), counted.iter().map(|c| c.tokens).sum());
     }
     method.work(&step.config, &amount)
 }
 
-/// Texts, paraphrases included, and about how many tokens they have.
-fn count(set: &Dataset, tokenizer: Option<&Tokenizer>, n_ctx: usize) -> (u64, u64) {
+/// What a data set holds.
+struct Counted {
+    /// Texts, paraphrases included.
+    texts: u64,
+    /// About how many tokens they have, after cutting at the context length.
+    tokens: u64,
+    /// Tokens of the rows that were looked at, uncut.
+    lengths: Vec<usize>,
+}
+
+fn count(set: &Dataset, tokenizer: Option<&Tokenizer>, n_ctx: usize) -> Counted {
     let texts: u64 = set.records.iter().map(|r| 1 + r.paraphrases.len() as u64).sum();
     let stride = (set.records.len() / SAMPLE_TEXTS).max(1);
-    let lengths: Vec<usize> =
-        set.records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).map(|n| n.min(n_ctx)).collect();
-    let mean = lengths.iter().sum::<usize>() as f64 / lengths.len().max(1) as f64;
-    (texts, (mean * texts as f64).round() as u64)
+    let lengths: Vec<usize> = set.records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).collect();
+    let cut = lengths.iter().map(|n| (*n).min(n_ctx)).sum::<usize>();
+    let mean = cut as f64 / lengths.len().max(1) as f64;
+    Counted { texts, tokens: (mean * texts as f64).round() as u64, lengths }
+}
+
+/// Says how many rows are too short for a method; when all are, there is nothing to do.
+fn short_rows(set: &Dataset, counted: &Counted, (need, fields): &(u64, Vec<String>)) -> Result<Option<String>> {
+    let (n, name) = (counted.lengths.len(), &set.name);
+    let short = counted.lengths.iter().filter(|length| (**length as u64) < *need).count();
+    let fields = fields.join(" + ");
+    if short == 0 {
+        return Ok(None);
+    }
+    if short == n && n == set.records.len() {
+        let longest = counted.lengths.iter().max().copied().unwrap_or_default();
+        return Err(Error::data(format!("no row of {name} has {fields} = {need} tokens; the longest has {longest}"))
+            .hint(format!("lower {}, or use longer rows", fields.replace(" + ", " or ")))
+            .at(&set.path));
+    }
+    let percent = (100 * short).div_ceil(n.max(1));
+    Ok(Some(format!(
+        "about {percent} % of the rows of {name} have fewer than {fields} = {need} tokens and are left out"
+    )))
 }
 
 fn length(record: &Record, tokenizer: Option<&Tokenizer>) -> Option<usize> {
@@ -179,6 +226,20 @@ mod tests {
         let error = estimate.check().unwrap_err();
         assert_eq!(error.exit_code(), 3);
         assert!(error.to_string().starts_with("this needs about 30 GB of memory, and 8.0 GB are free"), "{error}");
+    }
+
+    #[test]
+    fn rows_that_are_too_short_are_counted_and_refused_when_all_are() {
+        let set =
+            |n: usize| Dataset { name: "rows".to_owned(), records: vec![Record::default(); n], ..Dataset::default() };
+        let counted = |lengths: &[usize]| Counted { texts: 0, tokens: 0, lengths: lengths.to_vec() };
+        let need = (24, vec!["k".to_owned(), "l".to_owned()]);
+        assert_eq!(short_rows(&set(3), &counted(&[24, 30, 99]), &need).unwrap(), None);
+        let some = short_rows(&set(3), &counted(&[24, 30, 9]), &need).unwrap().unwrap();
+        assert_eq!(some, "about 34 % of the rows of rows have fewer than k + l = 24 tokens and are left out");
+        let error = short_rows(&set(2), &counted(&[23, 7]), &need).unwrap_err().to_string();
+        assert!(error.contains("no row of rows has k + l = 24 tokens; the longest has 23"), "{error}");
+        assert!(short_rows(&set(5), &counted(&[23, 7]), &need).is_ok(), "only some of the rows were looked at");
     }
 
     #[test]

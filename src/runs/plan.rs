@@ -153,7 +153,9 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
         data.insert(name, set);
     }
     check_fit(&plan, &data)?;
-    plan.estimate = estimate::estimate(&plan, &data, earlier.is_none())?;
+    let (estimate, short) = estimate::estimate(&plan, &data, earlier.is_none())?;
+    plan.estimate = estimate;
+    plan.warnings.extend(short);
     if let Some(earlier) = earlier {
         plan.estimate.about_secs = earlier.estimate.about_secs;
     }

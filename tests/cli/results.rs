@@ -81,6 +81,69 @@ fn runs_are_listed_and_their_results_exported() {
 }
 
 #[test]
+fn figures_are_composed_drawn_again_and_exported_all() {
+    let bench = Bench::new(30);
+    bench.whole_run("runs/first");
+    bench.whole_run("runs/second");
+    let [first, second] = ["runs/first", "runs/second"].map(|r| bench.path(r).display().to_string());
+    let file = bench.path("page.svg").display().to_string();
+    let panels = format!("1,{second}:1");
+    let (code, out, err) = memoscope(&[
+        "export",
+        &first,
+        "--compose",
+        &panels,
+        "--columns",
+        "1",
+        "--width",
+        "90mm",
+        "--spec",
+        "--out",
+        &file,
+    ]);
+    assert_eq!(code, 0, "{err}");
+    let description = bench.path("page.page.json").display().to_string();
+    assert_eq!(out.lines().collect::<Vec<_>>(), [file.as_str(), description.as_str()]);
+    let svg = std::fs::read_to_string(&file).unwrap();
+    assert!(svg.contains(">(a)<") && svg.contains(">(b)<"), "two panels");
+    assert!(svg.contains("run=\"first, second\""), "both runs are named");
+    let page: Value = serde_json::from_slice(&std::fs::read(&description).unwrap()).unwrap();
+    assert_eq!((&page["panels"][0]["run"], &page["columns"]), (&json!("runs/first"), &json!(1)));
+
+    let again = bench.path("again.svg").display().to_string();
+    let (code, _, err) = memoscope(&["export", &description, "--out", &again]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(std::fs::read(&again).unwrap(), svg.as_bytes(), "the description draws the same file");
+    let pdf = bench.path("again.pdf").display().to_string();
+    assert_eq!(memoscope(&["export", &description, "--out", &pdf]).0, 0);
+    assert!(std::fs::read(&pdf).unwrap().starts_with(b"%PDF-"), "in another format");
+
+    let folder = bench.path("all").display().to_string();
+    let (code, out, err) = memoscope(&["export", &first, "--all", "--png", "--out", &folder]);
+    assert_eq!(code, 0, "{err}");
+    let is = |file: &str, extension: &str| std::path::Path::new(file).extension().is_some_and(|e| e == extension);
+    let (figures, tables): (Vec<&str>, Vec<&str>) = out.lines().partition(|l| is(l, "png"));
+    assert!(!figures.is_empty() && !tables.is_empty() && tables.iter().all(|t| is(t, "csv")), "{out}");
+    assert!(out.lines().all(|l| std::fs::metadata(l).is_ok_and(|m| m.len() > 0)), "{out}");
+
+    let (code, _, err) = memoscope(&["export", &first, "--compose", "1,nothing"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("the run has no figure `nothing`"), "{err}");
+}
+
+#[test]
+fn rows_that_are_all_too_short_are_refused_before_anything_runs() {
+    let bench = Bench::new(30);
+    let (rows, model) = (bench.path("rows.jsonl").display().to_string(), model().display().to_string());
+    let out = bench.path("short").display().to_string();
+    let args = ["memorization-score", "--model", &model, "--data", &rows, "--k", "900", "--l", "100", "--out", &out];
+    let (code, _, err) = memoscope(&args);
+    assert_ne!(code, 0);
+    assert!(err.contains("has k + l = 1000 tokens; the longest has ") && err.contains("lower k or l"), "{err}");
+    assert!(!bench.path("short/report.json").exists(), "nothing ran");
+}
+
+#[test]
 fn methods_are_listed_and_described() {
     let (_, out, _) = memoscope(&["list", "--json"]);
     let cards: Value = serde_json::from_str(&out).unwrap();

@@ -1,5 +1,8 @@
 //! The window, driven through its accessibility tree and looked at on software Vulkan.
 
+mod experiment;
+mod figures;
+mod open;
 mod pictures;
 mod task;
 
@@ -16,8 +19,13 @@ fn sample() -> PathBuf {
 
 /// A window that keeps its runs below `runs` and remembers nothing.
 fn window(runs: &Path, dark: bool, pixels_per_point: f32) -> Harness<'static, Window> {
+    window_that_opens(&[], runs, dark, pixels_per_point)
+}
+
+/// The same, started with paths to open.
+fn window_that_opens(open: &[PathBuf], runs: &Path, dark: bool, pixels_per_point: f32) -> Harness<'static, Window> {
     let options = Options {
-        open: Vec::new(),
+        open: open.to_vec(),
         runs: Some(runs.to_owned()),
         program: Some(PathBuf::from(env!("CARGO_BIN_EXE_memoscope"))),
         remember: false,
@@ -31,6 +39,37 @@ fn window(runs: &Path, dark: bool, pixels_per_point: f32) -> Harness<'static, Wi
         .allow_missing_glyphs()
         .wgpu()
         .build_eframe(move |cc| Window::new(cc, &options).expect("the window opens"))
+}
+
+/// A finished run of the sample below `runs`, with two figures and three tables.
+fn finished_run(runs: &Path, name: &str) -> PathBuf {
+    let (model, data) = (sample().display().to_string(), sample().join("paraphrases.json").display().to_string());
+    let run = runs.join(name);
+    let out = run.display().to_string();
+    let args =
+        ["gradient-alignment", "--model", &model, "--data", &data, "--limit", "20", "--name", name, "--out", &out];
+    let (code, _, err) = crate::cli::memoscope(&args);
+    assert_eq!(code, 0, "{err}");
+    run
+}
+
+/// What was copied to the clipboard in the last frame.
+fn copied(harness: &Harness<'static, Window>) -> Option<String> {
+    harness.output().platform_output.commands.iter().find_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    })
+}
+
+/// Steps until something is copied, for at most a few frames.
+fn wait_for_copy(harness: &mut Harness<'static, Window>) -> String {
+    for _ in 0..8 {
+        harness.step();
+        if let Some(text) = copied(harness) {
+            return text;
+        }
+    }
+    panic!("nothing was copied");
 }
 
 /// Steps until `is_there`, for at most a minute.

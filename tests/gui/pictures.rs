@@ -5,7 +5,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use memoscope::app::Window;
 
-use super::{sample, wait, window};
+use super::{finished_run, sample, wait, window};
 
 const VIEWS: [&str; 8] = ["Start", "Model", "Data", "Compare", "Experiment", "Runs", "Figures", "Log"];
 
@@ -52,6 +52,31 @@ fn every_view_looks_as_before() {
             if let Err(error) = harness.try_snapshot(&name) {
                 wrong.push(error.to_string());
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_figures_of_a_run_look_as_before() {
+    let runs = tempfile::tempdir().expect("a scratch folder");
+    finished_run(runs.path(), "alignment");
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let mut harness = window(runs.path(), dark, 0.5);
+        harness.run_steps(2);
+        if !harness.state().state().machine.adapter.contains("llvmpipe") {
+            return println!("skipped: the pictures were made on llvmpipe");
+        }
+        wait(&mut harness, "the run", |w| !w.state().runs.entries.is_empty());
+        harness.get_by_label("Figures").click();
+        wait(&mut harness, "its picture", |w| w.state().desk.asked.is_none() && w.state().desk.preview.is_some());
+        harness.remove_cursor();
+        harness.run_steps(3);
+        mask(&mut harness, "Figures");
+        let name = format!("figures_of_a_run_{}", if dark { "dark" } else { "light" });
+        if let Err(error) = harness.try_snapshot(&name) {
+            wrong.push(error.to_string());
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -28,7 +28,7 @@ fn open_compare_run_and_export() {
     });
     wait(&mut harness, "a measured pair", |w| {
         let compare = &w.state().compare;
-        compare.measured.as_ref().is_some_and(|m| m.sides.iter().all(|s| s.scores.loss.is_some()))
+        compare.measured.as_ref().is_some_and(|m| m.pair.sides.iter().all(|s| s.scores.loss.is_some()))
             && !compare.is_stale()
     });
     wait(&mut harness, "its alignment", |w| w.state().compare.alignment.ready().is_some());
@@ -36,7 +36,7 @@ fn open_compare_run_and_export() {
     assert!((-1.0..=1.0).contains(&cosine), "{cosine}");
 
     let second =
-        harness.state().state().compare.measured.as_ref().map(|m| m.sides[0].cells[1].clone()).expect("tokens");
+        harness.state().state().compare.measured.as_ref().map(|m| m.pair.sides[0].cells[1].clone()).expect("tokens");
     harness.query_all_by_label(&second.shown).next().expect("the token is there").hover();
     harness.run_steps(12);
     harness.get_by_label(&format!("id {}", second.id));
@@ -53,28 +53,43 @@ fn open_compare_run_and_export() {
     harness.run_steps(1);
     harness.get_by_role_and_label(egui::Role::TextInput, "Original").type_text(typed);
     wait(&mut harness, "the typed text", |w| {
-        w.state().compare.measured.as_ref().is_some_and(|m| m.sides[0].text == typed) && !w.state().compare.is_stale()
+        w.state().compare.measured.as_ref().is_some_and(|m| m.pair.sides[0].text == typed)
+            && !w.state().compare.is_stale()
     });
 
+    // The whole set as a run: of what was read 192 times, nearly every biography is reproduced.
+    harness.get_by_role_and_label(egui::Role::Button, "Data").click();
+    harness.run_steps(3);
+    harness.get_by_label("members.jsonl").click();
+    harness.run_steps(3);
     harness.get_by_label("Experiment").click();
     harness.run_steps(3);
-    harness.get_by_role_and_label(egui::Role::Button, "Perplexity").click();
-    wait(&mut harness, "an estimate", |w| !matches!(w.state().draft.estimate, Slot::Loading(_)));
+    harness.get_by_role_and_label(egui::Role::Button, "Memorization score").click();
+    harness.run_steps(3);
+    harness.get_by_role_and_label(egui::Role::ComboBox, "Preset").click();
+    harness.run_steps(4);
+    harness.query_all_by_label("Short texts, k = 16, l = 8").last().expect("the preset is listed").click();
+    wait(&mut harness, "an estimate", |w| w.state().draft.estimate.ready().is_some());
     harness.get_by_role_and_label(egui::Role::Button, "Run").click();
     wait(&mut harness, "the run", |w| w.state().runs.entries.iter().any(|r| !r.state.is_active()));
     let run = std::sync::Arc::clone(&harness.state().state().runs.entries[0]);
     assert!(run.trouble.is_none(), "{:?}", run.trouble);
-    assert!(!run.scalars.is_empty(), "the run has no numbers");
+    assert_eq!(run.config.get("steps.0.config.k").map(String::as_str), Some("16"));
+    let score = run.scalars.values().copied().find(|v| (0.5..=1.0).contains(v));
+    assert!(score.is_some(), "the sample memorized most of its members: {:?}", run.scalars);
     wait(&mut harness, "its details", |w| w.state().runs.current_details().is_some_and(|d| !d.figures.is_empty()));
+    let label = harness.state().state().runs.current_details().expect("details").steps[0].scalars[0].label.clone();
+    harness.query_all_by_label(&label).next().expect("the run shows its headline number");
 
     harness.get_by_label("Figures").click();
     harness.run_steps(3);
-    harness.get_by_label("Save into the run's folder").click();
-    let figures = run.path.join("figures");
-    wait(&mut harness, "the exported figure", move |_| {
-        std::fs::read_dir(&figures)
-            .is_ok_and(|mut files| files.any(|f| f.is_ok_and(|f| f.path().extension().is_some_and(|e| e == "pdf"))))
-    });
+    harness.get_by_label("Into the run").click();
+    let exports = run.path.join("exports");
+    wait(&mut harness, "the exported figure", |_| std::fs::read_dir(&exports).is_ok_and(|mut f| f.next().is_some()));
+    let file = std::fs::read_dir(&exports).expect("a folder").next().expect("a file").expect("an entry").path();
+    let pdf = std::fs::read(&file).expect("a file");
+    assert!(file.extension().is_some_and(|e| e == "pdf") && pdf.starts_with(b"%PDF-"), "{}", file.display());
+    assert!(pdf.windows(5).any(|w| w == b"%%EOF") && pdf.len() > 5000, "a whole file with its fonts");
 }
 
 #[test]
@@ -88,7 +103,7 @@ fn a_folder_without_a_model_is_explained() {
     harness.run_steps(2);
     harness.key_press(Key::Enter);
     wait(&mut harness, "the refusal", |w| matches!(w.state().model, Slot::Failed(..)));
-    harness.get_by_label("Copy details");
+    assert!(harness.query_all_by_label("Copy details").count() > 0, "the details can be copied");
 }
 
 #[test]

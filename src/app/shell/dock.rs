@@ -1,6 +1,6 @@
 //! Docking: which views are on screen, and where.
 
-use egui::{Color32, CornerRadius, Margin, Stroke, Ui, Visuals, WidgetText};
+use egui::{Align, Color32, CornerRadius, Layout, Margin, ScrollArea, Stroke, Ui, Vec2, Visuals, WidgetText, vec2};
 use egui_tiles::{Behavior, Container, SimplificationOptions, TabState, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 
 use crate::app::context::ViewCx;
@@ -56,7 +56,24 @@ struct Dock<'a, 'b> {
     is_split: bool,
 }
 
+/// What a view needs to be legible; in less room, as with a large zoom, it is scrolled.
+const LEAST: Vec2 = vec2(900.0, 460.0);
+
 impl Dock<'_, '_> {
+    fn roomy_ui(&mut self, pane: ViewId, ui: &mut Ui) {
+        let room = ui.available_size();
+        if room.x >= LEAST.x && room.y >= LEAST.y {
+            return self.views.get(pane).view_ui(self.cx, ui);
+        }
+        ScrollArea::both().id_salt("roomy").auto_shrink([false, false]).show(ui, |ui| {
+            let size = room.max(LEAST);
+            ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
+                ui.set_max_size(size);
+                self.views.get(pane).view_ui(self.cx, ui);
+            });
+        });
+    }
+
     fn colors(&self) -> &'static Tokens {
         self.cx.tokens
     }
@@ -67,7 +84,7 @@ impl Behavior<ViewId> for Dock<'_, '_> {
         let margin = Margin { left: 20, right: 20, top: 12, bottom: 12 };
         egui::Frame::new().fill(self.colors().surface).inner_margin(margin).show(ui, |ui| {
             ui.set_min_size(ui.available_size());
-            ui.push_id(*pane, |ui| self.views.get(*pane).view_ui(self.cx, ui));
+            ui.push_id(*pane, |ui| self.roomy_ui(*pane, ui));
         });
         UiResponse::None
     }

@@ -102,8 +102,8 @@ fn item_ui(cx: &ViewCx<'_>, action: Action, [is_on, follow]: [bool; 2], ui: &mut
     line.label(RichText::new(action.title()).color(if is_on { t.accent } else { t.text }));
     line.label(RichText::new(action.about()).size(size::SMALL).color(t.text_faint));
     line.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        if let Some(shortcut) = action.shortcut() {
-            ui.label(RichText::new(ui.ctx().format_shortcut(&shortcut)).size(size::SMALL).color(t.text_soft));
+        if let Some(keys) = action.keys(ui.ctx()) {
+            ui.label(RichText::new(keys).size(size::SMALL).color(t.text_soft));
         }
     });
     response.clicked()
@@ -114,7 +114,7 @@ fn matching(text: &str) -> Vec<Action> {
     let text = text.trim().to_lowercase();
     let mut found: Vec<(bool, Action)> = Action::ALL
         .iter()
-        .filter(|a| a.is_listed())
+        .filter(|a| a.is_listed() && **a != Action::Palette)
         .filter_map(|a| {
             let name = format!("{} {}", a.title(), a.about()).to_lowercase();
             let mut letters = name.chars();

@@ -13,6 +13,8 @@ use crate::app::views::ViewId;
 /// Width of the rail, points.
 const WIDTH: f32 = 76.0;
 const ITEM: f32 = 54.0;
+/// Below this height an item has no room for its name; the tooltip has it.
+const NAMED: f32 = 42.0;
 
 /// Draws the rail.
 pub fn rail_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
@@ -20,17 +22,20 @@ pub fn rail_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     let frame = egui::Frame::new().fill(t.canvas).inner_margin(egui::Margin::symmetric(6, 8));
     egui::Panel::left("rail").exact_size(WIDTH).resizable(false).frame(frame).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = TIGHT / 2.0;
+        const THEME: f32 = 44.0;
+        let n = ViewId::ALL.len() as f32;
+        let height = ((ui.available_height() - THEME) / n - TIGHT / 2.0).clamp(18.0, ITEM);
         for view in ViewId::ALL {
-            item_ui(cx, view, ui);
+            item_ui(cx, view, height, ui);
         }
         ui.with_layout(egui::Layout::bottom_up(egui::Align::Center), |ui| theme_ui(cx, ui));
     });
 }
 
-fn item_ui(cx: &ViewCx<'_>, view: ViewId, ui: &mut Ui) {
+fn item_ui(cx: &ViewCx<'_>, view: ViewId, height: f32, ui: &mut Ui) {
     let t = cx.tokens;
     let is_on = cx.state.shown.contains(&view);
-    let (rect, response) = ui.allocate_exact_size(vec2(WIDTH - 12.0, ITEM), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(WIDTH - 12.0, height), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_on, view.title()));
     let (fill, ink) = match (is_on, response.hovered()) {
         (true, _) => (t.accent_soft, t.accent),
@@ -41,10 +46,18 @@ fn item_ui(cx: &ViewCx<'_>, view: ViewId, ui: &mut Ui) {
     if response.has_focus() {
         ui.painter().rect_stroke(rect, 8.0, Stroke::new(2.0, t.accent), egui::StrokeKind::Inside);
     }
-    let icon = Rect::from_center_size(pos2(rect.center().x, rect.top() + 20.0), vec2(20.0, 20.0));
-    view.icon().paint(ui, icon, ink);
+    let is_named = height >= NAMED;
+    let middle = if is_named { rect.top() + height * 0.5 - 7.0 } else { rect.center().y };
+    view.icon().paint(
+        ui,
+        Rect::from_center_size(pos2(rect.center().x, middle), egui::Vec2::splat((height - 4.0).min(20.0))),
+        ink,
+    );
     let font = if is_on { semibold(10.5) } else { FontId::proportional(10.5) };
-    ui.painter().text(pos2(rect.center().x, rect.bottom() - 8.0), Align2::CENTER_BOTTOM, view.title(), font, ink);
+    if is_named {
+        let at = pos2(rect.center().x, middle + 12.0);
+        ui.painter().text(at, Align2::CENTER_TOP, view.title(), font, ink);
+    }
     if view == ViewId::Runs {
         let n = cx.state.runs.entries.iter().filter(|r| r.state.is_active()).count();
         if n > 0 {
@@ -64,8 +77,7 @@ fn item_ui(cx: &ViewCx<'_>, view: ViewId, ui: &mut Ui) {
             cx.act(Action::ResetLayout);
         }
     });
-    if let Some(shortcut) = Action::of_view(view).shortcut() {
-        let keys = ui.ctx().format_shortcut(&shortcut);
+    if let Some(keys) = Action::of_view(view).keys(ui.ctx()) {
         let about = Action::of_view(view).about();
         response.on_hover_text(format!("{about}  ({keys})"));
     }

@@ -61,6 +61,11 @@ fn machine_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
         cx.act(Action::Palette);
     }
     ui.add_space(GAP);
+    // With a large zoom there is room for what is open, not for the machine too.
+    const LEAST: f32 = 330.0;
+    if ui.available_width() < LEAST {
+        return;
+    }
     let machine = &cx.state.machine;
     ui.label(small(format!("{} / {}", bytes(machine.memory_used), bytes(machine.memory_total))))
         .on_hover_text("Main memory: used by this window, and installed");

@@ -1,39 +1,62 @@
 //! Short messages, and the sign that files may be dropped.
 
-use egui::{Align2, Area, Color32, Frame, Id, Margin, Order, Stroke, Ui, vec2};
+use egui::{Align, Align2, Area, Color32, Frame, Id, Layout, Margin, Order, RichText, Stroke, Ui, vec2};
 
+use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::state::Toast;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::size;
+use crate::app::widgets::link;
 
-/// Draws the messages above the status bar.
+/// Draws the messages above the status bar, the newest at the bottom.
 pub fn toasts_ui(cx: &ViewCx<'_>, ui: &Ui) {
-    let t = cx.tokens;
-    for (i, toast) in cx.state.toasts.iter().rev().take(4).enumerate() {
-        let offset = vec2(-16.0, -40.0 - 44.0 * i as f32);
-        Area::new(Id::unique(("toast", i)))
-            .order(Order::Foreground)
-            .interactable(false)
-            .anchor(Align2::RIGHT_BOTTOM, offset)
-            .show(ui.ctx(), |ui| {
-                let border = if toast.is_bad { t.bad } else { t.border };
-                let shadow = ui.visuals().popup_shadow;
-                Frame::new()
-                    .fill(t.raised)
-                    .stroke(Stroke::new(1.0, border))
-                    .corner_radius(8)
-                    .shadow(shadow)
-                    .inner_margin(Margin::symmetric(12, 8))
-                    .show(ui, |ui| {
-                        ui.horizontal(|ui| {
-                            let (icon, ink) = if toast.is_bad { (Icon::Warn, t.bad) } else { (Icon::Check, t.good) };
-                            icon.show(ui, 16.0, ink);
-                            ui.add(egui::Label::new(&toast.text).wrap_mode(egui::TextWrapMode::Extend));
-                        });
-                    });
-            });
+    if cx.state.toasts.is_empty() {
+        return;
     }
+    Area::new(Id::unique("toasts"))
+        .order(Order::Foreground)
+        .anchor(Align2::RIGHT_BOTTOM, vec2(-16.0, -40.0))
+        .constrain(true)
+        .show(ui.ctx(), |ui| {
+            ui.with_layout(Layout::top_down(Align::Max), |ui| {
+                let hidden = cx.state.toasts.len().saturating_sub(4);
+                for toast in cx.state.toasts.iter().skip(hidden) {
+                    toast_ui(cx, toast, ui);
+                }
+            });
+        });
+}
+
+fn toast_ui(cx: &ViewCx<'_>, toast: &Toast, ui: &mut Ui) {
+    const WIDEST: f32 = 460.0;
+    let t = cx.tokens;
+    let (icon, ink) = if toast.is_bad { (Icon::Warn, t.bad) } else { (Icon::Check, t.good) };
+    let border = if toast.is_bad { t.bad } else { t.border };
+    let frame = Frame::new().fill(t.raised).stroke(Stroke::new(1.0, border)).corner_radius(8);
+    frame.shadow(ui.visuals().popup_shadow).inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
+        ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
+            icon.show(ui, 16.0, ink);
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 2.0;
+                let mut lines = toast.text.lines();
+                let wrapped = |text: RichText, ui: &mut Ui| {
+                    let galley = egui::WidgetText::from(text).into_galley(ui, None, WIDEST, egui::TextStyle::Body);
+                    ui.add(egui::Label::new(galley));
+                };
+                wrapped(RichText::new(lines.next().unwrap_or_default()), ui);
+                if toast.is_bad {
+                    for line in lines {
+                        wrapped(RichText::new(line).size(size::SMALL).color(t.text_soft), ui);
+                    }
+                    if link(ui, "Copy details").clicked() {
+                        cx.send(Command::Copy(toast.text.clone()));
+                    }
+                }
+            });
+        });
+    });
 }
 
 /// Draws the sign that what hangs over the window may be dropped.

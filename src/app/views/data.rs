@@ -17,7 +17,7 @@ use crate::app::widgets::{
     mono, region, search_ui, soft, trouble_ui,
 };
 use crate::app::worker::DataSheet;
-use crate::data::Role as ColumnRole;
+use crate::data::{Record, Role as ColumnRole};
 
 const SIDE: f32 = 320.0;
 
@@ -25,9 +25,40 @@ const SIDE: f32 = 320.0;
 #[derive(Default)]
 pub(super) struct Data {
     search: String,
-    rows: Vec<usize>,
-    key: (usize, String),
+    found: Found,
+    lengths: Option<(usize, Lengths)>,
     mapping: Option<(usize, BTreeMap<String, String>)>,
+}
+
+/// Rows with the word that is searched.
+#[derive(Default)]
+struct Found {
+    key: (usize, String),
+    rows: Vec<usize>,
+    searched: usize,
+}
+
+impl Found {
+    /// Goes on with the search, a few thousand rows a frame.
+    fn update(&mut self, sheet: &DataSheet, word: &str, ui: &Ui) {
+        const A_FRAME: usize = 4000;
+        let key = (std::ptr::from_ref(sheet) as usize, word.trim().to_lowercase());
+        if key != self.key {
+            *self = Self { key, ..Self::default() };
+        }
+        let (records, word) = (&sheet.dataset.records, &self.key.1);
+        let a_frame = if word.is_empty() { records.len() } else { A_FRAME };
+        let end = (self.searched + a_frame).min(records.len());
+        let has = |t: &Option<String>| t.as_ref().is_some_and(|t| t.to_lowercase().contains(word));
+        let is_wanted = |i: &usize| {
+            word.is_empty() || records.get(*i).is_some_and(|r| has(&r.text) || has(&r.id) || has(&r.source))
+        };
+        self.rows.extend((self.searched..end).filter(is_wanted));
+        self.searched = end;
+        if end < records.len() {
+            ui.ctx().request_repaint();
+        }
+    }
 }
 
 impl View for Data {
@@ -92,57 +123,23 @@ impl Data {
         card_title(ui, &format!("{} rows", records.len()), |ui| {
             search_ui(&mut self.search, "rows", 260.0, ui);
         });
-        let key = (std::ptr::from_ref(sheet) as usize, self.search.to_lowercase());
-        if key != self.key {
-            let has = |t: &Option<String>| t.as_ref().is_some_and(|t| t.to_lowercase().contains(&key.1));
-            let found = |i: &usize| {
-                key.1.is_empty() || records.get(*i).is_some_and(|r| has(&r.text) || has(&r.id) || has(&r.source))
-            };
-            self.rows = (0..records.len()).filter(found).collect();
-            self.key = key;
-        }
-        let columns = [
-            GridColumn::number("Row", 52.0),
-            GridColumn::text("Text", 0.0),
-            GridColumn::number("Tokens", 64.0).about("With the open model's tokenizer"),
-            GridColumn::number("Paraphrases", 84.0),
-            GridColumn::text("Label", 88.0).about("Member or non-member of the training data"),
-            GridColumn::text("Source", 100.0),
-        ];
-        let rows = &self.rows;
+        self.found.update(sheet, &self.search, ui);
+        // What no row has takes no room.
+        let has = |f: fn(&Record) -> bool| records.iter().take(1000).any(f);
+        let mut shown = vec![Shown::Row, Shown::Text, Shown::Tokens];
+        shown.extend(has(|r| !r.paraphrases.is_empty()).then_some(Shown::Paraphrases));
+        shown.extend(has(|r| r.label.is_some()).then_some(Shown::Label));
+        shown.extend(has(|r| r.source.is_some()).then_some(Shown::Source));
+        let columns: Vec<GridColumn> = shown.iter().map(|s| s.column()).collect();
+        let rows = &self.found.rows;
         let lengths = sheet.lengths.as_ref().map(|l| &l.1);
-        let events = grid_ui(
-            "rows",
-            &columns,
-            None,
-            rows.len(),
-            &|_| false,
-            &mut |row, column, ui| {
-                let Some(record) = rows.get(row).and_then(|i| records.get(*i)) else { return };
-                let index = rows.get(row).copied().unwrap_or_default();
-                match column {
-                    0 => ui.label(mono((record.row + 1).to_string())),
-                    1 => {
-                        let text = preview(record);
-                        ui.label(text.as_str()).on_hover_text(record.text.as_deref().unwrap_or(text.as_str()))
-                    }
-                    2 => ui.label(mono(
-                        lengths
-                            .and_then(|l| l.get(index).copied().flatten())
-                            .map_or_else(|| "–".to_owned(), |n| n.to_string()),
-                    )),
-                    3 => ui.label(mono(record.paraphrases.len().to_string())),
-                    4 => ui.label(match record.label {
-                        Some(1) => "member",
-                        Some(_) => "non-member",
-                        None => "",
-                    }),
-                    _ => ui.label(record.source.as_deref().unwrap_or_default()),
-                };
-            },
-            ui,
-        );
-        if let Some(index) = events.opened.and_then(|row| self.rows.get(row))
+        let mut cell = |row: usize, column: usize, ui: &mut Ui| {
+            let (Some(index), Some(shown)) = (rows.get(row).copied(), shown.get(column)) else { return };
+            let Some(record) = records.get(index) else { return };
+            shown.cell_ui(record, lengths.and_then(|l| l.get(index).copied().flatten()), ui);
+        };
+        let events = grid_ui("rows", &columns, None, rows.len(), &|_| false, &mut cell, ui);
+        if let Some(index) = events.opened.and_then(|row| self.found.rows.get(row))
             && let Some(pair) = sheet.pairs.iter().position(|p| p.0 == *index)
         {
             cx.send(Command::ChoosePair(pair));
@@ -163,7 +160,7 @@ impl Data {
             }
         });
         ui.add_space(PAD);
-        lengths_ui(cx, sheet, ui);
+        lengths_ui(cx, sheet, &mut self.lengths, ui);
         self.mapping_ui(cx, sheet, ui);
         for note in &dataset.notes {
             ui.add(egui::Label::new(soft(ui, note.as_str())).wrap());
@@ -215,41 +212,103 @@ impl Data {
     }
 }
 
-fn lengths_ui(cx: &ViewCx<'_>, sheet: &DataSheet, ui: &mut Ui) {
-    let Some((_, lengths)) = &sheet.lengths else {
-        if cx.state.model.ready().is_none() {
-            ui.label(caption(ui, "Open a model to see lengths in tokens."));
-        }
-        return;
-    };
-    const BARS: usize = 32;
-    let known: Vec<usize> = lengths.iter().copied().flatten().collect();
-    let Some(largest) = known.iter().copied().max() else { return };
-    let mut heights = vec![0.0; BARS];
-    for n in &known {
-        if let Some(bar) = heights.get_mut((n * BARS / (largest + 1)).min(BARS - 1)) {
-            *bar += 1.0;
+/// A column of the rows.
+#[derive(Clone, Copy)]
+enum Shown {
+    Row,
+    Text,
+    Tokens,
+    Paraphrases,
+    Label,
+    Source,
+}
+
+impl Shown {
+    fn column(self) -> GridColumn {
+        match self {
+            Self::Row => GridColumn::number("Row", 52.0),
+            Self::Text => GridColumn::text("Text", 0.0),
+            Self::Tokens => GridColumn::number("Tokens", 64.0).about("With the open model's tokenizer"),
+            Self::Paraphrases => GridColumn::number("Paraphrases", 84.0),
+            Self::Label => GridColumn::text("Label", 88.0).about("Member or non-member of the training data"),
+            Self::Source => GridColumn::text("Source", 100.0),
         }
     }
-    card_title(ui, "Length in tokens", |_| {});
-    spark_ui(&heights, "Histogram of lengths in tokens", 64.0, ui);
-    let mean = known.iter().sum::<usize>() as f64 / known.len() as f64;
-    ui.horizontal(|ui| {
-        ui.label(caption(ui, "0"));
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            ui.label(caption(ui, largest.to_string()));
-        });
-    });
-    ui.label(soft(ui, format!("mean {mean:.0}, longest {largest}")));
-    if let Some(n_ctx) = cx.state.model.ready().map(|c| c.n_ctx) {
-        let cut = known.iter().filter(|n| **n > n_ctx).count();
-        if cut > 0 {
-            ui.label(RichText::new(format!("{cut} texts exceed the context of {n_ctx} tokens")).color(cx.tokens.warn));
-        }
+
+    fn cell_ui(self, record: &Record, n_tokens: Option<usize>, ui: &mut Ui) {
+        match self {
+            Self::Row => ui.label(mono((record.row + 1).to_string())),
+            Self::Text => {
+                let text = preview(record);
+                ui.label(text.as_str()).on_hover_text(record.text.as_deref().unwrap_or(text.as_str()))
+            }
+            Self::Tokens => ui.label(mono(n_tokens.map_or_else(|| "–".to_owned(), |n| n.to_string()))),
+            Self::Paraphrases => ui.label(mono(record.paraphrases.len().to_string())),
+            Self::Label => ui.label(match record.label {
+                Some(1) => "member",
+                Some(_) => "non-member",
+                None => "",
+            }),
+            Self::Source => ui.label(record.source.as_deref().unwrap_or_default()),
+        };
     }
 }
 
-fn preview(record: &crate::data::Record) -> String {
+/// How long the rows are.
+struct Lengths {
+    heights: Vec<f64>,
+    mean: f64,
+    largest: usize,
+    n_cut: usize,
+}
+
+impl Lengths {
+    fn of(lengths: &[Option<usize>], n_ctx: usize) -> Self {
+        const BARS: usize = 32;
+        let known = || lengths.iter().copied().flatten();
+        let largest = known().max().unwrap_or(0);
+        let mut heights = vec![0.0; BARS];
+        for n in known() {
+            if let Some(bar) = heights.get_mut((n * BARS / (largest + 1)).min(BARS - 1)) {
+                *bar += 1.0;
+            }
+        }
+        let mean = known().sum::<usize>() as f64 / known().count().max(1) as f64;
+        Self { heights, mean, largest, n_cut: known().filter(|n| *n > n_ctx).count() }
+    }
+}
+
+fn lengths_ui(cx: &ViewCx<'_>, sheet: &DataSheet, cache: &mut Option<(usize, Lengths)>, ui: &mut Ui) {
+    let (Some((_, lengths)), Some(card)) = (&sheet.lengths, cx.state.model.ready()) else {
+        let waits = if cx.state.model.ready().is_some() {
+            "Counting tokens…"
+        } else {
+            "Open a model to see lengths in tokens."
+        };
+        ui.label(caption(ui, waits));
+        return;
+    };
+    let key = lengths.as_ptr() as usize;
+    if cache.as_ref().is_none_or(|c| c.0 != key) {
+        *cache = Some((key, Lengths::of(lengths, card.n_ctx)));
+    }
+    let Some((_, found)) = cache else { return };
+    card_title(ui, "Length in tokens", |_| {});
+    spark_ui(&found.heights, "Histogram of lengths in tokens", 64.0, ui);
+    ui.horizontal(|ui| {
+        ui.label(caption(ui, "0"));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.label(caption(ui, found.largest.to_string()));
+        });
+    });
+    ui.label(soft(ui, format!("mean {:.0}, longest {}", found.mean, found.largest)));
+    if found.n_cut > 0 {
+        let text = format!("{} texts exceed the context of {} tokens", found.n_cut, card.n_ctx);
+        ui.label(RichText::new(text).color(cx.tokens.warn));
+    }
+}
+
+fn preview(record: &Record) -> String {
     const SHOWN: usize = 160;
     match (&record.text, &record.token_ids) {
         (Some(text), _) => text.chars().take(SHOWN).map(|c| if c.is_whitespace() { ' ' } else { c }).collect(),

@@ -1,34 +1,37 @@
-//! The Figures view: any figure of a run, the texts behind its marks, and its export.
+//! The Figures view: any figure of a run, the texts behind its marks, its tables, pages of figures, and their export.
+
+mod export;
+mod page;
+mod tables;
 
 use std::sync::Arc;
 
-use egui::{ComboBox, DragValue, RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
+use egui::{RichText, ScrollArea, Ui, vec2};
 
 use super::{View, ViewId};
-use crate::app::command::Command;
+use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
+use crate::app::desk::DeskCommand;
 use crate::app::plot::{Hit, plot_ui};
-use crate::app::runs::{Brush, RunCommand, RunDetails};
+use crate::app::runs::{Brush, RunCommand, RunDetails, RunState};
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, PAD, TIGHT};
 use crate::app::widgets::{
-    GridColumn, accent_button, button, caption, card, card_title, empty_ui, grid_ui, header, mono, region, soft, title,
+    GridColumn, accent_button, button, caption, empty_ui, fitted, grid_ui, header, icon_button, mono, region,
+    segmented, soft, title,
 };
-use crate::figures::{ExportSpec, Figure, FontFamily, Format, Mark, Provenance, Scale, Venue};
+use crate::figures::{Figure, Mark, Scale};
 use crate::methods::{Table, Values};
+use crate::runs::{Page, Panel};
 
 const SIDE: f32 = 280.0;
+const LIST: f32 = 210.0;
 
 /// Transient state.
+#[derive(Default)]
 pub(super) struct Figures {
-    spec: ExportSpec,
     logs: Option<([bool; 2], String)>,
-}
-
-impl Default for Figures {
-    fn default() -> Self {
-        Self { spec: ExportSpec { format: Format::Pdf, ..ExportSpec::default() }, logs: None }
-    }
+    tables: tables::Tables,
 }
 
 impl View for Figures {
@@ -36,32 +39,75 @@ impl View for Figures {
         let shown = cx.state.runs.figure.as_ref();
         let details = shown.and_then(|(run, _)| cx.state.runs.details.get(run));
         let figure = shown.and_then(|(_, file)| details?.figures.iter().find(|(f, _)| f == file));
-        let (Some(details), Some((file, figure))) = (details, figure) else {
-            header(ui, "Figures", "", |_| {});
-            let about = "Every run leaves its charts here: curves, histograms, ROC. Click a bar or a point to see the texts \
-                         behind it; export at the width of a venue with the fonts of a paper.";
-            return empty_ui(Icon::Figures, "No figure is chosen", about, ui, |ui| {
-                if accent_button(ui, Some(Icon::Runs), "Go to runs").clicked() {
-                    cx.send(Command::Show(ViewId::Runs));
-                }
-            });
-        };
-        let run = cx.state.runs.find(&details.id).map_or_else(|| details.id.clone(), |r| r.name.clone());
-        header(ui, "Figures", &run, |ui| self.scales_ui(figure, ui));
+        let is_composing = cx.state.desk.is_composing;
+        self.header_ui(cx, details, figure.map(|f| &*f.1), ui);
+        // Whoever comes here first sees the newest result.
+        let newest = cx.state.runs.entries.iter().find(|r| r.state == RunState::Done);
+        if let Some(run) = newest.filter(|_| shown.is_none() && cx.state.runs.chosen.is_empty()) {
+            cx.send(Command::Run(RunCommand::Choose(vec![run.id.clone()])));
+        }
         let room = ui.available_rect_before_wrap();
-        region(ui, room.with_max_x(room.left() + 190.0), "list", |ui| list_ui(cx, details, file, ui));
+        if details.is_none() && (!is_composing || cx.state.desk.page.panels.is_empty()) {
+            return no_figure_ui(cx, ui);
+        }
         let middle = egui::Rect::from_min_max(
-            egui::pos2(room.left() + 190.0 + PAD, room.top()),
+            egui::pos2(room.left() + LIST + PAD, room.top()),
             egui::pos2(room.right() - SIDE - PAD, room.bottom()),
         );
+        let side = room.with_min_x(room.right() - SIDE);
+        if let Some(details) = details {
+            let file = shown.map(|s| s.1.as_str()).unwrap_or_default();
+            region(ui, room.with_max_x(room.left() + LIST), "list", |ui| self.list_ui(cx, details, file, ui));
+        }
+        if is_composing {
+            region(ui, middle, "page", |ui| page::page_ui(cx, ui));
+            return region(ui, side, "export", |ui| page::export_ui(cx, ui));
+        }
+        let Some(details) = details else { return };
+        if self.tables.is_shown(details) {
+            region(ui, middle, "table", |ui| self.tables.table_ui(cx, details, ui));
+            return region(ui, side, "export", |ui| self.tables.export_ui(cx, details, ui));
+        }
+        let Some((file, figure)) = figure else { return };
         region(ui, middle, "figure", |ui| self.figure_ui(cx, details, figure, ui));
-        region(ui, room.with_min_x(room.right() - SIDE), "export", |ui| {
-            ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| self.export_ui(cx, details, figure, ui));
-        });
+        region(ui, side, "export", |ui| self.export_ui(cx, details, file, figure, ui));
     }
 }
 
 impl Figures {
+    fn header_ui(&mut self, cx: &ViewCx<'_>, details: Option<&Arc<RunDetails>>, figure: Option<&Figure>, ui: &mut Ui) {
+        let desk = &cx.state.desk;
+        let run = details.map(|d| cx.state.runs.find(&d.id).map_or_else(|| d.id.clone(), |r| r.name.clone()));
+        header(ui, "Figures", &run.unwrap_or_default(), |ui| {
+            let composed = format!("Page ({})", desk.page.panels.len());
+            let choices =
+                [(false, "One", "One figure or table at a time"), (true, &*composed, "Several figures in one file")];
+            fitted(ui, "show", |ui| {
+                if let Some(is_on) = segmented(ui, "Show", desk.is_composing, &choices) {
+                    cx.send(Command::Desk(DeskCommand::Compose(is_on)));
+                }
+            });
+            if desk.is_composing {
+                let [can_undo, can_redo] = desk.history();
+                ui.add_enabled_ui(can_redo, |ui| {
+                    if icon_button(ui, Icon::Redo, "Redo", false).clicked() {
+                        cx.act(Action::Redo);
+                    }
+                });
+                ui.add_enabled_ui(can_undo, |ui| {
+                    if icon_button(ui, Icon::Undo, "Undo", false).clicked() {
+                        cx.act(Action::Undo);
+                    }
+                });
+                if button(ui, Some(Icon::Folder), "Open page…").clicked() {
+                    cx.act(Action::OpenPage);
+                }
+            } else if let Some(figure) = figure {
+                self.scales_ui(figure, ui);
+            }
+        });
+    }
+
     fn scales(&self, figure: &Figure) -> [bool; 2] {
         match &self.logs {
             Some((logs, id)) if *id == figure.id => *logs,
@@ -96,117 +142,84 @@ impl Figures {
         }
     }
 
-    fn export_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, figure: &Arc<Figure>, ui: &mut Ui) {
-        card(ui, |ui| {
-            ui.set_width(ui.available_width());
-            card_title(ui, "Export", |_| {});
-            let spec = &mut self.spec;
-            choice_ui(ui, "Format", &mut spec.format, &Format::ALL, Format::title);
-            let venue = Venue::ALL.into_iter().find(|v| (v.width_mm() - spec.width_mm).abs() < 1e-6);
-            let mut chosen = venue;
-            let options: Vec<Option<Venue>> = Venue::ALL.into_iter().map(Some).collect();
-            choice_ui(ui, "Width for", &mut chosen, &options, |v| v.map_or("Own width", Venue::title));
-            if let Some(venue) = chosen.filter(|v| Some(*v) != venue) {
-                spec.width_mm = venue.width_mm();
-            }
-            number_ui(ui, "Width", &mut spec.width_mm, 20.0..=400.0, " mm");
-            choice_ui(ui, "Font", &mut spec.font, &FontFamily::ALL, FontFamily::title);
-            number_ui(ui, "Font size", &mut spec.font_pt, 4.0..=24.0, " pt");
-            number_ui(ui, "Line width", &mut spec.line_pt, 0.2..=4.0, " pt");
-            if spec.format == Format::Png {
-                number_ui(ui, "Resolution", &mut spec.dpi, 72.0..=1200.0, " dpi");
-            }
-            ui.checkbox(&mut spec.show_title, "Title inside");
-            ui.checkbox(&mut spec.transparent, "Transparent background");
+    fn export_ui(&self, cx: &ViewCx<'_>, details: &RunDetails, file: &str, figure: &Figure, ui: &mut Ui) {
+        let Some(run) = cx.state.runs.find(&details.id) else { return };
+        let [x, y] = self.scales(figure).map(|is_log| Some(if is_log { Scale::Log } else { Scale::Linear }));
+        let panel = Panel { run: run.path.clone(), figure: stem(file).to_owned(), x, y };
+        let page =
+            Page { panels: vec![panel.clone()], columns: 1, spec: cx.state.desk.page.spec.clone(), ..Page::default() };
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            let name = format!("{}.{}", panel.figure, page.spec.format.extension());
+            export::card_ui(cx, &page, Some(run.path.join("exports").join(name)), ui);
+            ui.horizontal(|ui| {
+                if button(ui, Some(Icon::Plus), "Add to the page").clicked() {
+                    cx.send(Command::Desk(DeskCommand::Add(panel)));
+                    cx.send(Command::Toast(format!("“{}” is on the page", figure.title)));
+                }
+                let all = button(ui, Some(Icon::Download), "Export all");
+                let about = "Every figure as chosen above and every table as CSV, into the run's folder";
+                if all.on_hover_text(about).clicked() {
+                    cx.send(Command::ExportAll(details.id.clone()));
+                }
+            });
+            export::preview_ui(cx, &page, ui.available_width(), ui);
             ui.add_space(GAP);
-            if accent_button(ui, Some(Icon::Download), "Export…").clicked() {
-                cx.send(self.command(cx, details, figure, None));
+            for notice in crate::figures::notices(figure) {
+                ui.add(egui::Label::new(soft(ui, notice)).wrap());
             }
-            ui.add_space(TIGHT);
-            ui.label(caption(ui, "Always on a light background; run and method go into the file."));
         });
-        if button(ui, Some(Icon::Figures), "Preview").on_hover_text("The page as it will be, in print size").clicked() {
-            let Command::Run(RunCommand::Export(spec, figure, _)) = self.command(cx, details, figure, None) else {
-                return;
-            };
-            cx.send(Command::Run(RunCommand::Preview(spec, figure)));
-        }
-        if let Some(texture) = &cx.state.runs.preview {
-            let size = texture.size_vec2();
-            let width = ui.available_width().min(size.x);
-            ui.add(egui::Image::new((texture.id(), size * (width / size.x))));
-        }
-        ui.add_space(PAD);
-        for notice in crate::figures::notices(figure) {
-            ui.add(egui::Label::new(soft(ui, notice)).wrap());
-        }
-        let beside = cx.state.runs.find(&details.id).map(|r| r.path.clone());
-        if let Some(folder) = beside
-            && button(ui, Some(Icon::Folder), "Save into the run's folder").clicked()
-        {
-            let path = folder.join("figures").join(format!("{}.{}", figure.id, self.spec.format.extension()));
-            cx.send(self.command(cx, details, figure, Some(path)));
-        }
     }
 
-    fn command(
-        &self,
-        cx: &ViewCx<'_>,
-        details: &RunDetails,
-        figure: &Arc<Figure>,
-        path: Option<std::path::PathBuf>,
-    ) -> Command {
-        let run = cx.state.runs.find(&details.id);
-        let method = run.map(|r| r.methods.join(", ")).unwrap_or_default();
-        let provenance = Provenance { run: details.id.clone(), method, ..Provenance::default() };
-        let spec = ExportSpec { provenance, ..self.spec.clone() };
-        let mut figure = Figure::clone(figure);
-        let [x, y] = self.scales(&figure).map(|is_log| if is_log { Scale::Log } else { Scale::Linear });
-        figure.x.scale = x;
-        figure.y.scale = y;
-        Command::Run(RunCommand::Export(Box::new(spec), Arc::new(figure), path))
+    /// Figures and tables of the run.
+    fn list_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, file: &str, ui: &mut Ui) {
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            let is_composing = cx.state.desk.is_composing;
+            ui.label(caption(ui, if is_composing { "Click to put on the page" } else { "Figures" }));
+            for (name, figure) in &details.figures {
+                let is_on = name == file && !is_composing && !self.tables.is_shown(details);
+                if item_ui(&figure.title, is_on, ui) {
+                    let run = cx.state.runs.find(&details.id);
+                    if let Some(run) = run.filter(|_| is_composing) {
+                        let figure = stem(name).to_owned();
+                        let panel = Panel { run: run.path.clone(), figure, ..Panel::default() };
+                        cx.send(Command::Desk(DeskCommand::Add(panel)));
+                    } else {
+                        self.tables.hide();
+                        cx.send(Command::Run(RunCommand::ShowFigure(details.id.clone(), name.clone())));
+                    }
+                }
+            }
+            if !is_composing {
+                ui.add_space(GAP);
+                ui.label(caption(ui, "Tables"));
+                self.tables.list_ui(cx, details, ui);
+            }
+        });
     }
 }
 
-fn list_ui(cx: &ViewCx<'_>, details: &RunDetails, file: &str, ui: &mut Ui) {
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 2.0;
-        for (name, figure) in &details.figures {
-            let text = RichText::new(&figure.title);
-            let button =
-                egui::Button::selectable(name == file, text).wrap().min_size(vec2(ui.available_width() - 8.0, 32.0));
-            if ui.add(button).clicked() {
-                cx.send(Command::Run(RunCommand::ShowFigure(details.id.clone(), name.clone())));
-            }
-        }
-    });
+fn item_ui(text: &str, is_on: bool, ui: &mut Ui) -> bool {
+    let button = egui::Button::selectable(is_on, RichText::new(text)).wrap();
+    ui.add(button.min_size(vec2(ui.available_width() - 8.0, 32.0))).clicked()
 }
 
-fn choice_ui<T: PartialEq + Copy>(
-    ui: &mut Ui,
-    name: &str,
-    value: &mut T,
-    all: &[T],
-    title: impl Fn(T) -> &'static str,
-) {
-    ui.label(caption(ui, name));
-    let combo = ComboBox::from_id_salt(name).width(ui.available_width()).truncate().selected_text(title(*value));
-    let response = combo.show_ui(ui, |ui| {
-        for option in all {
-            ui.selectable_value(value, *option, title(*option));
-        }
-    });
-    response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, name));
+/// The file of a figure without folder and extension: how a page names it.
+fn stem(file: &str) -> &str {
+    let name = file.rsplit_once('/').map_or(file, |(_, name)| name);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
-fn number_ui(ui: &mut Ui, name: &str, value: &mut f64, range: std::ops::RangeInclusive<f64>, unit: &str) {
-    ui.horizontal(|ui| {
-        ui.allocate_ui(vec2(88.0, 28.0), |ui| {
-            ui.set_min_width(88.0);
-            ui.label(caption(ui, name));
-        });
-        let response = ui.add(DragValue::new(value).range(range).speed(0.5).max_decimals(1).suffix(unit));
-        response.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, name));
+fn no_figure_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    let about = "Every run leaves its charts here: curves, histograms, ROC. Click a bar or a point to see the texts \
+                 behind it; export at the width of a venue with the fonts of a paper.";
+    empty_ui(Icon::Figures, "No figure is chosen", about, ui, |ui| {
+        if accent_button(ui, Some(Icon::Runs), "Go to runs").clicked() {
+            cx.send(Command::Show(ViewId::Runs));
+        }
+        if button(ui, Some(Icon::Folder), "Open page…").clicked() {
+            cx.act(Action::OpenPage);
+        }
     });
 }
 

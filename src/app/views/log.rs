@@ -8,7 +8,7 @@ use crate::app::context::ViewCx;
 use crate::app::log::{Level, LogLine};
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, TIGHT};
-use crate::app::widgets::{button, caption, empty_ui, header, mono, search_ui, segmented};
+use crate::app::widgets::{button, caption, empty_ui, fitted, header, mono, search_ui, segmented};
 
 const ROW: f32 = 22.0;
 
@@ -36,7 +36,7 @@ impl View for Log {
                 (Some(Level::Warning), "Warnings", "Done, but not as asked, and worse"),
                 (Some(Level::Error), "Errors", "Not done"),
             ];
-            ui.allocate_ui_with_layout(vec2(220.0, 32.0), egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            fitted(ui, "level", |ui| {
                 if let Some(chosen) = segmented(ui, "Level", self.least, &choices) {
                     self.least = chosen;
                 }

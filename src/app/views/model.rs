@@ -184,7 +184,7 @@ impl Model {
     }
 }
 
-fn chips_ui(cx: &ViewCx<'_>, measured: &crate::app::worker::Measurement, ui: &mut Ui) {
+fn chips_ui(cx: &ViewCx<'_>, measured: &crate::methods::compare::Measurement, ui: &mut Ui) {
     const SHOWN: usize = 300;
     ui.label(caption(ui, format!("{} tokens", measured.cells.len())));
     ui.horizontal_wrapped(|ui| {

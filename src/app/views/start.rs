@@ -11,7 +11,9 @@ use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{accent_button, button, caption, card, columns_ui, link, soft, title, trouble_ui};
+use crate::app::widgets::{
+    accent_button, button, caption, card, columns_ui, icon_button, link, soft, title, trouble_ui,
+};
 
 /// Transient state.
 #[derive(Default)]
@@ -128,7 +130,7 @@ fn step_ui(
     let t = cx.tokens;
     card(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.set_min_height(150.0);
+        ui.set_min_height(152.0);
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(vec2(24.0, 24.0), Sense::hover());
             let (fill, ink) = if is_done { (t.good_soft, t.good) } else { (t.accent_soft, t.accent) };
@@ -167,34 +169,47 @@ fn recents_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     }
     columns_ui(2, ui, |columns| {
         let [models, data] = columns else { return };
-        list_ui(models, "Recent models", &settings.recent_models, Icon::Model, |p| cx.send(Command::OpenModel(p)));
-        list_ui(data, "Recent data", &settings.recent_data, Icon::Data, |p| cx.send(Command::OpenData(p)));
+        list_ui(cx, models, ("Recent models", Icon::Model), &settings.recent_models);
+        list_ui(cx, data, ("Recent data", Icon::Data), &settings.recent_data);
     });
 }
 
-fn list_ui(ui: &mut Ui, name: &str, paths: &[PathBuf], icon: Icon, open: impl Fn(PathBuf)) {
+/// Favorites first, then the newest.
+fn list_ui(cx: &ViewCx<'_>, ui: &mut Ui, (name, icon): (&str, Icon), paths: &[PathBuf]) {
     ui.label(title(name));
     ui.add_space(TIGHT);
     ui.spacing_mut().item_spacing.y = 0.0;
-    for path in paths {
-        let t = crate::app::style::tokens(ui);
-        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 42.0), Sense::click());
-        let stem = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {stem}")));
-        if response.hovered() || response.has_focus() {
-            ui.painter().rect_filled(rect, 6.0, t.hover);
-        }
-        let sign = egui::Rect::from_center_size(rect.left_center() + vec2(20.0, 0.0), vec2(18.0, 18.0));
-        icon.paint(ui, sign, t.text_faint);
-        let inner = rect.with_min_x(rect.left() + 42.0).shrink2(vec2(0.0, 4.0));
-        let mut line = ui.new_child(egui::UiBuilder::new().max_rect(inner).layout(Layout::top_down(Align::Min)));
-        line.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
-        line.spacing_mut().item_spacing.y = 0.0;
-        line.label(stem);
-        line.label(caption(&line, short_path(path)));
-        if response.clicked() {
-            open(path.clone());
-        }
+    let favorites = &cx.state.settings.favorites;
+    let (first, others): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(|p| favorites.contains(*p));
+    for path in first.into_iter().chain(others) {
+        recent_ui(cx, icon, path, ui);
+    }
+}
+
+fn recent_ui(cx: &ViewCx<'_>, icon: Icon, path: &PathBuf, ui: &mut Ui) {
+    let t = cx.tokens;
+    let is_favorite = cx.state.settings.favorites.contains(path);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 42.0), Sense::click());
+    let stem = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {stem}")));
+    if response.contains_pointer() || response.has_focus() {
+        ui.painter().rect_filled(rect, 6.0, t.hover);
+    }
+    let sign = egui::Rect::from_center_size(rect.left_center() + vec2(20.0, 0.0), vec2(18.0, 18.0));
+    icon.paint(ui, sign, t.text_faint);
+    let inner = rect.with_min_x(rect.left() + 42.0).with_max_x(rect.right() - 40.0).shrink2(vec2(0.0, 4.0));
+    let mut line = ui.new_child(egui::UiBuilder::new().max_rect(inner).layout(Layout::top_down(Align::Min)));
+    line.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
+    line.spacing_mut().item_spacing.y = 0.0;
+    line.label(&stem);
+    line.label(caption(&line, short_path(path)));
+    let place = egui::Rect::from_center_size(rect.right_center() - vec2(20.0, 0.0), vec2(28.0, 28.0));
+    let mut corner = ui.new_child(egui::UiBuilder::new().id_salt(path).max_rect(place));
+    let what = if is_favorite { "Forget favorite" } else { "Keep as favorite" };
+    if icon_button(&mut corner, Icon::Star, &format!("{what} {stem}"), is_favorite).clicked() {
+        cx.send(Command::ToggleFavorite(path.clone()));
+    } else if response.clicked() {
+        cx.send(Command::Open(path.clone()));
     }
 }
 
@@ -208,10 +223,10 @@ fn shortcuts_ui(ui: &mut Ui) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 2.0 * PAD;
         for (action, about) in tips {
-            let Some(keys) = action.shortcut() else { continue };
+            let Some(keys) = action.keys(ui.ctx()) else { continue };
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 6.0;
-                ui.label(RichText::new(ui.ctx().format_shortcut(&keys)).font(semibold(size::SMALL)));
+                ui.label(RichText::new(keys).font(semibold(size::SMALL)));
                 ui.label(caption(ui, about));
             });
         }

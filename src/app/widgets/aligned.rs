@@ -4,14 +4,16 @@ use egui::text::{LayoutJob, TextFormat};
 use egui::{Color32, FontId, Id, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
 use super::token::{TokenLook, token_tooltip_ui, value_text};
-use crate::app::state::{ColorBy, MeasuredPair};
+use crate::app::state::ColorBy;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens;
 use crate::app::style::tokens::size;
-use crate::app::worker::{Alignment, Cell, Segment};
+use crate::methods::compare::{Alignment, Cell, Pair, Segment};
 
 /// Room inside a token, left and right.
 const INSET: f32 = 0.75;
+/// Least width of a token that is a part of a character.
+const SHARED: f32 = 9.0;
 /// Height of a row without and with numbers.
 const ROW: [f32; 2] = [30.0, 42.0];
 
@@ -37,13 +39,17 @@ struct Placed {
     segment: usize,
     x: f32,
     width: f32,
+    /// Its place among the tokens that share a character, and how many they are; all have the same width.
+    place: [usize; 2],
 }
 
 /// What is drawn.
 #[derive(Clone, Copy)]
 pub struct AlignedText<'a> {
     /// Both sides.
-    pub pair: &'a MeasuredPair,
+    pub pair: &'a Pair,
+    /// Different for every measurement.
+    pub serial: u64,
     /// Shares of the tokens in the gradient alignment.
     pub alignment: Option<&'a Alignment>,
     /// Colors.
@@ -163,7 +169,7 @@ impl AlignedText<'_> {
             ui.painter().rect_filled(rect.shrink2(vec2(0.25, 0.0)), 2.0, fill);
         }
         let ink = fill.map_or(t.text, |f| t.ink_on(f));
-        self.text_ui(cell, &rect, ink, self.differs(token.placed.segment), ui);
+        self.text_ui(token, cell, &rect, ink, ui);
         value_bar_ui(look, cell, &rect, fill.unwrap_or(t.surface), ui);
         if self.numbers {
             let at = pos2(rect.center().x, rect.bottom() + 1.0);
@@ -180,11 +186,19 @@ impl AlignedText<'_> {
         is_hovered
     }
 
-    fn text_ui(&self, cell: &Cell, rect: &Rect, ink: Color32, strong: bool, ui: &Ui) {
-        let job = job(&shown(cell, self.whitespace), ink, strong);
-        let galley = ui.painter().layout_job(job);
-        let at = pos2(rect.left() + INSET, rect.center().y - galley.size().y / 2.0 - 0.5);
-        ui.painter().galley(at, galley, ink);
+    /// The text of a token; of a character that tokens share, the part above this one, in its ink.
+    fn text_ui(&self, token: &Token, cell: &Cell, rect: &Rect, ink: Color32, ui: &Ui) {
+        let strong = self.differs(token.placed.segment);
+        let [index, n] = token.placed.place;
+        let shared = if n > 1 { self.pair.sides[token.side].shared(token.placed.cell) } else { None };
+        let text = shared.map_or_else(|| shown(&cell.shown, self.whitespace), |s| shown(&s.shown, self.whitespace));
+        let galley = ui.painter().layout_job(job(&text, ink, strong));
+        let left = rect.left() - index as f32 * rect.width();
+        let slack = if n > 1 { (n as f32 * rect.width() - galley.size().x) / 2.0 } else { INSET };
+        let at = pos2(left + slack, rect.center().y - galley.size().y / 2.0 - 0.5);
+        let painter =
+            if n > 1 { ui.painter().with_clip_rect(ui.clip_rect().intersect(*rect)) } else { ui.painter().clone() };
+        painter.galley(at, galley, ink);
     }
 }
 
@@ -207,14 +221,14 @@ fn value_bar_ui(look: TokenLook, cell: &Cell, rect: &Rect, fill: Color32, ui: &U
 }
 
 /// What a token shows, with or without signs for white space.
-fn shown(cell: &Cell, whitespace: bool) -> String {
-    if cell.shown.is_empty() {
+fn shown(text: &str, whitespace: bool) -> String {
+    if text.is_empty() {
         return "◦".to_owned();
     }
     if whitespace {
-        return cell.shown.clone();
+        return text.to_owned();
     }
-    cell.shown.chars().map(|c| if "·⏎⇥␍⍽".contains(c) { ' ' } else { c }).collect()
+    text.chars().map(|c| if "·⏎⇥␍⍽".contains(c) { ' ' } else { c }).collect()
 }
 
 fn job(text: &str, ink: Color32, strong: bool) -> LayoutJob {
@@ -241,7 +255,7 @@ fn font(strong: bool) -> FontId {
 impl AlignedLayout {
     fn update(&mut self, text: &AlignedText<'_>, width: f32, ui: &Ui) {
         let key = Key {
-            serial: text.pair.serial,
+            serial: text.serial,
             width,
             whitespace: text.whitespace,
             numbers: text.numbers.then_some(text.color),
@@ -250,13 +264,19 @@ impl AlignedLayout {
             return;
         }
         let measure = |side: usize, index: usize, strong: bool| {
-            let Some(cell) = text.pair.sides[side].cells.get(index) else { return 0.0 };
-            let font = font(strong);
-            let width = ui
-                .ctx()
-                .fonts_mut(|f| shown(cell, text.whitespace).chars().map(|c| f.glyph_width(&font, c)).sum::<f32>());
+            let side = &text.pair.sides[side];
+            let Some(cell) = side.cells.get(index) else { return Piece { width: 0.0, place: [0, 1] } };
+            let width_of = |shown: &str| ui.painter().layout_job(job(shown, Color32::BLACK, strong)).size().x;
             let digits = if text.numbers { value_text(text.color, cell).len().min(6) } else { 0 };
-            (width + 2.0 * INSET).max(5.5 * digits as f32 + 4.0)
+            let least = 5.5 * digits as f32 + 4.0;
+            if let Some(s) = side.shared(index) {
+                let width = (width_of(&shown(&s.shown, text.whitespace)) + 4.0) / s.n as f32;
+                // With numbers, all tokens of a character take the room of the longest number.
+                let least = if text.numbers { 5.5 * 6.0 + 4.0 } else { SHARED };
+                return Piece { width: width.max(least), place: [s.index, s.n] };
+            }
+            let width = width_of(&shown(&cell.shown, text.whitespace)) + 2.0 * INSET;
+            Piece { width: width.max(least), place: [0, 1] }
         };
         let breaks = |side: usize, index: usize| {
             text.pair.sides[side].cells.get(index).is_some_and(|c| c.bytes.contains(&b'\n'))
@@ -266,20 +286,27 @@ impl AlignedLayout {
     }
 }
 
+/// Width of a token, and its place among those that share a character.
+#[derive(Clone, Copy)]
+struct Piece {
+    width: f32,
+    place: [usize; 2],
+}
+
 /// Fills rows on both sides at once: an equal word that does not fit on one side begins a new row on both.
 fn place(
     segments: &[Segment],
     width: f32,
-    measure: &dyn Fn(usize, usize, bool) -> f32,
+    measure: &dyn Fn(usize, usize, bool) -> Piece,
     breaks: &dyn Fn(usize, usize) -> bool,
 ) -> Vec<[Vec<Placed>; 2]> {
     let mut rows: Vec<[Vec<Placed>; 2]> = vec![Default::default()];
     let mut x = [0.0, 0.0];
     for (index, segment) in segments.iter().enumerate() {
         let sides = [segment.original.clone(), segment.paraphrase.clone()];
-        let widths: [Vec<f32>; 2] =
+        let pieces: [Vec<Piece>; 2] =
             std::array::from_fn(|s| sides[s].clone().map(|c| measure(s, c, segment.differs)).collect());
-        let fits = |s: usize| x[s] + widths[s].iter().sum::<f32>() <= width;
+        let fits = |s: usize| x[s] + pieces[s].iter().map(|p| p.width).sum::<f32>() <= width;
         let both_fit = fits(0) && fits(1);
         if !segment.differs && !both_fit {
             rows.push(Default::default());
@@ -287,8 +314,9 @@ fn place(
         }
         let mut row = [rows.len() - 1; 2];
         for s in 0..2 {
-            for (cell, w) in sides[s].clone().zip(&widths[s]) {
-                if x[s] + w > width && x[s] > 0.0 {
+            for (cell, piece) in sides[s].clone().zip(&pieces[s]) {
+                let [nth, n] = piece.place;
+                if nth == 0 && x[s] + piece.width * n as f32 > width && x[s] > 0.0 {
                     row[s] += 1;
                     x[s] = 0.0;
                 }
@@ -296,9 +324,9 @@ fn place(
                     rows.push(Default::default());
                 }
                 if let Some(r) = rows.get_mut(row[s]) {
-                    r[s].push(Placed { cell, segment: index, x: x[s], width: *w });
+                    r[s].push(Placed { cell, segment: index, x: x[s], width: piece.width, place: piece.place });
                 }
-                x[s] += w;
+                x[s] += piece.width;
                 if breaks(s, cell) {
                     row[s] += 1;
                     x[s] = 0.0;
@@ -322,6 +350,8 @@ fn place(
 mod tests {
     use super::*;
 
+    const TEN: Piece = Piece { width: 10.0, place: [0, 1] };
+
     fn segment(o: std::ops::Range<usize>, p: std::ops::Range<usize>, differs: bool) -> Segment {
         Segment { original: o, paraphrase: p, differs }
     }
@@ -335,7 +365,7 @@ mod tests {
             segment(3..3, 7..9, true),
             segment(3..5, 9..11, false),
         ];
-        let rows = place(&segments, 30.0, &|_, _, _| 10.0, &|_, _| false);
+        let rows = place(&segments, 30.0, &|_, _, _| TEN, &|_, _| false);
         for side in 0..2 {
             let mut cells: Vec<usize> = rows.iter().flat_map(|r| r[side].iter().map(|p| p.cell)).collect();
             cells.sort_unstable();
@@ -348,9 +378,21 @@ mod tests {
     }
 
     #[test]
+    fn the_tokens_of_a_character_stay_on_one_row() {
+        let segments = [segment(0..5, 0..0, true)];
+        let part = |_: usize, cell: usize, _: bool| match cell {
+            0 | 4 => TEN,
+            _ => Piece { width: 10.0, place: [cell - 1, 3] },
+        };
+        let rows = place(&segments, 35.0, &part, &|_, _| false);
+        let cells: Vec<Vec<usize>> = rows.iter().map(|r| r[0].iter().map(|p| p.cell).collect()).collect();
+        assert_eq!(cells, [vec![0], vec![1, 2, 3], vec![4]]);
+    }
+
+    #[test]
     fn a_line_end_begins_a_new_row_on_both_sides() {
         let segments = [segment(0..1, 0..1, false), segment(1..2, 1..2, false)];
-        let rows = place(&segments, 100.0, &|_, _, _| 10.0, &|_, cell| cell == 0);
+        let rows = place(&segments, 100.0, &|_, _, _| TEN, &|_, cell| cell == 0);
         assert_eq!(rows.len(), 2);
         assert_eq!((rows[1][0][0].cell, rows[1][1][0].cell), (1, 1));
     }

@@ -165,6 +165,20 @@ pub fn header(ui: &mut Ui, name: &str, remark: &str, right: impl FnOnce(&mut Ui)
     ui.add_space(GAP);
 }
 
+/// Things from left to right that stand at the right end of a line: as wide as they were in the last frame.
+pub fn fitted<R>(ui: &mut Ui, salt: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let id = ui.scope_id().with(("fitted", salt));
+    let width = ui.data(|d| d.get_temp::<f32>(id)).unwrap_or(200.0);
+    let layout = Layout::left_to_right(Align::Center);
+    let InnerResponse { inner, response } = ui.allocate_ui_with_layout(vec2(width, 32.0), layout, add);
+    let used = response.rect.width();
+    if (used - width).abs() > 0.5 {
+        ui.data_mut(|d| d.insert_temp(id, used));
+        ui.ctx().request_repaint();
+    }
+    inner
+}
+
 /// A small colored word, such as a state.
 pub fn badge(ui: &mut Ui, text: &str, ink: Color32, fill: Color32) -> Response {
     let galley = ui.painter().layout_no_wrap(text.to_owned(), egui::FontId::proportional(size::SMALL), ink);

@@ -11,8 +11,8 @@ mod token;
 
 pub use aligned::{AlignedLayout, AlignedText};
 pub use basics::{
-    accent_button, badge, button, caption, card, card_title, columns_ui, divider, header, icon_button, link, mono,
-    region, segmented, soft, title,
+    accent_button, badge, button, caption, card, card_title, columns_ui, divider, fitted, header, icon_button, link,
+    mono, region, segmented, soft, title,
 };
 pub use empty::{empty_ui, loading_ui, open_button, trouble_ui};
 pub use grid::{GridColumn, GridEvents, GridSort, grid_ui};

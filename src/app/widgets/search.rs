@@ -7,7 +7,7 @@ use crate::app::style::{Icon, tokens};
 /// A field with a lens; Escape empties it. `name` is what is searched, such as `pairs`.
 pub fn search_ui(text: &mut String, name: &str, width: f32, ui: &mut Ui) -> Response {
     let hint = format!("Search {name}");
-    let edit = TextEdit::singleline(text).hint_text(hint.as_str()).desired_width(width - 36.0).margin(egui::Margin {
+    let edit = TextEdit::singleline(text).hint_text(hint.as_str()).desired_width(width).margin(egui::Margin {
         left: 28,
         right: 8,
         top: 6,

@@ -22,11 +22,13 @@ pub struct Stat {
     pub change: Option<(String, bool)>,
 }
 
-/// Draws the numbers in columns: name, value, and unit or change.
+/// Draws the numbers in columns: name, value, and unit or change; the last ones only where there is room.
 pub fn stats_ui(stats: &[Stat], ui: &mut Ui) {
     let room = ui.available_rect_before_wrap();
-    let width = room.width() / stats.len().max(1) as f32;
-    for (i, stat) in stats.iter().enumerate() {
+    const LEAST: f32 = 58.0;
+    let n = ((room.width() / LEAST) as usize).clamp(1, stats.len().max(1));
+    let width = room.width() / n as f32;
+    for (i, stat) in stats.iter().take(n).enumerate() {
         let left = room.left() + i as f32 * width;
         let rect = Rect::from_min_size(pos2(left, room.top()), vec2(width, room.height()));
         let response = ui.interact(rect, ui.scope_id().with(stat.name), Sense::hover());

@@ -7,7 +7,7 @@ use crate::app::state::ColorBy;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::size;
 use crate::app::style::{Tokens, tokens};
-use crate::app::worker::Cell;
+use crate::methods::compare::Cell;
 
 /// What tokens are colored by, with the scale of signed values.
 #[derive(Clone, Copy, Debug, PartialEq)]

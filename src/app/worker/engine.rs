@@ -8,9 +8,8 @@ use std::thread::JoinHandle;
 use super::Trouble;
 use super::laboratory::{Laboratory, ModelCard};
 use super::mailbox::{Mailbox, Ticket};
-use super::measurement::{Alignment, Measurement};
-use super::pairing::Pairing;
 use crate::error::{Error, Result};
+use crate::methods::compare::{Alignment, Measurement, Pair};
 
 /// Left or right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,7 +74,7 @@ pub enum Answer {
     /// The model of this path, or why there is none.
     Loaded(PathBuf, Result<Arc<ModelCard>, Trouble>),
     /// A pair of texts, measured.
-    Measured([String; 2], Result<Box<([Measurement; 2], Pairing)>, Trouble>),
+    Measured([String; 2], Result<Box<Pair>, Trouble>),
     /// A pair of texts, aligned.
     Aligned([String; 2], Result<Box<Alignment>, Trouble>),
     /// A text, in tokens.
@@ -131,12 +130,27 @@ impl Drop for EngineThread {
 fn serve(mailbox: &Mailbox<Ask, 5>, answers: &SyncSender<Answer>, wake: &(impl Fn() + Send)) {
     let mut laboratory = Laboratory::default();
     while let Some((ticket, ask)) = mailbox.take() {
-        let answer = answer(&mut laboratory, &ticket, ask);
+        let asked = ask.clone();
+        let work = std::panic::AssertUnwindSafe(|| answer(&mut laboratory, &ticket, ask));
+        let answer = std::panic::catch_unwind(work).unwrap_or_else(|_| broken(asked));
         let stale = matches!(answer, Answer::Measured(..) | Answer::Aligned(..)) && !ticket.is_current();
         if !stale && answers.send(answer).is_err() {
             return;
         }
         wake();
+    }
+}
+
+/// The answer when the work ended in a panic: the window goes on and says so.
+fn broken(ask: Ask) -> Answer {
+    let error = Error::bug("the engine stopped at an internal error").hint("what it said is on the terminal");
+    let trouble = Trouble::from(error);
+    match ask {
+        Ask::Load(path) => Answer::Loaded(path, Err(trouble)),
+        Ask::Measure(texts) => Answer::Measured(texts, Err(trouble)),
+        Ask::Align(texts) => Answer::Aligned(texts, Err(trouble)),
+        Ask::Tokenize(_) => Answer::Tokenized(Err(trouble)),
+        Ask::Continue(text, _) => Answer::Continued(text, Err(trouble)),
     }
 }
 
@@ -147,7 +161,7 @@ fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
             Answer::Loaded(path, loaded)
         }
         Ask::Measure(texts) => {
-            let measured = measure(laboratory, ticket, &texts).map_err(Trouble::from);
+            let measured = laboratory.pair(ticket, &texts).map_err(Trouble::from);
             Answer::Measured(texts, measured.map(Box::new))
         }
         Ask::Align(texts) => {
@@ -160,18 +174,4 @@ fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
             Answer::Continued(text, continued)
         }
     }
-}
-
-fn measure(laboratory: &Laboratory, ticket: &Ticket, texts: &[String; 2]) -> Result<([Measurement; 2], Pairing)> {
-    let original = laboratory.measure(&texts[0])?;
-    if !ticket.is_current() {
-        return Err(Error::Cancelled);
-    }
-    let paraphrase = laboratory.measure(&texts[1])?;
-    let pairing = match (original.cells.is_empty(), paraphrase.cells.is_empty()) {
-        (false, true) => Pairing::single(&original.text, &original.cells, true),
-        (true, false) => Pairing::single(&paraphrase.text, &paraphrase.cells, false),
-        _ => Pairing::new((&original.text, &original.cells), (&paraphrase.text, &paraphrase.cells)),
-    };
-    Ok(([original, paraphrase], pairing))
 }

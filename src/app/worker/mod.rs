@@ -6,8 +6,6 @@
 mod engine;
 mod laboratory;
 mod mailbox;
-mod measurement;
-mod pairing;
 mod reader;
 mod run_folder;
 mod run_work;
@@ -16,9 +14,8 @@ mod sheet;
 pub use engine::{Answer, Ask, EngineThread, Side};
 pub use laboratory::{Laboratory, ModelCard};
 pub use mailbox::{Mailbox, Ticket};
-pub use measurement::{Alignment, Alternative, Cell, Measurement, Scores};
-pub use pairing::{Pairing, Segment};
 pub use reader::{FileAnswer, FileAsk, ReaderThread};
+pub use run_work::Picture;
 pub use sheet::DataSheet;
 
 use crate::error::Error;

@@ -7,16 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use super::run_folder::RunFolder;
-use super::run_work;
+use super::run_work::{self, Picture};
 use super::{DataSheet, Trouble};
 use crate::app::log::LogLine;
 use crate::app::runs::{RunDetails, RunEntry};
 use crate::data::{DataSpec, Tokenizer};
 use crate::error::{Error, Result};
-use crate::figures::{ExportSpec, Figure};
+use crate::figures::ExportSpec;
 use crate::runs::inputs::Access;
 use crate::runs::queue::Queue;
-use crate::runs::{Experiment, Plan};
+use crate::runs::{Experiment, Page, Plan};
 
 /// Run folders are looked at this often.
 const POLL: Duration = Duration::from_millis(300);
@@ -32,8 +32,8 @@ pub enum FileAsk {
     Memory,
     /// Everything of a run.
     Details(String),
-    /// Start an experiment.
-    Start(Box<Experiment>),
+    /// Start experiments, one after the other.
+    Start(Vec<Experiment>),
     /// What an experiment will need.
     Estimate(Box<Experiment>, u64),
     /// Stop a run.
@@ -44,10 +44,14 @@ pub enum FileAsk {
     Trash(String),
     /// Star and note of a run.
     Note(String, bool, String),
-    /// Draw a figure as it will be exported.
-    Preview(Box<ExportSpec>, Arc<Figure>),
-    /// Write a figure.
-    Export(Box<ExportSpec>, Arc<Figure>, PathBuf),
+    /// Draw a page as it will be written, so many pixels wide; the key comes back with it.
+    Preview(u64, Box<Page>, u32),
+    /// Write a page, and its description beside it when asked to.
+    Export(Box<Page>, PathBuf, bool),
+    /// Write every figure and table of a run.
+    ExportAll(String, Box<ExportSpec>),
+    /// Read the file of a page.
+    Page(PathBuf),
     /// Write text, such as an experiment or a table.
     Write(PathBuf, String),
     /// Read an experiment file.
@@ -59,6 +63,8 @@ pub enum FileAsk {
 pub enum FileAnswer {
     /// A data file.
     Data(PathBuf, Result<Arc<DataSheet>, Trouble>),
+    /// The same data file with lengths in tokens.
+    Counted(PathBuf, Arc<DataSheet>),
     /// Bytes used by this program, and installed.
     Memory(u64, u64),
     /// All runs, newest first.
@@ -69,12 +75,14 @@ pub enum FileAnswer {
     Log(Vec<LogLine>),
     /// Done, in words; or not.
     Said(Result<String, Trouble>),
-    /// A run was started.
-    Started(String),
+    /// Runs were put into the queue.
+    Started(Vec<String>),
     /// An experiment file.
     Experiment(Box<Experiment>),
-    /// A figure as it will be exported: width, height, colors.
-    Preview([usize; 2], Vec<u8>),
+    /// The page with this key as it will be written.
+    Preview(u64, Result<Picture, Trouble>),
+    /// A page from its file.
+    Page(Result<Box<Page>, Trouble>),
     /// What an experiment will need, for the draft of this serial.
     Estimated(u64, Result<Box<Plan>, Trouble>),
 }
@@ -147,7 +155,12 @@ impl Reader {
         }
         while self.is_open.load(Ordering::Acquire) {
             match requests.recv_timeout(POLL) {
-                Ok(ask) => self.answer(ask),
+                Ok(ask) => {
+                    let waiting = std::iter::once(ask).chain(requests.try_iter()).collect();
+                    for ask in newest(waiting) {
+                        self.answer(ask);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -188,10 +201,14 @@ impl Reader {
                 Ok(details) => self.send(FileAnswer::Details(Arc::new(details))),
                 Err(error) => self.say(Err(error)),
             },
-            FileAsk::Start(experiment) => match run_work::start(self.folder.root(), &mut self.queue, &experiment) {
-                Ok(id) => self.send(FileAnswer::Started(id)),
-                Err(error) => self.say(Err(error)),
-            },
+            FileAsk::Start(experiments) => {
+                let root = self.folder.root();
+                let start = |e: &Experiment| run_work::start(root, &mut self.queue, e);
+                match experiments.iter().map(start).collect() {
+                    Ok(ids) => self.send(FileAnswer::Started(ids)),
+                    Err(error) => self.say(Err(error)),
+                }
+            }
             FileAsk::Estimate(experiment, serial) => {
                 let plan = crate::runs::plan(&experiment, &mut Access::from_env(), None)
                     .map(|ready| Box::new(ready.plan))
@@ -212,11 +229,18 @@ impl Reader {
                     self.say(Err(error));
                 }
             }
-            FileAsk::Preview(spec, figure) => match run_work::preview(&spec, &figure) {
-                Ok((size, pixels)) => self.send(FileAnswer::Preview(size, pixels)),
-                Err(error) => self.say(Err(error)),
-            },
-            FileAsk::Export(spec, figure, path) => self.say(run_work::export(&spec, &figure, &path)),
+            FileAsk::Preview(key, page, width) => {
+                let drawn = run_work::preview(&page, width).map_err(Trouble::from);
+                self.send(FileAnswer::Preview(key, drawn));
+            }
+            FileAsk::Export(page, path, with_page) => self.say(run_work::export(&page, &path, with_page)),
+            FileAsk::ExportAll(id, spec) => {
+                self.say(self.folder.run(&id).and_then(|run| run_work::export_all(&run, &spec)));
+            }
+            FileAsk::Page(path) => {
+                let page = Page::read(&path).map(Box::new).map_err(Trouble::from);
+                self.send(FileAnswer::Page(page));
+            }
             FileAsk::Write(path, text) => self.say(write(&path, &text)),
             FileAsk::Experiment(path) => match Experiment::read(&path) {
                 Ok(experiment) => self.send(FileAnswer::Experiment(Box::new(experiment))),
@@ -234,7 +258,7 @@ impl Reader {
         let name = model.display().to_string();
         let is_wanted = || self.is_open.load(Ordering::Acquire);
         if let Some(counted) = sheet.count_tokens(&name, &tokenizer, &is_wanted) {
-            self.send(FileAnswer::Data(path, Ok(Arc::new(counted))));
+            self.send(FileAnswer::Counted(path, Arc::new(counted)));
         }
     }
 
@@ -250,7 +274,34 @@ impl Reader {
     }
 }
 
+/// The requests without those that a later one makes useless: of estimates and pictures only the last is wanted.
+fn newest(asks: Vec<FileAsk>) -> Vec<FileAsk> {
+    let kind = |ask: &FileAsk| match ask {
+        FileAsk::Estimate(..) => 1,
+        FileAsk::Preview(..) => 2,
+        FileAsk::Memory => 3,
+        _ => 0,
+    };
+    let last: Vec<Option<usize>> = (0..4).map(|k| asks.iter().rposition(|a| kind(a) == k)).collect();
+    let is_wanted = |(i, ask): &(usize, FileAsk)| kind(ask) == 0 || last.get(kind(ask)).copied().flatten() == Some(*i);
+    asks.into_iter().enumerate().filter(is_wanted).map(|(_, ask)| ask).collect()
+}
+
 fn write(path: &Path, text: &str) -> Result<String> {
     crate::runs::store::write_atomic(path, text.as_bytes())?;
     Ok(format!("Saved {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_estimate_is_made_and_no_run_is_lost() {
+        let estimate = |serial| FileAsk::Estimate(Box::default(), serial);
+        let left = newest(vec![estimate(1), FileAsk::Cancel("a".into()), estimate(2), FileAsk::Cancel("a".into())]);
+        let serials: Vec<u64> =
+            left.iter().filter_map(|a| if let FileAsk::Estimate(_, n) = a { Some(*n) } else { None }).collect();
+        assert_eq!((left.len(), serials), (3, vec![2]));
+    }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::run_folder::{RunFolder, now};
 use crate::error::{Error, Result};
-use crate::figures::{self, ExportSpec, Figure, Format};
+use crate::figures::{ExportSpec, Format};
 use crate::runs::queue::Queue;
-use crate::runs::store::{Notes, move_to_trash, write_atomic};
-use crate::runs::{Experiment, RunDir};
+use crate::runs::store::{Notes, SavedReport, make_folder, move_to_trash, write_atomic};
+use crate::runs::{Experiment, Page, RunDir, cli};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
 pub(super) fn start(root: &Path, queue: &mut Queue, experiment: &Experiment) -> Result<String> {
@@ -45,17 +45,38 @@ pub(super) fn note(folder: &RunFolder, id: &str, star: bool, text: String) -> Re
     notes.write(&run)
 }
 
-/// A figure as pixels: width and height, and red, green, blue and opacity of each.
-pub(super) fn preview(spec: &ExportSpec, figure: &Figure) -> Result<([usize; 2], Vec<u8>)> {
-    let spec = ExportSpec { format: Format::Png, dpi: 220.0, ..spec.clone() };
-    let png = figures::export(figure, &spec)?;
+/// Width and height, and red, green, blue and opacity of each pixel.
+pub type Picture = ([usize; 2], Vec<u8>);
+
+/// A page as it will be written, as a picture of so many pixels in width.
+pub(super) fn preview(page: &Page, width: u32) -> Result<Picture> {
+    const MM_PER_INCH: f64 = 25.4;
+    let dpi = (f64::from(width) * MM_PER_INCH / page.spec.width_mm).clamp(36.0, 600.0);
+    let spec = ExportSpec { format: Format::Png, dpi, ..page.spec.clone() };
+    let png = Page { spec, ..page.clone() }.export()?.bytes;
     let image =
         image::load_from_memory(&png).map_err(|e| Error::bug(format!("the preview cannot be read: {e}")))?.to_rgba8();
     Ok(([image.width() as usize, image.height() as usize], image.into_raw()))
 }
 
-/// Writes a figure.
-pub(super) fn export(spec: &ExportSpec, figure: &Figure, path: &Path) -> Result<String> {
-    write_atomic(path, &figures::export(figure, spec)?)?;
-    Ok(format!("Saved {}", path.display()))
+/// Writes a page, and its description beside it when asked to.
+pub(super) fn export(page: &Page, path: &Path, with_page: bool) -> Result<String> {
+    let exported = page.export()?;
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    write_atomic(path, &exported.bytes)?;
+    if with_page {
+        page.write(&cli::spec_file(path))?;
+    }
+    let saved = format!("Saved {}", path.display());
+    Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
+}
+
+/// Writes every figure and table of a run into the folder `exports` of the run.
+pub(super) fn export_all(run: &RunDir, spec: &ExportSpec) -> Result<String> {
+    let report = SavedReport::read(run)?.ok_or_else(|| Error::config("the run has no results yet").at(run.path()))?;
+    let folder = run.path().join("exports");
+    let files = cli::export_run(run, &report, spec, &folder)?;
+    Ok(format!("Saved {} files in {}", files.len(), folder.display()))
 }

@@ -1,19 +1,18 @@
-//! `export`: figures and tables of a run as files.
+//! `export`: figures and tables of a run as files, one by one, side by side, or all.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
-use super::{Streams, columns, path_arg, text};
+use super::{Streams, columns, compose, path_arg, text};
 use crate::error::{Error, Result};
 use crate::figures::{
-    Cell, Direction, ExportSpec, FontFamily, Format, Provenance, TableColumn, TableFormat, TableView, export_all,
-    export_table, length_mm,
+    Cell, Direction, ExportSpec, FontFamily, Format, TableColumn, TableFormat, TableView, export_table, length_mm,
 };
 use crate::methods::common::tables::counted;
 use crate::methods::{Table, Values};
 use crate::runs::RunDir;
-use crate::runs::store::{self, SavedFigure, SavedReport, SavedStep, SavedTable};
+use crate::runs::store::{self, SavedReport, SavedTable};
 
 pub(super) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
@@ -22,10 +21,26 @@ pub(super) fn command() -> Command {
         Arg::new(name).long(name).value_name("X").value_parser(value_parser!(f64)).help(help)
     };
     Command::new("export")
-        .about("Write a figure or a table of a run as a file; without either, name them all")
-        .arg(path_arg("run", "RUN", "Folder of a run"))
+        .about("Write figures and tables of a run as files; without a choice, name them all")
+        .arg(path_arg("run", "RUN", "Folder of a run, or a page (JSON) that --spec wrote"))
         .arg(Arg::new("figure").long("figure").value_name("N|ID").help("A figure, by its number from 1 or its id"))
         .arg(Arg::new("table").long("table").value_name("N|ID").help("A table, by its number from 1 or its id"))
+        .arg(
+            Arg::new("compose")
+                .long("compose")
+                .value_name("N|ID,…")
+                .value_delimiter(',')
+                .help("Several figures as panels (a), (b), … of one file; OTHER_RUN:ID takes one of another run"),
+        )
+        .arg(
+            Arg::new("columns")
+                .long("columns")
+                .value_name("N")
+                .value_parser(value_parser!(u16).range(1..=12))
+                .help("Panels in a row [default: 2]"),
+        )
+        .arg(flag("all", "Every figure, and every table as CSV, into the folder --out [default: exports in the run]"))
+        .arg(flag("spec", "Also write FILE.page.json, from which `memoscope export` draws the file again"))
         .arg(flag("svg", "Vector graphics; text stays text"))
         .arg(flag("pdf", "Vector graphics with embedded fonts"))
         .arg(flag("png", "Pixels"))
@@ -60,18 +75,28 @@ pub(super) fn command() -> Command {
                 .help("File to write [default: the id with the extension, in the current folder]"),
         )
         .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "tex", "md", "latex"]))
-        .group(ArgGroup::new("what").args(["figure", "table"]))
+        .group(ArgGroup::new("what").args(["figure", "table", "compose", "all"]))
 }
 
 pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
-    let run = RunDir::open(Path::new(&text(args, "run")))?;
+    let place = PathBuf::from(text(args, "run"));
+    if place.is_file() {
+        return compose::again(&place, args, streams);
+    }
+    let run = RunDir::open(&place)?;
     let Some(report) = SavedReport::read(&run)? else {
         return Err(Error::config("the run has no results yet")
             .hint("`memoscope resume` goes on with it")
             .at(run.path()));
     };
+    if args.get_flag("all") {
+        return compose::all(&run, &report, args, streams);
+    }
+    if let Some(panels) = args.get_many::<String>("compose") {
+        return compose::page(&run, &report, &panels.cloned().collect::<Vec<_>>(), args, streams);
+    }
     match (args.get_one::<String>("figure"), args.get_one::<String>("table")) {
-        (Some(which), _) => figure(&run, &report, which, args, streams),
+        (Some(which), _) => compose::page(&run, &report, std::slice::from_ref(which), args, streams),
         (None, Some(which)) => table(&run, &report, which, args, streams),
         (None, None) => contents(&report, streams),
     }
@@ -93,22 +118,8 @@ fn contents(report: &SavedReport, streams: &mut Streams<'_>) -> Result<()> {
     Ok(())
 }
 
-fn figure(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
-    let ids: Vec<&str> = report.figures().map(|figure| figure.id.as_str()).collect();
-    let index = chosen(which, &ids, "figure")?;
-    let all: Vec<(&SavedStep, &SavedFigure)> =
-        report.steps.iter().flat_map(|step| step.figures.iter().map(move |figure| (step, figure))).collect();
-    let (step, saved) = *all.get(index).ok_or_else(|| Error::bug("a figure without a step"))?;
-    let spec = figure_spec(args, run, step)?;
-    let exported = export_all(&[saved.read(run)?], 1, &spec)?;
-    for notice in &exported.notices {
-        // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(streams.err, "note: {notice}");
-    }
-    save(args, &saved.id, spec.format.extension(), &exported.bytes, streams)
-}
-
-fn figure_spec(args: &ArgMatches, run: &RunDir, step: &SavedStep) -> Result<ExportSpec> {
+/// Format, size and fonts as asked for on top of `base`.
+pub(super) fn figure_spec(args: &ArgMatches, base: ExportSpec) -> Result<ExportSpec> {
     let by_name = args.get_one::<PathBuf>("out").and_then(|path| path.extension()?.to_str());
     let format = match (format_flag(args), by_name) {
         (Some(word @ ("md" | "latex")), _) => {
@@ -117,13 +128,15 @@ fn figure_spec(args: &ArgMatches, run: &RunDir, step: &SavedStep) -> Result<Expo
         }
         (Some(word), _) => Format::parse(word)?,
         (None, Some(extension)) => Format::parse(extension)?,
-        (None, None) => Format::Svg,
+        (None, None) => base.format,
     };
-    let mut spec = ExportSpec::new(format);
+    let mut spec = ExportSpec { format, ..base };
     if let Some(width) = args.get_one::<String>("width") {
         spec.width_mm = length_mm(width)?;
     }
-    spec.height_mm = args.get_one::<String>("height").map(|height| length_mm(height)).transpose()?;
+    if let Some(height) = args.get_one::<String>("height") {
+        spec.height_mm = Some(length_mm(height)?);
+    }
     if let Some(font) = args.get_one::<String>("font") {
         spec.font = FontFamily::parse(font)?;
     }
@@ -134,11 +147,8 @@ fn figure_spec(args: &ArgMatches, run: &RunDir, step: &SavedStep) -> Result<Expo
     if let Some(dpi) = args.get_one::<f64>("dpi") {
         spec.dpi = *dpi;
     }
-    spec.show_title = args.get_flag("title");
-    spec.transparent = args.get_flag("transparent");
-    let method_version = step.card.get("version").and_then(serde_json::Value::as_u64).map(|version| version as u32);
-    spec.provenance =
-        Provenance { run: run.name(), method: step.method.clone(), method_version, ..Provenance::default() };
+    spec.show_title |= args.get_flag("title");
+    spec.transparent |= args.get_flag("transparent");
     Ok(spec)
 }
 
@@ -162,7 +172,7 @@ fn table(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, str
         shown = columns::pick(shown, names)?;
     }
     let written = export_table(&shown, format)?;
-    save(args, &saved.id, extension, written.as_bytes(), streams)
+    save(args, &saved.id, extension, written.as_bytes(), streams).map(drop)
 }
 
 /// A table of values as a table to be written.
@@ -192,7 +202,7 @@ fn format_flag(args: &ArgMatches) -> Option<&'static str> {
 }
 
 /// The index that a number from 1 or an id means.
-fn chosen(which: &str, ids: &[&str], what: &str) -> Result<usize> {
+pub(super) fn chosen(which: &str, ids: &[&str], what: &str) -> Result<usize> {
     let by_number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).filter(|i| *i < ids.len());
     by_number.or_else(|| ids.iter().position(|id| *id == which)).ok_or_else(|| {
         let known: Vec<String> = ids.iter().enumerate().map(|(i, id)| format!("{} {id}", i + 1)).collect();
@@ -201,8 +211,15 @@ fn chosen(which: &str, ids: &[&str], what: &str) -> Result<usize> {
     })
 }
 
-fn save(args: &ArgMatches, id: &str, extension: &str, bytes: &[u8], streams: &mut Streams<'_>) -> Result<()> {
+pub(super) fn save(
+    args: &ArgMatches,
+    id: &str,
+    extension: &str,
+    bytes: &[u8],
+    streams: &mut Streams<'_>,
+) -> Result<PathBuf> {
     let path = args.get_one::<PathBuf>("out").cloned().unwrap_or_else(|| PathBuf::from(format!("{id}.{extension}")));
     store::write_atomic(&path, bytes)?;
-    streams.line(&path.display().to_string())
+    streams.line(&path.display().to_string())?;
+    Ok(path)
 }

@@ -5,6 +5,7 @@
 //! as `memoscope run` with a one-step experiment.
 
 mod columns;
+mod compose;
 mod control;
 mod export;
 mod generate;
@@ -24,6 +25,7 @@ use super::bench;
 use super::inputs::{self, Access};
 use crate::error::{Error, Result};
 
+pub use compose::{export_run, spec_file};
 pub use export::view as table_view;
 pub use method::command_line;
 pub use pipe::Pipe;

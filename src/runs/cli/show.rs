@@ -116,6 +116,7 @@ pub(super) fn plan(plan: &Plan, streams: &mut Streams<'_>) -> Result<()> {
     let estimate = &plan.estimate;
     let (needed, free) = (bytes_text(estimate.memory_bytes), bytes_text(estimate.available_bytes));
     streams.line(&format!("memory: about {needed} of {free} free"))?;
+    streams.line(&format!("disk: about {}", bytes_text(estimate.disk_bytes)))?;
     let time =
         estimate.about_secs.map_or_else(|| "unknown".to_owned(), |secs| format!("about {}", clock::duration(secs)));
     streams.line(&format!("time: {time} with {} threads", plan.threads))?;

@@ -161,7 +161,18 @@ impl SavedTable {
     }
 }
 
+/// The file of a figure or table without folder and extension: unlike the id, unique among all steps.
+pub(crate) fn stem(file: &str) -> &str {
+    let name = file.rsplit_once('/').map_or(file, |(_, name)| name);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
 impl SavedFigure {
+    /// Whether `name` means it: the id, or the name of its file, which is unique among all steps.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.id == name || stem(&self.file) == name
+    }
+
     /// Reads the figure of a run.
     pub fn read(&self, run: &RunDir) -> Result<Figure> {
         files::read_json(&inside(run, &self.file)?)

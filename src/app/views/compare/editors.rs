@@ -8,7 +8,7 @@ use crate::app::style::tokens::{TIGHT, size};
 use crate::app::widgets::{caption, region};
 use crate::app::worker::Side;
 
-const HEIGHT: f32 = 92.0;
+const HEIGHT: f32 = 100.0;
 
 /// Draws both fields; a change is sent at once and measured when the typing pauses.
 pub(super) fn editors_ui(cx: &ViewCx<'_>, width: f32, gutter: f32, ui: &mut Ui) {

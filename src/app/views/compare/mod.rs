@@ -82,12 +82,16 @@ impl Compare {
 
     fn tokens_ui(&mut self, cx: &ViewCx<'_>, width: f32, ui: &mut Ui) {
         let compare = &cx.state.compare;
-        let Some(pair) = &compare.measured else {
+        let Some(measured) = &compare.measured else {
             if compare.texts.iter().all(String::is_empty) {
+                if let Some(entry) = cx.state.data.iter().find(|d| matches!(d.sheet, Slot::Loading(_))) {
+                    return loading_ui(&format!("Reading {}…", entry.path.display()), ui);
+                }
                 return no_texts_ui(cx, ui);
             }
             return loading_ui("Measuring…", ui);
         };
+        let pair = &measured.pair;
         if pair.sides.iter().all(|s| s.cells.is_empty()) {
             return no_texts_ui(cx, ui);
         }
@@ -108,8 +112,14 @@ impl Compare {
         if compare.is_stale() {
             ui.set_opacity(0.55);
         }
-        let text =
-            AlignedText { pair, alignment, color: look.color, numbers: look.numbers, whitespace: look.whitespace };
+        let text = AlignedText {
+            pair,
+            serial: measured.serial,
+            alignment,
+            color: look.color,
+            numbers: look.numbers,
+            whitespace: look.whitespace,
+        };
         text.show_ui(&mut self.layout, width, GUTTER, ui);
     }
 }

@@ -7,7 +7,8 @@ use crate::app::state::Slot;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::size;
 use crate::app::widgets::{Stat, caption, mono, region, stats_ui};
-use crate::app::worker::{Scores, Side};
+use crate::app::worker::Side;
+use crate::methods::compare::Scores;
 
 const HEIGHT: f32 = 66.0;
 
@@ -15,7 +16,8 @@ const HEIGHT: f32 = 66.0;
 pub(super) fn scores_ui(cx: &ViewCx<'_>, width: f32, gutter: f32, ui: &mut Ui) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
     let measured = cx.state.compare.measured.as_ref();
-    let scores: [Scores; 2] = std::array::from_fn(|i| measured.map(|m| m.sides[i].scores.clone()).unwrap_or_default());
+    let scores: [Scores; 2] =
+        std::array::from_fn(|i| measured.map(|m| m.pair.sides[i].scores.clone()).unwrap_or_default());
     for side in Side::BOTH {
         let left = rect.left() + side.index() as f32 * (width + gutter);
         let column = Rect::from_min_size(pos2(left, rect.top()), vec2(width, HEIGHT));

@@ -7,7 +7,7 @@ use crate::app::context::ViewCx;
 use crate::app::state::ColorBy;
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, TIGHT};
-use crate::app::widgets::{icon_button, legend_ui, segmented, soft};
+use crate::app::widgets::{fitted, icon_button, legend_ui, segmented, soft};
 
 /// Draws the first line of the view.
 pub(super) fn toolbar_ui(cx: &ViewCx<'_>, largest: f64, ui: &mut Ui) {
@@ -30,7 +30,7 @@ pub(super) fn toolbar_ui(cx: &ViewCx<'_>, largest: f64, ui: &mut Ui) {
                 (ColorBy::Gradient, "Gradient", "Share of each token in the gradient alignment"),
                 (ColorBy::Off, "Off", "Only differences between the texts"),
             ];
-            ui.allocate_ui_with_layout(vec2(246.0, 32.0), Layout::left_to_right(Align::Center), |ui| {
+            fitted(ui, "color", |ui| {
                 if let Some(chosen) = segmented(ui, "Color by", look.color, &choices) {
                     cx.act(match chosen {
                         ColorBy::Loss => Action::ColorByLoss,

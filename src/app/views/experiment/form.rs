@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use egui::{Checkbox, ComboBox, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo, vec2};
 use serde_json::Value;
 
-use crate::app::command::{Action, Command};
+use crate::app::command::Command;
 use crate::app::context::{ViewCx, short_path};
 use crate::app::draft::{DraftCommand, field};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{button, caption, icon_button, soft, title};
+use crate::app::widgets::{caption, icon_button, soft, title};
 use crate::methods::schema::{Field, FieldKind, Problem, range_text};
 use crate::methods::{Input, InputKind};
 
@@ -37,34 +37,17 @@ pub(super) fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, 
     }
     ui.add_space(PAD);
     let config = cx.state.draft.config();
-    ui.horizontal(|ui| {
-        ui.label(title("Options"));
-        presets_ui(cx, &method.fields(), !config.is_empty(), ui);
-    });
+    super::presets::presets_ui(cx, ui);
+    let base = cx.state.draft.base();
     for item in method.fields() {
         let value = field(&config, &item.path).unwrap_or(&item.default).clone();
-        field_ui(cx, &item, &value, problems, typed, ui);
+        let base = field(&base, &item.path).unwrap_or(&item.default);
+        field_ui(cx, &item, [&value, base], problems, typed, ui);
     }
     ui.add_space(PAD);
     ui.label(title("Run"));
     run_ui(cx, problems, typed, ui);
     ui.add_space(PAD);
-}
-
-/// The defaults, and the way the paper computed where it differs.
-fn presets_ui(cx: &ViewCx<'_>, fields: &[Field], is_modified: bool, ui: &mut Ui) {
-    ui.add_space(GAP);
-    ui.add_enabled_ui(is_modified, |ui| {
-        if button(ui, None, "Defaults").on_hover_text("All options as declared").clicked() {
-            cx.act(Action::ResetExperiment);
-        }
-    });
-    if fields.iter().any(|f| f.path == "compat") {
-        let about = "Reproduces the published code with its quirks, so that published numbers can be checked";
-        if button(ui, None, "As published").on_hover_text(about).clicked() {
-            cx.send(Command::Edit(DraftCommand::Field("compat".to_owned(), Some(Value::from("paper")))));
-        }
-    }
 }
 
 /// A line of the form: label, then what is added; marked when it differs from the default, and what is wrong under it.
@@ -192,8 +175,16 @@ fn choose_ui(
     });
 }
 
-fn field_ui(cx: &ViewCx<'_>, item: &Field, value: &Value, problems: &[Problem], typed: &mut Typed, ui: &mut Ui) {
-    let is_modified = *value != item.default;
+/// One option: its value, and the one of the preset, from which a changed one differs.
+fn field_ui(
+    cx: &ViewCx<'_>,
+    item: &Field,
+    [value, base]: [&Value; 2],
+    problems: &[Problem],
+    typed: &mut Typed,
+    ui: &mut Ui,
+) {
+    let is_modified = value != base;
     let wrong = wrong(problems, &format!("steps.0.config.{}", item.path));
     let label = item.path.replace('_', " ");
     let range = range_text(item.min, item.max);
@@ -217,11 +208,10 @@ fn field_ui(cx: &ViewCx<'_>, item: &Field, value: &Value, problems: &[Problem], 
             ui.label(caption(ui, item.unit.as_str()));
         }
         if is_modified
-            && icon_button(ui, Icon::Undo, &format!("Default of {}: {}", item.path, shown(&item.default)), false)
-                .clicked()
+            && icon_button(ui, Icon::Undo, &format!("Reset {} to {}", item.path, shown(base)), false).clicked()
         {
             typed.remove(&item.path);
-            set(None);
+            set((*base != item.default).then(|| base.clone()));
         }
     });
 }

@@ -1,6 +1,7 @@
 //! The Experiment view: a form made from the method's own declaration, checked while typing.
 
 mod form;
+mod presets;
 mod side;
 
 use std::collections::BTreeMap;

@@ -2,13 +2,14 @@
 
 use egui::{RichText, Ui};
 
+use crate::app::command::Action;
 use crate::app::context::ViewCx;
-use crate::app::shell::bytes;
+use crate::app::shell::{bytes, count};
 use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{caption, card, card_title, mono, soft};
+use crate::app::widgets::{button, caption, card, card_title, mono, soft};
 use crate::methods::schema::Problem;
 
 /// Draws the column at the right.
@@ -17,6 +18,10 @@ pub(super) fn side_ui(cx: &ViewCx<'_>, problems: &[Problem], ui: &mut Ui) {
         ui.set_width(ui.available_width());
         if problems.is_empty() {
             estimate_ui(cx, ui);
+            let about = "Five runs in the queue, from the seed below on; everything random differs between them";
+            if button(ui, None, "Repeat with 5 seeds").on_hover_text(about).clicked() {
+                cx.act(Action::RunSeeds);
+            }
         } else {
             card_title(ui, "To do before it can run", |_| {});
             for problem in problems {
@@ -58,6 +63,16 @@ fn estimate_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
                 &format!("{} of {} free", bytes(estimate.memory_bytes), bytes(estimate.available_bytes)),
                 ui,
             );
+            line_ui("Disk", &format!("about {}", bytes(estimate.disk_bytes)), ui);
+            let work = estimate.work;
+            let tokens = [
+                (work.forward_tokens, "forward"),
+                (work.backward_tokens, "backward"),
+                (work.decoded_tokens, "decoded"),
+            ];
+            let tokens =
+                tokens.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(*n as usize)));
+            line_ui("Tokens", &tokens.collect::<Vec<_>>().join(", "), ui);
             for data in plan.data.values() {
                 let bad = if data.bad_rows > 0 { format!(", {} left out", data.bad_rows) } else { String::new() };
                 line_ui(&data.name, &format!("{} rows{bad}", data.rows), ui);

@@ -28,10 +28,10 @@ use rows::{Row, Rows};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Prefix length k: tokens the model is given.
-    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens"))]
+    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens", "x-row-tokens" = true))]
     pub k: usize,
     /// Continuation length l: tokens it has to reproduce.
-    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens"))]
+    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens", "x-row-tokens" = true))]
     pub l: usize,
     /// Where the continuation begins.
     pub split: Split,

@@ -78,8 +78,46 @@ pub struct Measurement {
     pub scores: Scores,
     /// Tokens left out because the text is longer than the model's context.
     pub n_cut: usize,
-    /// Time it took, seconds.
-    pub seconds: f64,
+}
+
+/// A character, or a few, that several tokens make up together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The character, visible.
+    pub shown: String,
+    /// Which of the tokens this is, from 0.
+    pub index: usize,
+    /// How many tokens there are.
+    pub n: usize,
+}
+
+impl Measurement {
+    /// What the token at `index` shares with its neighbors; absent when it has characters of its own.
+    pub fn shared(&self, index: usize) -> Option<Shared> {
+        let touches = |i: usize| {
+            let (a, b) = (self.cells.get(i), self.cells.get(i + 1));
+            a.zip(b).is_some_and(|(a, b)| overlap(&a.span, &b.span))
+        };
+        let mut first = index;
+        while first > 0 && touches(first - 1) {
+            first -= 1;
+        }
+        let mut last = index;
+        while touches(last) {
+            last += 1;
+        }
+        if first == last {
+            return None;
+        }
+        let bytes = self.cells.get(first)?.span.start..self.cells.get(last)?.span.end;
+        let shown = visible(self.text.get(bytes)?.as_bytes());
+        Some(Shared { shown, index: index - first, n: last - first + 1 })
+    }
+}
+
+/// Whether two ranges of bytes have some in common.
+pub(super) fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
 }
 
 /// How alike the gradients of two texts with respect to the output head are.
@@ -138,6 +176,19 @@ mod tests {
         assert_eq!(visible(&[0xea, 0xb0]), "‹EA›‹B0›");
         assert_eq!(visible("기억🙂".as_bytes()), "기억🙂");
         assert_eq!(visible("a\u{202e}b".as_bytes()), "a‹U+202E›b");
+    }
+
+    #[test]
+    fn tokens_that_make_up_one_character_know_each_other() {
+        let cell = |span: Range<usize>| Cell { span, ..Cell::default() };
+        let text = "a기🙂".to_owned();
+        let cells = vec![cell(0..1), cell(1..4), cell(1..4), cell(1..8), cell(4..8), cell(0..0)];
+        let measurement = Measurement { text, cells, ..Measurement::default() };
+        assert_eq!(measurement.shared(0), None);
+        for index in 0..4 {
+            assert_eq!(measurement.shared(1 + index), Some(Shared { shown: "기🙂".to_owned(), index, n: 4 }));
+        }
+        assert_eq!(measurement.shared(5), None, "a token without text shares nothing");
     }
 
     #[test]

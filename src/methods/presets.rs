@@ -1,0 +1,118 @@
+//! Configurations that papers and code bases used, by method, each with where it is from.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// A named configuration of a method: what differs from the defaults.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Preset {
+    /// Id of the method.
+    pub method: &'static str,
+    /// Stable name, unique within the method.
+    pub id: &'static str,
+    /// Shown name.
+    pub title: &'static str,
+    /// Paper with section, or code.
+    pub source: &'static str,
+    /// Fields as JSON.
+    pub fields: &'static [(&'static str, &'static str)],
+}
+
+const PRESETS: &[Preset] = &[
+    Preset {
+        method: "gradient-alignment",
+        id: "head",
+        title: "Paramem, output head",
+        source: "Paramem, definitions 3.1 and 3.3: cosine of the gradients of the output layer, mean over paraphrases",
+        fields: &[("scope", "\"head\""), ("max_tokens", "512")],
+    },
+    Preset {
+        method: "gradient-alignment",
+        id: "code",
+        title: "Paramem, as its code runs",
+        source: "Paramem, gradient_alignment_analyzer.py: embedding and head, cosine per tensor, quirks reproduced",
+        fields: &[("scope", "\"embed_head\""), ("combine", "\"per_tensor\""), ("compat", "\"paper\"")],
+    },
+    Preset {
+        method: "memorization-score",
+        id: "llm360",
+        title: "LLM360, k = l = 32",
+        source: "Liu et al. 2023, arXiv:2312.06550, section 4.3: 1000 rows a chunk; decoding as Analysis360 does",
+        fields: &[("limit", "1000"), ("compat", "\"paper\"")],
+    },
+    Preset {
+        method: "memorization-score",
+        id: "pythia",
+        title: "Pythia, k = l = 32",
+        source: "Biderman et al. 2023, arXiv:2304.11158, eq. 1; its evaluation never chooses the end-of-text token",
+        fields: &[("eos_policy", "\"forbid\"")],
+    },
+    Preset {
+        method: "memorization-score",
+        id: "carlini",
+        title: "Carlini, k = l = 50",
+        source: "Carlini et al. 2022, arXiv:2202.07646: 50 tokens of context, the next 50 verbatim",
+        fields: &[("k", "50"), ("l", "50")],
+    },
+    Preset {
+        method: "memorization-score",
+        id: "short",
+        title: "Short texts, k = 16, l = 8",
+        source: "The study of the sample: biographies of about thirty tokens",
+        fields: &[("k", "16"), ("l", "8")],
+    },
+    Preset {
+        method: "mia",
+        id: "paramem",
+        title: "Paramem, results tables",
+        source: "Paramem, mia/run_hydra.py: loss, zlib, Min-K% and Min-K%++ at ten ratios, quirks reproduced",
+        fields: &[("scores", r#"["loss", "zlib", "min_k", "min_k_plus_plus"]"#), ("compat", "\"paper\"")],
+    },
+    Preset {
+        method: "mia",
+        id: "min-k-20",
+        title: "Min-K% Prob, k = 20 %",
+        source: "Shi et al. 2024, arXiv:2310.16789",
+        fields: &[("scores", r#"["min_k"]"#), ("ratios", "[0.2]")],
+    },
+    Preset {
+        method: "perplexity",
+        id: "analysis360",
+        title: "Analysis360",
+        source: "LLM360/Analysis360, analysis/metrics/ppl: padded batches of two texts, 512 tokens",
+        fields: &[("compat", "\"paper\"")],
+    },
+];
+
+impl Preset {
+    /// Its fields as a configuration.
+    pub fn config(&self) -> Map<String, Value> {
+        let field = |(name, text): &(&str, &str)| Some(((*name).to_owned(), serde_json::from_str(text).ok()?));
+        self.fields.iter().filter_map(field).collect()
+    }
+}
+
+/// The presets of a method.
+pub fn presets(method: &str) -> impl Iterator<Item = &'static Preset> {
+    PRESETS.iter().filter(move |p| p.method == method)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::find;
+
+    #[test]
+    fn presets_are_good_configurations_that_differ_from_the_defaults() {
+        for preset in PRESETS {
+            let method = find(preset.method).unwrap();
+            let config = preset.config();
+            assert_eq!(config.len(), preset.fields.len(), "{}: a field is no JSON", preset.id);
+            let value = Value::Object(config.clone());
+            let problems = method.problems(&value);
+            assert!(problems.is_empty(), "{} {}: {problems:?}", preset.method, preset.id);
+            let others = presets(preset.method).filter(|p| p.config() == config || p.id == preset.id).count();
+            assert_eq!(others, 1, "{} {} is there twice", preset.method, preset.id);
+        }
+    }
+}

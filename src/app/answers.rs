@@ -112,6 +112,12 @@ impl Window {
                     self.state.log.push(line);
                 }
             }
+            FileAnswer::Events(log) => {
+                self.state.runs.logs.insert(log.id.clone(), log);
+            }
+            FileAnswer::Queue(queue) => self.state.runs.queue = queue,
+            FileAnswer::Trashed(runs) => self.state.runs.trash = runs,
+            FileAnswer::Shared(rows) => self.state.runs.shared = Some(rows),
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
             FileAnswer::Preview(size, pixels) => {

@@ -1,9 +1,12 @@
 //! The runs as the window knows them: read from their folders, never from memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::curves::RunLog;
+use super::shared::SharedRows;
+use super::table::TableLook;
 use super::worker::Trouble;
 use crate::figures::Figure;
 use crate::methods::Table;
@@ -93,6 +96,53 @@ pub struct RunEntry {
     pub is_starred: bool,
     /// Noted by the user.
     pub note: String,
+    /// Tags of the user.
+    pub tags: Vec<String>,
+    /// Kept out of the usual list.
+    pub is_archived: bool,
+    /// Device it computes on.
+    pub device: String,
+    /// Place of its color in the palette, the same everywhere.
+    pub color: usize,
+}
+
+/// A change of what the user wrote about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteChange {
+    /// Star or not.
+    Star(bool),
+    /// Free text.
+    Text(String),
+    /// Tags in order.
+    Tags(Vec<String>),
+    /// Kept out of the usual list or not.
+    Archive(bool),
+    /// Another name than the experiment's; empty for none.
+    Title(String),
+    /// Another color.
+    Color(usize),
+}
+
+/// Runs that wait for their turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// Ids, the next first.
+    pub waiting: Vec<String>,
+    /// Whether no further run is started.
+    pub is_paused: bool,
+    /// Runs worked on at once.
+    pub parallel: usize,
+}
+
+/// A change of the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueChange {
+    /// Start no further runs, or go on.
+    Pause(bool),
+    /// Move a waiting run to this place, 0 being the next.
+    Move(String, usize),
+    /// Work on so many runs at once.
+    Parallel(usize),
 }
 
 /// Everything of one run, read when it is looked at.
@@ -108,10 +158,21 @@ pub struct RunDetails {
     pub is_complete: bool,
     /// The tables.
     pub tables: Vec<Arc<Table>>,
+    /// The files of the tables, in the same order.
+    pub table_files: Vec<String>,
     /// The figures by file name.
     pub figures: Vec<(String, Arc<Figure>)>,
     /// What could not be read.
     pub troubles: Vec<Trouble>,
+}
+
+impl RunDetails {
+    /// Which table the figure in `file` means by `id`: the one of the same step.
+    pub fn table_of(&self, file: &str, id: &str) -> Option<usize> {
+        let step = self.steps.iter().find(|step| step.figures.iter().any(|f| f.file == file))?;
+        let table = step.tables.iter().find(|table| table.id == id)?;
+        self.table_files.iter().position(|f| *f == table.file)
+    }
 }
 
 /// All runs, and the ones that are looked at.
@@ -127,6 +188,16 @@ pub struct RunList {
     pub chosen: Vec<String>,
     /// Details of the runs that are looked at.
     pub details: BTreeMap<String, Arc<RunDetails>>,
+    /// Events of the runs that are looked at or at work.
+    pub logs: BTreeMap<String, Arc<RunLog>>,
+    /// Chosen runs that charts leave out.
+    pub hidden: BTreeSet<String>,
+    /// Runs that wait.
+    pub queue: QueueState,
+    /// Runs in the trash: id and name.
+    pub trash: Vec<(String, String)>,
+    /// Rows that the chosen runs share.
+    pub shared: Option<Arc<SharedRows>>,
     /// The figure that the Figures view shows: run and file stem.
     pub figure: Option<(String, String)>,
     /// The figure as it will be exported.
@@ -142,6 +213,8 @@ pub struct Brush {
     pub run: String,
     /// What was brushed, in words.
     pub what: String,
+    /// Which of the run's tables.
+    pub table: usize,
     /// Rows of the table.
     pub rows: Vec<usize>,
 }
@@ -176,8 +249,18 @@ pub enum RunCommand {
     Trash(String),
     /// Compare the others with this one.
     Baseline(Option<String>),
-    /// Star and note.
-    Note(String, bool, String),
+    /// Take a run out of the trash.
+    Restore(String),
+    /// Look into the trash.
+    Trashed,
+    /// Star, note, tags and the like.
+    Note(String, NoteChange),
+    /// Order and pause of the queue.
+    Queue(QueueChange),
+    /// Charts leave a run out, or show it again.
+    Hide(String, bool),
+    /// Find the rows that the tables of this id share in these runs.
+    Share(Vec<Arc<RunDetails>>, String),
     /// Take its experiment into the form.
     Reuse(String),
     /// Show a figure of a run in Figures.
@@ -188,6 +271,6 @@ pub enum RunCommand {
     Preview(Box<crate::figures::ExportSpec>, Arc<Figure>),
     /// Write a figure.
     Export(Box<crate::figures::ExportSpec>, Arc<Figure>, Option<PathBuf>),
-    /// Show or hide a column of the table.
-    ToggleColumn(String),
+    /// How the table of runs looks.
+    Look(Box<TableLook>),
 }

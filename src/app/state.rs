@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::draft::Draft;
 use super::log::LogBuffer;
 use super::runs::RunList;
+use super::table::TableLook;
 use super::views::ViewId;
 use super::worker::{Alignment, DataSheet, Measurement, ModelCard, Pairing, Trouble};
 
@@ -101,8 +102,8 @@ pub struct Settings {
     pub compare: CompareLook,
     /// The run that others are compared with.
     pub baseline: Option<String>,
-    /// Columns of the run table that are hidden.
-    pub hidden_columns: BTreeSet<String>,
+    /// How the table of runs looks.
+    pub table: TableLook,
 }
 
 impl Settings {

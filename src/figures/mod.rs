@@ -20,6 +20,7 @@ pub mod palette;
 mod panel;
 mod pdf;
 mod png;
+mod rows;
 mod spec;
 mod style;
 mod tables;
@@ -30,6 +31,7 @@ pub mod ticks;
 
 pub use figure::{Axis, Band, Figure, Mark, Scale, Series};
 pub use notes::{notices, validate};
+pub use rows::Rows;
 pub use spec::{ExportSpec, FontFamily, Format, LegendPosition, Provenance, Venue, length_mm};
 pub use tables::{Cell, Direction, TableColumn, TableFormat, TableView, export_table};
 pub use text::{Label, Span};

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod estimate;
 mod execute;
 mod experiment;
+pub mod filter;
 mod host;
 pub mod index;
 pub mod inputs;

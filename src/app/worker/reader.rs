@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::run_folder::RunFolder;
 use super::run_work;
 use super::{DataSheet, Trouble};
+use crate::app::curves::RunLog;
 use crate::app::log::LogLine;
-use crate::app::runs::{RunDetails, RunEntry};
+use crate::app::runs::{NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
+use crate::app::shared::SharedRows;
 use crate::data::{DataSpec, Tokenizer};
 use crate::error::{Error, Result};
 use crate::figures::{ExportSpec, Figure};
@@ -42,8 +44,18 @@ pub enum FileAsk {
     Resume(String),
     /// Move a run to the trash.
     Trash(String),
-    /// Star and note of a run.
-    Note(String, bool, String),
+    /// Take a run out of the trash.
+    Restore(String),
+    /// What is in the trash.
+    Trashed,
+    /// Star, note, tags of a run.
+    Note(String, NoteChange),
+    /// Order and pause of the queue.
+    Queue(QueueChange),
+    /// The events of a run.
+    Events(String),
+    /// Rows that the tables of this id share.
+    Share(Vec<Arc<RunDetails>>, String),
     /// Draw a figure as it will be exported.
     Preview(Box<ExportSpec>, Arc<Figure>),
     /// Write a figure.
@@ -67,6 +79,14 @@ pub enum FileAnswer {
     Details(Arc<RunDetails>),
     /// What runs said.
     Log(Vec<LogLine>),
+    /// Events of a run, from the start.
+    Events(Arc<RunLog>),
+    /// Runs that wait.
+    Queue(QueueState),
+    /// Runs in the trash: id and name.
+    Trashed(Vec<(String, String)>),
+    /// Rows that tables share.
+    Shared(Arc<SharedRows>),
     /// Done, in words; or not.
     Said(Result<String, Trouble>),
     /// A run was started.
@@ -97,6 +117,7 @@ impl ReaderThread {
         let mut reader = Reader {
             folder: RunFolder::new(runs),
             queue: Queue::new(program, 1),
+            queue_told: QueueState::default(),
             sender,
             wake: Box::new(wake),
             is_open: Arc::clone(&is_open),
@@ -134,6 +155,7 @@ impl Drop for ReaderThread {
 struct Reader {
     folder: RunFolder,
     queue: Queue,
+    queue_told: QueueState,
     sender: SyncSender<FileAnswer>,
     wake: Box<dyn Fn() + Send>,
     is_open: Arc<AtomicBool>,
@@ -170,9 +192,29 @@ impl Reader {
             Ok(None) => {}
             Err(error) => self.send(FileAnswer::Runs(Err(error.into()))),
         }
-        let lines = self.folder.poll_events();
+        let (lines, logs) = self.folder.poll_events();
         if !lines.is_empty() {
             self.send(FileAnswer::Log(lines));
+        }
+        for log in logs {
+            self.send(FileAnswer::Events(log));
+        }
+        self.tell_queue();
+    }
+
+    fn tell_queue(&mut self) {
+        let waiting = self.queue.waiting().map(crate::runs::RunDir::name).collect();
+        let queue = QueueState { waiting, is_paused: self.queue.is_paused(), parallel: self.queue.parallel() };
+        if queue != self.queue_told {
+            self.queue_told = queue.clone();
+            self.send(FileAnswer::Queue(queue));
+        }
+    }
+
+    fn tell_trash(&self) {
+        match run_work::trashed(self.folder.root()) {
+            Ok(runs) => self.send(FileAnswer::Trashed(runs)),
+            Err(error) => self.say(Err(error)),
         }
     }
 
@@ -206,12 +248,30 @@ impl Reader {
                 let said = run_work::resume(&self.folder, &mut self.queue, &id);
                 self.say(said);
             }
-            FileAsk::Trash(id) => self.say(run_work::trash(&self.folder, &id)),
-            FileAsk::Note(id, star, text) => {
-                if let Err(error) = run_work::note(&self.folder, &id, star, text) {
-                    self.say(Err(error));
-                }
+            FileAsk::Trash(id) => {
+                self.say(run_work::trash(&self.folder, &id));
+                self.tell_trash();
             }
+            FileAsk::Restore(id) => {
+                self.say(run_work::restore(self.folder.root(), &id));
+                self.tell_trash();
+            }
+            FileAsk::Trashed => self.tell_trash(),
+            FileAsk::Note(id, change) => self.say_fault(run_work::note(&self.folder, &id, change)),
+            FileAsk::Queue(change) => {
+                let done = run_work::change_queue(&self.folder, &mut self.queue, change);
+                self.say_fault(done);
+            }
+            FileAsk::Events(id) => self.send(FileAnswer::Events(self.folder.events(&id))),
+            FileAsk::Share(runs, table) => {
+                self.send(FileAnswer::Shared(Arc::new(SharedRows::find(&runs, &table))));
+            }
+            other => self.answer_file(other),
+        }
+    }
+
+    fn answer_file(&self, ask: FileAsk) {
+        match ask {
             FileAsk::Preview(spec, figure) => match run_work::preview(&spec, &figure) {
                 Ok((size, pixels)) => self.send(FileAnswer::Preview(size, pixels)),
                 Err(error) => self.say(Err(error)),
@@ -222,6 +282,13 @@ impl Reader {
                 Ok(experiment) => self.send(FileAnswer::Experiment(Box::new(experiment))),
                 Err(error) => self.say(Err(error)),
             },
+            _ => {}
+        }
+    }
+
+    fn say_fault(&self, done: Result<()>) {
+        if let Err(error) = done {
+            self.say(Err(error));
         }
     }
 

@@ -14,7 +14,7 @@ pub use events::{Event, EventLog, Line, Tail};
 pub use files::{create_log, make_folder, model_files, read_json, remove_if_there, write_atomic, write_json};
 pub use hash::{fingerprint, sha256};
 pub use journal::Journal;
-pub use notes::{Notes, move_to_trash, restore_from_trash};
+pub use notes::{Notes, list_trash, move_to_trash, restore_from_trash};
 pub use report::{ColumnKind, SavedColumn, SavedFigure, SavedReport, SavedStep, SavedTable, save_step};
 pub use run_dir::{CancelRequest, RunDir, RunLock, change_stamp, list_runs};
 pub use status::{State, Status};

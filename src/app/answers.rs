@@ -96,7 +96,7 @@ impl Window {
             FileAnswer::Runs(entries) => {
                 self.state.runs.serial += 1;
                 match entries {
-                    Ok(entries) => self.take_runs(entries),
+                    Ok((entries, names)) => self.take_runs(entries, names),
                     Err(trouble) => self.state.runs.trouble = Some(trouble),
                 }
             }
@@ -169,9 +169,12 @@ impl Window {
         }
     }
 
-    fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>) {
+    fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>, names: Arc<super::names::RunNames>) {
+        let before = self.state.runs.entries.iter().filter(|e| e.state.is_active());
+        let before: std::collections::HashMap<String, super::runs::RunState> =
+            before.map(|e| (e.id.clone(), e.state)).collect();
         for entry in &entries {
-            let was = self.state.runs.find(&entry.id).map(|e| e.state);
+            let was = before.get(&entry.id).copied();
             if was.is_some_and(super::runs::RunState::is_active) && !entry.state.is_active() {
                 self.state.runs.details.remove(&entry.id);
                 let text = format!("{} is {}", entry.name, entry.state.title().to_lowercase());
@@ -180,6 +183,7 @@ impl Window {
             }
         }
         self.state.runs.entries = entries;
+        self.state.runs.names = names;
         self.state.runs.trouble = None;
         self.want_details();
     }

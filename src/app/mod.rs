@@ -12,6 +12,7 @@ mod dialogs;
 pub mod draft;
 mod launch;
 pub mod log;
+pub mod names;
 mod paths;
 mod placed;
 pub mod plot;

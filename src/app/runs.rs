@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::curves::RunLog;
+use super::names::RunNames;
 use super::shared::SharedRows;
 use super::table::TableLook;
 use super::worker::Trouble;
@@ -180,6 +181,8 @@ impl RunDetails {
 pub struct RunList {
     /// Newest first.
     pub entries: Vec<Arc<RunEntry>>,
+    /// Names of everything in `entries`.
+    pub names: Arc<RunNames>,
     /// Raised when `entries` changes.
     pub serial: u64,
     /// Why the folder of runs cannot be read.

@@ -1,6 +1,7 @@
 //! The window, driven through its accessibility tree and looked at on software Vulkan.
 
 mod pictures;
+mod runs;
 mod task;
 
 use std::path::{Path, PathBuf};

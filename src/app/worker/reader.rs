@@ -11,6 +11,7 @@ use super::run_work;
 use super::{DataSheet, Trouble};
 use crate::app::curves::RunLog;
 use crate::app::log::LogLine;
+use crate::app::names::RunNames;
 use crate::app::runs::{NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
 use crate::data::{DataSpec, Tokenizer};
@@ -73,8 +74,8 @@ pub enum FileAnswer {
     Data(PathBuf, Result<Arc<DataSheet>, Trouble>),
     /// Bytes used by this program, and installed.
     Memory(u64, u64),
-    /// All runs, newest first.
-    Runs(Result<Vec<Arc<RunEntry>>, Trouble>),
+    /// All runs, newest first, and the names in them.
+    Runs(Result<(Vec<Arc<RunEntry>>, Arc<RunNames>), Trouble>),
     /// Everything of a run.
     Details(Arc<RunDetails>),
     /// What runs said.
@@ -188,7 +189,10 @@ impl Reader {
         // The run table shows how they ended.
         drop(self.queue.poll());
         match self.folder.poll() {
-            Ok(Some(entries)) => self.send(FileAnswer::Runs(Ok(entries))),
+            Ok(Some(entries)) => {
+                let names = Arc::new(RunNames::of(&entries));
+                self.send(FileAnswer::Runs(Ok((entries, names))));
+            }
             Ok(None) => {}
             Err(error) => self.send(FileAnswer::Runs(Err(error.into()))),
         }

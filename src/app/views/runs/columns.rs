@@ -1,11 +1,11 @@
 //! Columns of the table of runs: settings, numbers and what is known of every run.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::details::duration;
 use super::table::rounded;
+use crate::app::names::RunNames;
 use crate::app::runs::RunEntry;
 use crate::app::widgets::GridColumn;
 
@@ -142,53 +142,26 @@ fn short(name: &str) -> &str {
 }
 
 /// All columns there are: the fixed ones, the numbers and the settings that differ between runs, then the others.
-pub(super) fn all(runs: &[Arc<RunEntry>]) -> Vec<Column> {
+pub(super) fn all(names: &RunNames) -> Vec<Column> {
     let fixed = FIXED.into_iter().map(|f| f.0);
-    let numbers = number_names(runs).into_iter().map(Column::Number);
-    let settings = settings(runs);
-    let (differing, same): (Vec<_>, Vec<_>) = settings.into_iter().partition(|(_, differs)| *differs);
-    let settings = differing.into_iter().chain(same).map(|(name, _)| Column::Config(name));
+    let numbers = names.numbers.iter().cloned().map(Column::Number);
+    let (differing, same): (Vec<_>, Vec<_>) = names.settings.iter().partition(|(_, differs)| *differs);
+    let settings = differing.into_iter().chain(same).map(|(name, _)| Column::Config(name.clone()));
     fixed.chain(numbers).chain(settings).collect()
 }
 
 /// The columns shown until the user chooses others.
-pub(super) fn usual(runs: &[Arc<RunEntry>]) -> Vec<Column> {
-    let has_tags = runs.iter().any(|r| !r.tags.is_empty());
+pub(super) fn usual(names: &RunNames) -> Vec<Column> {
     let first = [Column::State, Column::Name, Column::Method, Column::Model].into_iter();
-    let tags = has_tags.then_some(Column::Tags);
-    let numbers = number_names(runs).into_iter().take(NUMBERS).map(Column::Number);
+    let tags = names.has_tags.then_some(Column::Tags);
+    let numbers = names.numbers.iter().take(NUMBERS).cloned().map(Column::Number);
     first.chain(tags).chain([Column::Time]).chain(numbers).collect()
-}
-
-/// Settings, and whether runs differ in them.
-pub(super) fn settings(runs: &[Arc<RunEntry>]) -> Vec<(String, bool)> {
-    let mut seen: BTreeMap<&String, (usize, BTreeSet<&String>)> = BTreeMap::new();
-    for (name, value) in runs.iter().flat_map(|r| &r.config) {
-        let (n, values) = seen.entry(name).or_default();
-        *n += 1;
-        // Two values tell as much as two hundred.
-        if values.len() < 2 {
-            values.insert(value);
-        }
-    }
-    seen.into_iter().map(|(name, (n, values))| (name.clone(), values.len() > 1 || n < runs.len())).collect()
-}
-
-/// Names of numbers, the most frequent first, then as in the reports.
-fn number_names(runs: &[Arc<RunEntry>]) -> Vec<String> {
-    let mut counts = BTreeMap::<&String, (usize, usize)>::new();
-    for (place, name) in runs.iter().flat_map(|r| r.order.iter().enumerate()) {
-        let (n, first) = counts.entry(name).or_insert((0, place));
-        *n += 1;
-        *first = place.min(*first);
-    }
-    let mut names: Vec<_> = counts.into_iter().collect();
-    names.sort_by_key(|(_, (n, place))| (std::cmp::Reverse(*n), *place));
-    names.into_iter().map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn run(k: &str, auroc: Option<f64>) -> Arc<RunEntry> {
@@ -203,11 +176,12 @@ mod tests {
     #[test]
     fn columns_go_by_their_keys() {
         let runs = [run("9", None), run("10", Some(0.5))];
-        let all = all(&runs);
+        let names = RunNames::of(&runs);
+        let all = all(&names);
         assert!(all.iter().all(|c| Column::of(&c.key()) == *c && !c.title().is_empty()));
         let differing = all.iter().position(|c| c.title() == "k");
         assert!(differing < all.iter().position(|c| c.title() == "seed"), "what differs comes first");
-        assert_eq!(usual(&runs).last(), Some(&Column::Number("auroc".into())));
+        assert_eq!(usual(&names).last(), Some(&Column::Number("auroc".into())));
     }
 
     #[test]

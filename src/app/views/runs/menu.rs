@@ -8,7 +8,8 @@ use egui::{ComboBox, PopupCloseBehavior, Role, ScrollArea, TextEdit, Ui, WidgetI
 use super::columns::{self, Column};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
-use crate::app::runs::{RunCommand, RunEntry};
+use crate::app::names::RunNames;
+use crate::app::runs::RunCommand;
 use crate::app::table::TableLook;
 use crate::app::widgets::{button, caption, search_ui};
 
@@ -23,27 +24,27 @@ pub(super) struct Menus {
     all: Vec<Column>,
     groups: Vec<Column>,
     usual: Vec<Column>,
-    serial: Option<u64>,
+    names: Arc<RunNames>,
 }
 
 impl Menus {
-    fn update(&mut self, runs: &[Arc<RunEntry>], serial: u64) {
-        if self.serial == Some(serial) {
+    fn update(&mut self, names: &Arc<RunNames>) {
+        if Arc::ptr_eq(&self.names, names) {
             return;
         }
-        self.all = columns::all(runs);
-        self.usual = columns::usual(runs);
-        let differing = columns::settings(runs).into_iter().filter(|(_, differs)| *differs);
+        self.all = columns::all(names);
+        self.usual = columns::usual(names);
+        let differing = names.settings.iter().filter(|(_, differs)| *differs);
         self.groups = [Column::Method, Column::Model, Column::State, Column::Tags, Column::Device]
             .into_iter()
-            .chain(differing.map(|(name, _)| Column::Config(name)))
+            .chain(differing.map(|(name, _)| Column::Config(name.clone())))
             .collect();
-        self.serial = Some(serial);
+        self.names = Arc::clone(names);
     }
 
     /// Draws both menus; the first is at the right end.
     pub(super) fn menus_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
-        self.update(&cx.state.runs.entries, cx.state.runs.serial);
+        self.update(&cx.state.runs.names);
         let before = &cx.state.settings.table;
         let mut look = before.clone();
         self.columns_ui(&mut look, ui);

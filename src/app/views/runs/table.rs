@@ -113,7 +113,7 @@ impl RunTable {
         self.n_pinned = n_pinned;
         self.columns = keys.iter().map(|k| Column::of(k)).collect();
         if self.columns.is_empty() {
-            self.columns = columns::usual(&runs.entries);
+            self.columns = columns::usual(&runs.names);
         }
         match self.sort {
             Some(GridSort { column: 0, descending }) => self.rows.sort_by_key(|r| r.is_starred != descending),

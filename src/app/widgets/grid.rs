@@ -80,7 +80,6 @@ pub fn grid_ui(
 }
 
 /// Like [`grid_ui`] with the first `n_pinned` columns at the left, where they stay while the others move sideways.
-#[expect(clippy::too_many_arguments, reason = "one more than the grid without pinned columns")]
 pub fn pinned_grid_ui(
     id: &str,
     columns: &[GridColumn],

@@ -31,7 +31,7 @@ pub(super) enum Column {
 
 /// Columns that every run has.
 const FIXED: [(Column, &str, &str, f32); 8] = [
-    (Column::State, "state", "State", 150.0),
+    (Column::State, "state", "State", 128.0),
     (Column::Name, "name", "Name", 210.0),
     (Column::Method, "method", "Method", 130.0),
     (Column::Model, "model", "Model", 110.0),

@@ -48,7 +48,7 @@ impl Typed {
         if self.filter.is_some() && self.text == text && self.serial == serial {
             return false;
         }
-        self.text = text.to_owned();
+        text.clone_into(&mut self.text);
         self.serial = serial;
         match Filter::parse(text) {
             Ok(filter) => {

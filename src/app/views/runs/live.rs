@@ -234,15 +234,15 @@ fn x_text(x: Abscissa, value: f64) -> String {
 fn readout(chart: &Chart, x: Abscissa, logs: [bool; 2], hover: &HoverPosition<'_>) -> String {
     let (HoverPosition::NearDataPoint { position: at, .. } | HoverPosition::Elsewhere { position: at }) = hover;
     let real = |v: f64, is_log: bool| if is_log { 10f64.powf(v) } else { v };
-    let mut text = format!("{}: {}", x.title(), x_text(x, real(at.x, logs[0])));
+    let mut lines = vec![format!("{}: {}", x.title(), x_text(x, real(at.x, logs[0])))];
     for line in &chart.lines {
         let points = if line.smooth.is_empty() { &line.raw } else { &line.smooth };
         if let Some(near) = nearest(points, at.x) {
             let value = crate::figures::ticks::short(rounded(real(near.y, logs[1])));
-            text.push_str(&format!("\n{}: {value}", line.name));
+            lines.push(format!("{}: {value}", line.name));
         }
     }
-    text
+    lines.join("\n")
 }
 
 /// The point whose abscissa is nearest; the points ascend.

@@ -126,15 +126,12 @@ impl RunTable {
             }
             None => self.rows.sort_by_key(|r| !r.is_starred),
         }
-        match look.group.as_deref().map(Column::of) {
-            Some(key) => {
-                self.groups = groups(&self.rows, &key, &self.columns);
-                self.lines = lines(&self.groups, &self.open);
-            }
-            None => {
-                self.groups = Vec::new();
-                self.lines = (0..self.rows.len()).map(Line::Run).collect();
-            }
+        if let Some(key) = look.group.as_deref().map(Column::of) {
+            self.groups = groups(&self.rows, &key, &self.columns);
+            self.lines = lines(&self.groups, &self.open);
+        } else {
+            self.groups = Vec::new();
+            self.lines = (0..self.rows.len()).map(Line::Run).collect();
         }
         self.key = Some((runs.serial, self.sort, look.clone(), self.open.clone()));
     }

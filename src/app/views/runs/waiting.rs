@@ -91,20 +91,22 @@ pub(super) fn trash_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
             trash.len(),
             |ui, range| {
                 for (id, name) in trash.get(range).unwrap_or_default() {
-                    ui.horizontal(|ui| {
-                        ui.label(name);
-                        ui.label(caption(ui, id.as_str()));
-                        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                            let restore = button(ui, Some(Icon::Undo), "Restore");
-                            restore.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Restore {name}")));
-                            if restore.clicked() {
-                                cx.send(Command::Run(RunCommand::Restore(id.clone())));
-                            }
-                        });
-                    });
+                    ui.horizontal(|ui| trashed_ui(cx, id, name, ui));
                 }
             },
         );
     });
     ui.add_space(GAP);
+}
+
+fn trashed_ui(cx: &ViewCx<'_>, id: &str, name: &str, ui: &mut Ui) {
+    ui.label(name);
+    ui.label(caption(ui, id));
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let restore = button(ui, Some(Icon::Undo), "Restore");
+        restore.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Restore {name}")));
+        if restore.clicked() {
+            cx.send(Command::Run(RunCommand::Restore(id.to_owned())));
+        }
+    });
 }

@@ -116,8 +116,8 @@ fn runs_of_one_setting_stand_together_with_mean_and_deviation() {
     harness.run_steps(4);
     assert!(!is_listed(&harness, "alpha"), "groups are closed at first");
     harness.get_by_label("2 runs");
-    // Mean of 0.5 and 0.7, deviation over n − 1: 0.1414.
-    harness.get_by_label("0.6 ± 0.1414");
+    // Mean of 0.5 and 0.7, deviation over n − 1: 0.1414, of which two digits are shown.
+    harness.get_by_label("0.6 ± 0.14");
     choose(&mut harness, "2 runs", false);
     assert!(is_listed(&harness, "alpha") && is_listed(&harness, "beta") && !is_listed(&harness, "gamma"));
 }

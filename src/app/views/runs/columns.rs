@@ -78,7 +78,7 @@ impl Column {
             Self::Config(name) => {
                 GridColumn::text(self.title(), width.unwrap_or(110.0)).about(format!("Setting {name}"))
             }
-            Self::Number(name) => GridColumn::number(self.title(), width.unwrap_or(118.0)).about(name.as_str()),
+            Self::Number(name) => GridColumn::number(self.title(), width.unwrap_or(132.0)).about(name.as_str()),
             Self::Time => GridColumn::number(self.title(), width.unwrap_or(72.0)).about("Time of work"),
             fixed => {
                 let usual = FIXED.iter().find(|f| f.0 == *fixed).map_or(100.0, |f| f.3);

@@ -10,6 +10,7 @@ use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::names::RunNames;
 use crate::app::runs::RunCommand;
+use crate::app::style::tokens::PAD;
 use crate::app::table::TableLook;
 use crate::app::widgets::{button, caption, search_ui};
 
@@ -134,6 +135,8 @@ fn shown_ui(look: &mut TableLook, key: &str, ui: &mut Ui) {
             look.toggle(key);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            // The bar of the list floats over its right end.
+            ui.add_space(PAD);
             let mut small = |sign: &str, about: String| {
                 let response = ui.small_button(sign);
                 response.widget_info(|| WidgetInfo::labeled(Role::Button, true, about.as_str()));

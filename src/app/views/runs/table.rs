@@ -156,7 +156,9 @@ impl RunTable {
 
 fn spread_ui(spread: &Spread, column: Option<&Column>, ui: &mut Ui) {
     let short = |v: f64| crate::figures::ticks::short(rounded(v));
-    let by = spread.deviation.map_or_else(String::new, |d| format!(" ± {}", short(d)));
+    // More digits of a deviation would tell nothing.
+    let by =
+        spread.deviation.map_or_else(String::new, |d| format!(" ± {}", crate::figures::ticks::short(digits(d, 2))));
     let name = column.map(Column::title).unwrap_or_default();
     let about = format!("{name}: mean ± standard deviation over n − 1, of {} runs", spread.n);
     ui.label(mono(format!("{}{by}", short(spread.mean)))).on_hover_text(about);
@@ -305,10 +307,15 @@ fn number_ui(run: &RunEntry, name: &str, baseline: Option<&RunEntry>, ui: &mut U
 
 /// Four significant digits.
 pub(super) fn rounded(value: f64) -> f64 {
+    digits(value, 4)
+}
+
+/// So many significant digits.
+fn digits(value: f64, n: u8) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }
-    let scale = 10f64.powf(3.0 - value.abs().log10().floor());
+    let scale = 10f64.powf(f64::from(n) - 1.0 - value.abs().log10().floor());
     (value * scale).round() / scale
 }
 
@@ -364,5 +371,6 @@ mod tests {
         assert_eq!(rounded(0.123_456), 0.1235);
         assert_eq!(rounded(123_456.0), 123_500.0);
         assert_eq!(rounded(0.0), 0.0);
+        assert_eq!(digits(0.141_42, 2), 0.14);
     }
 }

@@ -51,11 +51,11 @@ fn finished(root: &Path, name: &str, seed: u64, score: f64, generated: &[&str]) 
 }
 
 /// A window on three runs: two of seed 1, one of seed 2.
-fn three(root: &Path) -> Harness<'static, Window> {
+pub(super) fn three(root: &Path, dark: bool) -> Harness<'static, Window> {
     finished(root, "alpha", 1, 0.5, &["the cat sat", "a plain line"]);
     finished(root, "beta", 1, 0.7, &["the dog sat", "a plain line"]);
     finished(root, "gamma", 2, 0.9, &["the cow sat", "a plain line"]);
-    let mut harness = window(root, false, 1.0);
+    let mut harness = window(root, dark, 1.0);
     wait(&mut harness, "the runs", |w| w.state().runs.entries.len() == 3);
     harness.get_by_label("Runs").click();
     harness.run_steps(4);
@@ -76,7 +76,7 @@ fn is_listed(harness: &Harness<'static, Window>, name: &str) -> bool {
     harness.query_all_by_label(name).next().is_some()
 }
 
-fn choose(harness: &mut Harness<'static, Window>, name: &str, several: bool) {
+pub(super) fn choose(harness: &mut Harness<'static, Window>, name: &str, several: bool) {
     // The status bar names the run at work too.
     let places = harness.query_all_by_label(name).map(|node| node.rect().center());
     let place = places.into_iter().find(|p| p.y < 680.0).expect("the run is listed");
@@ -97,7 +97,7 @@ fn choose(harness: &mut Harness<'static, Window>, name: &str, several: bool) {
 #[test]
 fn runs_are_found_by_an_expression_and_a_wrong_one_is_explained() {
     let root = tempfile::tempdir().expect("a scratch folder");
-    let mut harness = three(root.path());
+    let mut harness = three(root.path(), false);
     type_into(&mut harness, "Search runs", "seed < 2 and auroc.loss > 0.6");
     assert_eq!(["alpha", "beta", "gamma"].map(|n| is_listed(&harness, n)), [false, true, false]);
     type_into(&mut harness, "Search runs", "seed in [2");
@@ -109,7 +109,7 @@ fn runs_are_found_by_an_expression_and_a_wrong_one_is_explained() {
 #[test]
 fn runs_of_one_setting_stand_together_with_mean_and_deviation() {
     let root = tempfile::tempdir().expect("a scratch folder");
-    let mut harness = three(root.path());
+    let mut harness = three(root.path(), false);
     harness.get_by_label("Group by").click();
     harness.run_steps(4);
     harness.get_by_label("seed").click();
@@ -125,7 +125,7 @@ fn runs_of_one_setting_stand_together_with_mean_and_deviation() {
 #[test]
 fn columns_are_hidden_moved_pinned_and_remembered() {
     let root = tempfile::tempdir().expect("a scratch folder");
-    let mut harness = three(root.path());
+    let mut harness = three(root.path(), false);
     harness.get_by_label("Columns").click();
     harness.run_steps(4);
     harness.get_by_label("Move Method to the left").click();
@@ -149,7 +149,7 @@ fn columns_are_hidden_moved_pinned_and_remembered() {
 #[test]
 fn tags_archive_and_trash_are_kept_in_the_folders() {
     let root = tempfile::tempdir().expect("a scratch folder");
-    let mut harness = three(root.path());
+    let mut harness = three(root.path(), false);
     choose(&mut harness, "gamma", false);
     harness.get_by_label("Show: Notes").click();
     harness.run_steps(3);
@@ -176,7 +176,7 @@ fn tags_archive_and_trash_are_kept_in_the_folders() {
 #[test]
 fn two_runs_show_what_differs_down_to_the_words() {
     let root = tempfile::tempdir().expect("a scratch folder");
-    let mut harness = three(root.path());
+    let mut harness = three(root.path(), false);
     choose(&mut harness, "alpha", false);
     choose(&mut harness, "gamma", true);
     harness.get_by_label("2 runs side by side");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::names::RunNames;
 use crate::app::runs::RunEntry;
 use crate::runs::filter::{Facts, Filter};
 
@@ -21,7 +22,7 @@ impl Facts for RunEntry {
             "time" => return self.seconds.map(|s| s.to_string()).into_iter().collect(),
             _ => {}
         }
-        let is_it = |key: &str| key == name || key.strip_suffix(name).is_some_and(|before| before.ends_with('.'));
+        let is_it = |key: &str| goes_by(key, name);
         let numbers = self.scalars.iter().filter(|(k, _)| is_it(k)).map(|(_, v)| v.to_string());
         numbers.chain(self.config.iter().filter(|(k, _)| is_it(k)).map(|(_, v)| v.clone())).collect()
     }
@@ -36,7 +37,7 @@ impl Facts for RunEntry {
 #[derive(Default)]
 pub(super) struct Typed {
     text: String,
-    serial: u64,
+    names: Arc<RunNames>,
     filter: Option<Filter>,
     /// Why it cannot be read, or why it finds nothing.
     pub(super) remark: Option<String>,
@@ -44,15 +45,15 @@ pub(super) struct Typed {
 
 impl Typed {
     /// Reads the text again when it or the runs changed. Returns whether it was.
-    pub(super) fn update(&mut self, text: &str, runs: &[Arc<RunEntry>], serial: u64) -> bool {
-        if self.filter.is_some() && self.text == text && self.serial == serial {
+    pub(super) fn update(&mut self, text: &str, names: &Arc<RunNames>) -> bool {
+        if self.filter.is_some() && self.text == text && Arc::ptr_eq(&self.names, names) {
             return false;
         }
         text.clone_into(&mut self.text);
-        self.serial = serial;
+        self.names = Arc::clone(names);
         match Filter::parse(text) {
             Ok(filter) => {
-                self.remark = filter.names().iter().find_map(|name| unknown(name, runs));
+                self.remark = filter.names().iter().find_map(|name| unknown(name, names));
                 self.filter = Some(filter);
             }
             Err(fault) => {
@@ -71,24 +72,24 @@ impl Typed {
 }
 
 /// A remark about a name that no run has, with the nearest one that some run has.
-fn unknown(name: &str, runs: &[Arc<RunEntry>]) -> Option<String> {
-    if runs.is_empty() || runs.iter().any(|r| !r.values(name).is_empty()) {
+fn unknown(name: &str, names: &RunNames) -> Option<String> {
+    let own = ["state", "method", "name", "model", "device", "tag", "tags", "note", "starred", "created", "time"];
+    let keys = || names.numbers.iter().chain(names.settings.iter().map(|(key, _)| key)).map(String::as_str);
+    if own.contains(&name.to_lowercase().as_str()) || keys().any(|key| goes_by(key, name)) || keys().next().is_none() {
         return None;
     }
-    let own = ["state", "method", "name", "model", "device", "tags", "note", "starred", "created", "time"];
-    if own.contains(&name.to_lowercase().as_str()) {
-        return None;
-    }
-    let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
-    let keys = runs.iter().flat_map(|r| r.scalars.keys().chain(r.config.keys()));
-    let all: std::collections::BTreeSet<String> =
-        keys.flat_map(|k| [k.clone(), last(k)]).chain(own.map(str::to_owned)).collect();
-    let near = |k: &&String| strsim::damerau_levenshtein(k, name);
-    let best = all.iter().min_by_key(near).filter(|k| near(k) <= 2);
+    let last_parts = keys().filter_map(|key| key.rsplit('.').next());
+    let near = |key: &&str| strsim::damerau_levenshtein(key, name);
+    let best = keys().chain(last_parts).chain(own).min_by_key(near).filter(|key| near(key) <= 2);
     Some(match best {
         Some(best) => format!("No run has `{name}`; did you mean `{best}`?"),
         None => format!("No run has `{name}`."),
     })
+}
+
+/// Whether a setting or number is meant by `name`: exactly, or by its last parts.
+fn goes_by(key: &str, name: &str) -> bool {
+    key == name || key.strip_suffix(name).is_some_and(|before| before.ends_with('.'))
 }
 
 #[cfg(test)]
@@ -101,6 +102,7 @@ mod tests {
             methods: vec!["mia".into()],
             tags: vec!["paper".into(), "v2".into()],
             scalars: [("auroc.loss".into(), 0.61)].into(),
+            order: vec!["auroc.loss".into()],
             config: [("steps.0.config.k".into(), "32".into())].into(),
             created: 1_767_312_000.0,
             ..RunEntry::default()
@@ -110,6 +112,7 @@ mod tests {
     #[test]
     fn everything_of_a_run_can_be_asked_for() {
         let runs = [run()];
+        let names = Arc::new(RunNames::of(&runs));
         let mut typed = Typed::default();
         for (text, found) in [
             ("k = 32 and auroc.loss > 0.6", true),
@@ -119,7 +122,7 @@ mod tests {
             ("created > 2025 and created < 2027", true),
             ("v2 first", true),
         ] {
-            typed.update(text, &runs, 0);
+            typed.update(text, &names);
             assert_eq!((typed.finds(&runs[0]), &typed.remark), (found, &None), "{text}");
         }
     }
@@ -127,12 +130,13 @@ mod tests {
     #[test]
     fn half_typed_and_misspelled_filters_are_explained() {
         let runs = [run()];
+        let names = Arc::new(RunNames::of(&runs));
         let mut typed = Typed::default();
-        typed.update("nothing", &runs, 0);
-        typed.update("k <", &runs, 0);
+        typed.update("nothing", &names);
+        typed.update("k <", &names);
         assert!(typed.remark.as_ref().is_some_and(|r| r.starts_with("At 4: a value is missing")), "{:?}", typed.remark);
         assert!(!typed.finds(&runs[0]), "the list stays as it was");
-        typed.update("auroc.los > 0.5", &runs, 0);
+        typed.update("auroc.los > 0.5", &names);
         assert_eq!(typed.remark.as_deref(), Some("No run has `auroc.los`; did you mean `auroc.loss`?"));
     }
 }

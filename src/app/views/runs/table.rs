@@ -45,7 +45,7 @@ impl RunTable {
     pub(super) fn table_ui(&mut self, cx: &ViewCx<'_>, search: &str, ui: &mut Ui) {
         self.update(cx, search);
         let look = &cx.state.settings.table;
-        let mut grid = vec![GridColumn::text("", 64.0)];
+        let mut grid = vec![GridColumn::text("Star", 64.0).about("Color in charts, and star")];
         grid.extend(self.columns.iter().map(|c| c.grid(&look.widths)));
         if self.rows.is_empty() {
             ui.label(caption(ui, "No run matches."));
@@ -102,7 +102,7 @@ impl RunTable {
 
     fn update(&mut self, cx: &ViewCx<'_>, search: &str) {
         let (runs, look) = (&cx.state.runs, &cx.state.settings.table);
-        let is_typed = self.typed.update(search, &runs.entries, runs.serial);
+        let is_typed = self.typed.update(search, &runs.names);
         let is_same = |k: &Key| k.0 == runs.serial && k.1 == self.sort && k.2 == *look && k.3 == self.open;
         if !is_typed && self.key.as_ref().is_some_and(is_same) {
             return;

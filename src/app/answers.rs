@@ -89,7 +89,8 @@ impl Window {
     fn take_file_answer(&mut self, ctx: &Context, answer: FileAnswer) {
         match answer {
             FileAnswer::Data(path, read) => self.take_data(ctx, &path, read),
-            FileAnswer::Memory(used, total) => {
+            FileAnswer::Memory(used, total, busy) => {
+                self.state.machine.busy = busy;
                 self.state.machine.memory_used = used;
                 self.state.machine.memory_total = total;
             }

@@ -344,6 +344,7 @@ impl Window {
         match command {
             RunCommand::Choose(ids) => {
                 self.state.runs.chosen = ids;
+                self.state.runs.forget();
                 self.want_details();
             }
             RunCommand::Cancel(id) => self.reader.ask(FileAsk::Cancel(id)),

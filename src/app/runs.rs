@@ -228,6 +228,15 @@ impl RunList {
         self.entries.iter().find(|e| e.id == id)
     }
 
+    /// Lets go of what was read of runs that nobody looks at: tables and events can be large.
+    pub fn forget(&mut self) {
+        let shown = self.figure.as_ref().map(|(run, _)| run.clone());
+        let chosen = &self.chosen;
+        let active: BTreeSet<&String> = self.entries.iter().filter(|e| e.state.is_active()).map(|e| &e.id).collect();
+        self.details.retain(|id, _| chosen.contains(id) || shown.as_ref() == Some(id));
+        self.logs.retain(|id, _| chosen.contains(id) || active.contains(id));
+    }
+
     /// The first chosen run.
     pub fn current(&self) -> Option<&Arc<RunEntry>> {
         self.find(self.chosen.first()?)
@@ -276,4 +285,27 @@ pub enum RunCommand {
     Export(Box<crate::figures::ExportSpec>, Arc<Figure>, Option<PathBuf>),
     /// How the table of runs looks.
     Look(Box<TableLook>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_looks_at_is_let_go() {
+        let entry = |id: &str, state| Arc::new(RunEntry { id: id.into(), state, ..RunEntry::default() });
+        let mut runs = RunList {
+            entries: vec![entry("a", RunState::Done), entry("b", RunState::Running), entry("c", RunState::Done)],
+            chosen: vec!["a".into()],
+            figure: Some(("c".into(), "f".into())),
+            ..RunList::default()
+        };
+        for id in ["a", "b", "c", "gone"] {
+            runs.details.insert(id.into(), Arc::default());
+            runs.logs.insert(id.into(), Arc::default());
+        }
+        runs.forget();
+        assert_eq!(runs.details.keys().collect::<Vec<_>>(), ["a", "c"], "chosen, or shown as a figure");
+        assert_eq!(runs.logs.keys().collect::<Vec<_>>(), ["a", "b"], "chosen, or at work");
+    }
 }

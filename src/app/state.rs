@@ -197,6 +197,8 @@ pub struct Machine {
     pub memory_used: u64,
     /// Bytes of main memory.
     pub memory_total: u64,
+    /// Busy share of all processors, 0 to 1.
+    pub busy: f32,
 }
 
 /// Everything the window shows.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use memoscope::app::Window;
+use memoscope::figures::{Figure, Mark, Rows, Series};
 use memoscope::methods::{Card, Report, Scalar, Table, Values};
 use memoscope::runs::store::{Event, EventLog, Notes, SavedReport, State, Status, save_step, write_json};
 use memoscope::runs::{Experiment, RunDir, Step};
@@ -33,7 +34,11 @@ fn finished(root: &Path, name: &str, seed: u64, score: f64, generated: &[&str]) 
         .column("score", "", "", Values::floats((0..rows).map(|i| i as f64 * score)))
         .column("generated_text", "", "", Values::Text(generated.iter().map(|t| (*t).to_owned()).collect()));
     let scalars = vec![Scalar::new("auroc.loss", "AUROC", score, rows)];
-    let report = Report { scalars, tables: vec![table], ..Report::default() };
+    let mark = Mark::Histogram { edges: vec![0.0, 1.0, 2.0], heights: vec![1.0, 1.0] };
+    let behind = Rows::new("rows", [vec![1], vec![0]]);
+    let series = vec![Series { name: String::new(), color: 0, mark, rows: behind }];
+    let figure = Figure { id: "bars".to_owned(), title: "Bars".to_owned(), series, ..Figure::default() };
+    let report = Report { scalars, tables: vec![table], figures: vec![figure], ..Report::default() };
     let step = save_step(&run, "", &CARD, &serde_json::Value::Null, &report).expect("a step");
     let saved = SavedReport { steps: vec![step], complete: true, ..SavedReport::new(name, seed) };
     write_json(&run.report_path(), &saved).expect("a report");
@@ -82,11 +87,15 @@ pub(super) fn choose(harness: &mut Harness<'static, Window>, name: &str, several
     let place = places.into_iter().find(|p| p.y < 680.0).expect("the run is listed");
     let modifiers = if several { egui::Modifiers::COMMAND } else { egui::Modifiers::NONE };
     // The row is under the text, so the pointer has to do it.
-    harness.event(egui::Event::PointerMoved(place));
+    click(harness, place, modifiers);
+}
+
+fn click(harness: &mut Harness<'static, Window>, pos: egui::Pos2, modifiers: egui::Modifiers) {
+    harness.event(egui::Event::PointerMoved(pos));
     harness.run_steps(1);
     for pressed in [true, false] {
         harness.event_modifiers(
-            egui::Event::PointerButton { pos: place, button: egui::PointerButton::Primary, pressed, modifiers },
+            egui::Event::PointerButton { pos, button: egui::PointerButton::Primary, pressed, modifiers },
             modifiers,
         );
         harness.run_steps(1);
@@ -262,4 +271,20 @@ fn waiting_runs_change_places_and_the_queue_pauses() {
     wait(&mut harness, "the last one to start", |w| w.state().runs.queue.waiting.is_empty());
     let kept: PathBuf = root.path().join("queue.json");
     assert!(std::fs::read_to_string(kept).is_ok_and(|t| t.contains("false")), "it is remembered");
+}
+
+#[test]
+fn a_click_on_a_bar_shows_the_texts_behind_it() {
+    let root = tempfile::tempdir().expect("a scratch folder");
+    let mut harness = three(root.path(), false);
+    choose(&mut harness, "alpha", false);
+    wait(&mut harness, "the details", |w| w.state().runs.figure.is_some());
+    harness.get_by_label("Figures").click();
+    harness.run_steps(4);
+    // The left bar holds the second row, as the figure says.
+    click(&mut harness, egui::pos2(480.0, 420.0), egui::Modifiers::NONE);
+    let brushed = harness.state().state().runs.brushed.clone().expect("rows behind the bar");
+    assert_eq!(brushed.rows, [1], "{brushed:?}");
+    harness.get_by_label("1 rows");
+    harness.get_by_label("a plain line");
 }

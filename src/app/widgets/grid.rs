@@ -190,15 +190,16 @@ impl Part<'_> {
         }
         for (c, column) in self.columns.iter().enumerate() {
             row.col(|ui| {
-                let layout = if column.is_number {
-                    Layout::right_to_left(Align::Center)
+                // Cells that are moved out of sight sideways cost nothing.
+                if !ui.is_rect_visible(ui.max_rect()) {
+                    return;
+                }
+                ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
+                if column.is_number {
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| cell(index, self.first + c, ui));
                 } else {
-                    Layout::left_to_right(Align::Center)
-                };
-                ui.with_layout(layout, |ui| {
-                    ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
                     cell(index, self.first + c, ui);
-                });
+                }
             });
         }
         let response = row.response();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::run_folder::RunFolder;
 use super::run_work;
@@ -72,8 +72,8 @@ pub enum FileAsk {
 pub enum FileAnswer {
     /// A data file.
     Data(PathBuf, Result<Arc<DataSheet>, Trouble>),
-    /// Bytes used by this program, and installed.
-    Memory(u64, u64),
+    /// Bytes used by this program and installed, and the busy share of all processors, 0 to 1.
+    Memory(u64, u64, f32),
     /// All runs, newest first, and the names in them.
     Runs(Result<(Vec<Arc<RunEntry>>, Arc<RunNames>), Trouble>),
     /// Everything of a run.
@@ -122,6 +122,7 @@ impl ReaderThread {
             sender,
             wake: Box::new(wake),
             is_open: Arc::clone(&is_open),
+            next_look: Instant::now(),
             memory: sysinfo::System::new().ok(),
         };
         std::thread::Builder::new()
@@ -160,6 +161,8 @@ struct Reader {
     sender: SyncSender<FileAnswer>,
     wake: Box<dyn Fn() + Send>,
     is_open: Arc<AtomicBool>,
+    /// When the run folders are looked at again.
+    next_look: Instant,
     memory: Option<sysinfo::System>,
 }
 
@@ -188,14 +191,7 @@ impl Reader {
     fn poll(&mut self) {
         // The run table shows how they ended.
         drop(self.queue.poll());
-        match self.folder.poll() {
-            Ok(Some(entries)) => {
-                let names = Arc::new(RunNames::of(&entries));
-                self.send(FileAnswer::Runs(Ok((entries, names))));
-            }
-            Ok(None) => {}
-            Err(error) => self.send(FileAnswer::Runs(Err(error.into()))),
-        }
+        self.look();
         let (lines, logs) = self.folder.poll_events();
         if !lines.is_empty() {
             self.send(FileAnswer::Log(lines));
@@ -204,6 +200,23 @@ impl Reader {
             self.send(FileAnswer::Events(log));
         }
         self.tell_queue();
+    }
+
+    /// Looks at the run folders. Thousands of them are looked at less often, so that it stays a tenth of the time.
+    fn look(&mut self) {
+        let begun = Instant::now();
+        if begun < self.next_look {
+            return;
+        }
+        match self.folder.poll() {
+            Ok(Some(entries)) => {
+                let names = Arc::new(RunNames::of(&entries));
+                self.send(FileAnswer::Runs(Ok((entries, names))));
+            }
+            Ok(None) => {}
+            Err(error) => self.send(FileAnswer::Runs(Err(error.into()))),
+        }
+        self.next_look = begun + 10 * begun.elapsed();
     }
 
     fn tell_queue(&mut self) {
@@ -312,12 +325,14 @@ impl Reader {
     fn tell_memory(&mut self) {
         let Some(memory) = &mut self.memory else { return };
         memory.refresh_memory();
+        memory.refresh_cpu_usage();
+        let busy = memory.global_cpu_usage() / 100.0;
         let used = sysinfo::get_current_pid().ok().and_then(|pid| {
             memory.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), false);
             memory.process(pid).map(sysinfo::Process::memory)
         });
         let total = memory.total_memory();
-        self.send(FileAnswer::Memory(used.unwrap_or(0), total));
+        self.send(FileAnswer::Memory(used.unwrap_or(0), total, busy));
     }
 }
 

@@ -96,14 +96,15 @@ impl Window {
                     entry.sheet = Slot::Ready(sheet);
                 }
             }
-            FileAnswer::Memory(used, total) => {
+            FileAnswer::Memory(used, total, busy) => {
+                self.state.machine.busy = busy;
                 self.state.machine.memory_used = used;
                 self.state.machine.memory_total = total;
             }
             FileAnswer::Runs(entries) => {
                 self.state.runs.serial += 1;
                 match entries {
-                    Ok(entries) => self.take_runs(entries),
+                    Ok((entries, names)) => self.take_runs(entries, names),
                     Err(trouble) => self.state.runs.trouble = Some(trouble),
                 }
             }
@@ -119,6 +120,12 @@ impl Window {
                     self.state.log.push(line);
                 }
             }
+            FileAnswer::Events(log) => {
+                self.state.runs.logs.insert(log.id.clone(), log);
+            }
+            FileAnswer::Queue(queue) => self.state.runs.queue = queue,
+            FileAnswer::Trashed(runs) => self.state.runs.trash = runs,
+            FileAnswer::Shared(rows) => self.state.runs.shared = Some(rows),
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
             FileAnswer::Preview(key, drawn) => {
@@ -184,9 +191,12 @@ impl Window {
         self.count_tokens();
     }
 
-    fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>) {
+    fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>, names: Arc<super::names::RunNames>) {
+        let before = self.state.runs.entries.iter().filter(|e| e.state.is_active());
+        let before: std::collections::HashMap<String, super::runs::RunState> =
+            before.map(|e| (e.id.clone(), e.state)).collect();
         for entry in &entries {
-            let was = self.state.runs.find(&entry.id).map(|e| e.state);
+            let was = before.get(&entry.id).copied();
             if was.is_some_and(super::runs::RunState::is_active) && !entry.state.is_active() {
                 self.state.runs.details.remove(&entry.id);
                 let text = format!("{} is {}", entry.name, entry.state.title().to_lowercase());
@@ -195,6 +205,7 @@ impl Window {
             }
         }
         self.state.runs.entries = entries;
+        self.state.runs.names = names;
         self.state.runs.trouble = None;
         self.want_details();
     }

@@ -356,9 +356,12 @@ impl Window {
 
     /// Details of the chosen runs are read when they are over, and again when they change.
     pub(super) fn want_details(&self) {
-        let RunList { chosen, details, .. } = &self.state.runs;
+        let RunList { chosen, details, logs, .. } = &self.state.runs;
         for id in chosen.iter().filter(|id| !details.contains_key(*id)) {
             self.reader.ask(FileAsk::Details(id.clone()));
+        }
+        for id in chosen.iter().filter(|id| !logs.contains_key(*id)) {
+            self.reader.ask(FileAsk::Events(id.clone()));
         }
     }
 
@@ -366,6 +369,7 @@ impl Window {
         match command {
             RunCommand::Choose(ids) => {
                 self.state.runs.chosen = ids;
+                self.state.runs.forget();
                 self.want_details();
             }
             RunCommand::Cancel(id) => self.reader.ask(FileAsk::Cancel(id)),
@@ -374,7 +378,19 @@ impl Window {
                 self.state.runs.chosen.retain(|c| *c != id);
                 self.reader.ask(FileAsk::Trash(id));
             }
-            RunCommand::Note(id, star, text) => self.reader.ask(FileAsk::Note(id, star, text)),
+            RunCommand::Restore(id) => self.reader.ask(FileAsk::Restore(id)),
+            RunCommand::Trashed => self.reader.ask(FileAsk::Trashed),
+            RunCommand::Note(id, change) => self.reader.ask(FileAsk::Note(id, change)),
+            RunCommand::Queue(change) => self.reader.ask(FileAsk::Queue(change)),
+            RunCommand::Share(runs, table) => self.reader.ask(FileAsk::Share(runs, table)),
+            RunCommand::Look(look) => self.state.settings.table = *look,
+            RunCommand::Hide(id, is_hidden) => {
+                if is_hidden {
+                    self.state.runs.hidden.insert(id);
+                } else {
+                    self.state.runs.hidden.remove(&id);
+                }
+            }
             RunCommand::Baseline(id) => self.state.settings.baseline = id,
             RunCommand::Reuse(id) => {
                 let experiment = self.state.runs.details.get(&id).and_then(|d| d.experiment.clone());
@@ -389,12 +405,6 @@ impl Window {
                 shell::show(&mut self.tree, ViewId::Figures);
             }
             RunCommand::Brush(brush) => self.state.runs.brushed = brush,
-            RunCommand::ToggleColumn(column) => {
-                let hidden = &mut self.state.settings.hidden_columns;
-                if !hidden.remove(&column) {
-                    hidden.insert(column);
-                }
-            }
         }
     }
 }

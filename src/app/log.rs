@@ -28,7 +28,7 @@ impl Level {
 }
 
 /// One event.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
     /// Local time, `hh:mm:ss`.
     pub time: String,

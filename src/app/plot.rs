@@ -11,12 +11,10 @@ use egui_plot::{
     PlotPoints, PlotUi, Points,
 };
 
+use super::placed::Placed;
 use super::style::tokens;
 use crate::figures::palette::{self, Colormap, Marker, Rgb, Theme};
 use crate::figures::{Axis, Figure, Mark, Scale, Series};
-
-/// Points drawn of a line at most; more are thinned so that extremes stay.
-const POINTS: usize = 4000;
 
 /// What was clicked: the series and the index of its point or bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +30,8 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
     let dark = ui.visuals().dark_mode;
     let scales = logs
         .map_or([figure.x.scale, figure.y.scale], |l| l.map(|is_log| if is_log { Scale::Log } else { Scale::Linear }));
-    let map = Map { lows: lows(figure, scales), scales, theme: if dark { Theme::Dark } else { Theme::Light } };
+    let placed = Placed::of(figure, scales, id, ui);
+    let map = Map { placed: &placed, theme: if dark { Theme::Dark } else { Theme::Light } };
     let named = figure.series.iter().filter(|s| !s.name.is_empty()).count();
     let formatters = [figure.x.clone(), figure.y.clone()];
     let [x_axis, y_axis] = formatters.clone();
@@ -93,7 +92,8 @@ pub fn axis_title(axis: &Axis) -> String {
     if axis.unit.is_empty() { axis.label.clone() } else { format!("{} ({})", axis.label, axis.unit) }
 }
 
-fn decades(input: &GridInput) -> Vec<GridMark> {
+/// Grid lines at powers of ten, with the steps between where there is room.
+pub(super) fn decades(input: &GridInput) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     let mut marks = Vec::new();
     for decade in (low.floor().max(-30.0) as i32)..=(high.ceil().min(30.0) as i32) {
@@ -134,74 +134,42 @@ fn hover_text(hover: &egui_plot::HoverPosition<'_>, axes: &[Axis; 2], scales: [S
     Some(format!("{name}{}: {}\n{}: {}", axes[0].label, number(at.x, 0), axes[1].label, number(at.y, 1)))
 }
 
-/// Smallest positive number of each axis, halved: where zeros of a logarithmic axis stand.
-fn lows(figure: &Figure, scales: [Scale; 2]) -> [f64; 2] {
-    let mut lows = [f64::INFINITY; 2];
-    let mut see = |p: &[f64; 2]| {
-        for (low, value) in lows.iter_mut().zip(p) {
-            if *value > 0.0 {
-                *low = low.min(*value);
-            }
-        }
-    };
-    if scales.contains(&Scale::Log) {
-        for series in &figure.series {
-            match &series.mark {
-                Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => {
-                    points.iter().for_each(&mut see);
-                }
-                Mark::Histogram { edges, heights } => {
-                    edges.iter().zip(heights).for_each(|(e, h)| see(&[*e, *h]));
-                }
-                _ => {}
-            }
-        }
-    }
-    lows.map(|low| if low.is_finite() { low * 0.5 } else { 1e-4 })
-}
-
-/// From the numbers of a figure to the numbers of the plot.
+/// Draws the marks of a figure where they are placed.
 #[derive(Clone, Copy)]
-struct Map {
-    scales: [Scale; 2],
-    lows: [f64; 2],
+struct Map<'a> {
+    placed: &'a Placed,
     theme: Theme,
 }
 
-impl Map {
+impl<'a> Map<'a> {
     fn value(&self, value: f64, axis: usize) -> f64 {
-        if self.scales[axis] == Scale::Log { value.max(self.lows[axis]).log10() } else { value }
+        self.placed.value(value, axis)
     }
 
     fn point(&self, p: [f64; 2]) -> [f64; 2] {
-        [self.value(p[0], 0), self.value(p[1], 1)]
+        self.placed.point(p)
     }
 
     fn color(&self, series: &Series) -> Color32 {
         color(palette::series(series.color, self.theme))
     }
 
-    fn draw(&self, plot: &mut PlotUi<'_>, series: &Series, index: usize) {
+    fn draw(&self, plot: &mut PlotUi<'a>, series: &Series, index: usize) {
         let ink = self.color(series);
+        let Some(shape) = self.placed.series(index) else { return };
+        let drawn = || PlotPoints::Borrowed(&shape.points);
         match &series.mark {
-            Mark::Line { points, band, dashed } => {
-                if let Some(band) = band {
-                    self.draw_band(plot, points, band, ink);
+            Mark::Line { dashed, .. } | Mark::Step { dashed, .. } => {
+                if let Some([xs, lower, upper]) = &shape.band {
+                    let area = FilledArea::new("", xs, lower, upper).fill_color(ink.gamma_multiply(0.18));
+                    plot.add(area.allow_hover(false));
                 }
-                let shown: PlotPoints<'_> = thinned(points).map(|p| self.point(p)).collect();
                 let style = if *dashed { LineStyle::dashed_loose() } else { LineStyle::Solid };
-                plot.line(Line::new(series.name.clone(), shown).id(index).color(ink).width(2.0).style(style));
+                plot.line(Line::new(series.name.clone(), drawn()).id(index).color(ink).width(2.0).style(style));
             }
-            Mark::Step { points, dashed } => {
-                let corners = points.windows(2).flat_map(|w| [w[0], [w[1][0], w[0][1]]]).chain(points.last().copied());
-                let shown: PlotPoints<'_> = corners.map(|p| self.point(p)).collect();
-                let style = if *dashed { LineStyle::dashed_loose() } else { LineStyle::Solid };
-                plot.line(Line::new(series.name.clone(), shown).id(index).color(ink).width(2.0).style(style));
-            }
-            Mark::Scatter { points } => {
-                let shown: PlotPoints<'_> = points.iter().map(|p| self.point(*p)).collect();
-                let shape = shape(palette::marker(series.color));
-                plot.points(Points::new(series.name.clone(), shown).id(index).color(ink).radius(3.5).shape(shape));
+            Mark::Scatter { .. } => {
+                let shape = marker_shape(palette::marker(series.color));
+                plot.points(Points::new(series.name.clone(), drawn()).id(index).color(ink).radius(3.5).shape(shape));
             }
             Mark::Histogram { edges, heights } => {
                 let bars = edges.windows(2).zip(heights).map(|(e, h)| {
@@ -235,16 +203,7 @@ impl Map {
         }
     }
 
-    fn draw_band(&self, plot: &mut PlotUi<'_>, points: &[[f64; 2]], band: &crate::figures::Band, ink: Color32) {
-        let xs: Vec<f64> = points.iter().map(|p| self.value(p[0], 0)).collect();
-        let ys = |v: &[f64]| v.iter().map(|y| self.value(*y, 1)).collect::<Vec<_>>();
-        let (lower, upper) = (ys(&band.lower), ys(&band.upper));
-        if xs.len() == lower.len() && lower.len() == upper.len() && xs.len() > 1 {
-            plot.add(FilledArea::new("", &xs, &lower, &upper).fill_color(ink.gamma_multiply(0.18)).allow_hover(false));
-        }
-    }
-
-    fn draw_heatmap(&self, plot: &mut PlotUi<'_>, series: &Series, columns: usize, values: &[f64], diverging: bool) {
+    fn draw_heatmap(&self, plot: &mut PlotUi<'a>, series: &Series, columns: usize, values: &[f64], diverging: bool) {
         if columns == 0 || values.is_empty() || !values.len().is_multiple_of(columns) {
             return;
         }
@@ -299,27 +258,16 @@ impl Map {
     }
 }
 
-/// Every point of a short line; of a long one the lowest and the highest of each stretch.
-fn thinned(points: &[[f64; 2]]) -> Box<dyn Iterator<Item = [f64; 2]> + '_> {
-    if points.len() <= POINTS {
-        return Box::new(points.iter().copied());
-    }
-    let stretch = points.len().div_ceil(POINTS / 2);
-    Box::new(points.chunks(stretch).flat_map(|part| {
-        let by_y = |a: &(usize, &[f64; 2]), b: &(usize, &[f64; 2])| a.1[1].total_cmp(&b.1[1]);
-        let low = part.iter().enumerate().min_by(by_y);
-        let high = part.iter().enumerate().max_by(by_y);
-        let mut both: Vec<_> = low.into_iter().chain(high).collect();
-        both.sort_by_key(|(i, _)| *i);
-        both.into_iter().map(|(_, p)| *p)
-    }))
+/// The color of a run, the same in every chart and list.
+pub fn run_color(index: usize, dark: bool) -> Color32 {
+    color(palette::series(index, if dark { Theme::Dark } else { Theme::Light }))
 }
 
 fn color(c: Rgb) -> Color32 {
     Color32::from_rgb(c.r, c.g, c.b)
 }
 
-fn shape(marker: Marker) -> MarkerShape {
+fn marker_shape(marker: Marker) -> MarkerShape {
     match marker {
         Marker::Circle => MarkerShape::Circle,
         Marker::Square => MarkerShape::Square,
@@ -350,17 +298,6 @@ pub fn spark_ui(heights: &[f64], name: &str, height: f32, ui: &mut Ui) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thinning_keeps_the_extremes_in_order() {
-        let mut points: Vec<[f64; 2]> = (0..100_000).map(|i| [f64::from(i), 0.0]).collect();
-        points[54_321][1] = 9.0;
-        points[54_322][1] = -9.0;
-        let shown: Vec<_> = thinned(&points).collect();
-        assert!(shown.len() <= POINTS + 2, "{}", shown.len());
-        assert!(shown.contains(&[54_321.0, 9.0]) && shown.contains(&[54_322.0, -9.0]));
-        assert!(shown.windows(2).all(|w| w[0][0] <= w[1][0]));
-    }
 
     #[test]
     fn ticks_of_a_logarithmic_axis_are_powers_of_ten() {

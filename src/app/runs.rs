@@ -1,9 +1,13 @@
 //! The runs as the window knows them: read from their folders, never from memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::curves::RunLog;
+use super::names::RunNames;
+use super::shared::SharedRows;
+use super::table::TableLook;
 use super::worker::Trouble;
 use crate::figures::Figure;
 use crate::methods::Table;
@@ -93,6 +97,53 @@ pub struct RunEntry {
     pub is_starred: bool,
     /// Noted by the user.
     pub note: String,
+    /// Tags of the user.
+    pub tags: Vec<String>,
+    /// Kept out of the usual list.
+    pub is_archived: bool,
+    /// Device it computes on.
+    pub device: String,
+    /// Place of its color in the palette, the same everywhere.
+    pub color: usize,
+}
+
+/// A change of what the user wrote about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteChange {
+    /// Star or not.
+    Star(bool),
+    /// Free text.
+    Text(String),
+    /// Tags in order.
+    Tags(Vec<String>),
+    /// Kept out of the usual list or not.
+    Archive(bool),
+    /// Another name than the experiment's; empty for none.
+    Title(String),
+    /// Another color.
+    Color(usize),
+}
+
+/// Runs that wait for their turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// Ids, the next first.
+    pub waiting: Vec<String>,
+    /// Whether no further run is started.
+    pub is_paused: bool,
+    /// Runs worked on at once.
+    pub parallel: usize,
+}
+
+/// A change of the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueChange {
+    /// Start no further runs, or go on.
+    Pause(bool),
+    /// Move a waiting run to this place, 0 being the next.
+    Move(String, usize),
+    /// Work on so many runs at once.
+    Parallel(usize),
 }
 
 /// Everything of one run, read when it is looked at.
@@ -108,10 +159,21 @@ pub struct RunDetails {
     pub is_complete: bool,
     /// The tables.
     pub tables: Vec<Arc<Table>>,
+    /// The files of the tables, in the same order.
+    pub table_files: Vec<String>,
     /// The figures by file name.
     pub figures: Vec<(String, Arc<Figure>)>,
     /// What could not be read.
     pub troubles: Vec<Trouble>,
+}
+
+impl RunDetails {
+    /// Which table the figure in `file` means by `id`: the one of the same step.
+    pub fn table_of(&self, file: &str, id: &str) -> Option<usize> {
+        let step = self.steps.iter().find(|step| step.figures.iter().any(|f| f.file == file))?;
+        let table = step.tables.iter().find(|table| table.id == id)?;
+        self.table_files.iter().position(|f| *f == table.file)
+    }
 }
 
 /// All runs, and the ones that are looked at.
@@ -119,6 +181,8 @@ pub struct RunDetails {
 pub struct RunList {
     /// Newest first.
     pub entries: Vec<Arc<RunEntry>>,
+    /// Names of everything in `entries`.
+    pub names: Arc<RunNames>,
     /// Raised when `entries` changes.
     pub serial: u64,
     /// Why the folder of runs cannot be read.
@@ -127,6 +191,16 @@ pub struct RunList {
     pub chosen: Vec<String>,
     /// Details of the runs that are looked at.
     pub details: BTreeMap<String, Arc<RunDetails>>,
+    /// Events of the runs that are looked at or at work.
+    pub logs: BTreeMap<String, Arc<RunLog>>,
+    /// Chosen runs that charts leave out.
+    pub hidden: BTreeSet<String>,
+    /// Runs that wait.
+    pub queue: QueueState,
+    /// Runs in the trash: id and name.
+    pub trash: Vec<(String, String)>,
+    /// Rows that the chosen runs share.
+    pub shared: Option<Arc<SharedRows>>,
     /// The figure that the Figures view shows: run and file stem.
     pub figure: Option<(String, String)>,
     /// Rows behind a brushed bar or point, and of which figure.
@@ -140,6 +214,8 @@ pub struct Brush {
     pub run: String,
     /// What was brushed, in words.
     pub what: String,
+    /// Which of the run's tables.
+    pub table: usize,
     /// Rows of the table.
     pub rows: Vec<usize>,
 }
@@ -148,6 +224,15 @@ impl RunList {
     /// The run of this id.
     pub fn find(&self, id: &str) -> Option<&Arc<RunEntry>> {
         self.entries.iter().find(|e| e.id == id)
+    }
+
+    /// Lets go of what was read of runs that nobody looks at: tables and events can be large.
+    pub fn forget(&mut self) {
+        let shown = self.figure.as_ref().map(|(run, _)| run.clone());
+        let chosen = &self.chosen;
+        let active: BTreeSet<&String> = self.entries.iter().filter(|e| e.state.is_active()).map(|e| &e.id).collect();
+        self.details.retain(|id, _| chosen.contains(id) || shown.as_ref() == Some(id));
+        self.logs.retain(|id, _| chosen.contains(id) || active.contains(id));
     }
 
     /// The first chosen run.
@@ -174,14 +259,47 @@ pub enum RunCommand {
     Trash(String),
     /// Compare the others with this one.
     Baseline(Option<String>),
-    /// Star and note.
-    Note(String, bool, String),
+    /// Take a run out of the trash.
+    Restore(String),
+    /// Look into the trash.
+    Trashed,
+    /// Star, note, tags and the like.
+    Note(String, NoteChange),
+    /// Order and pause of the queue.
+    Queue(QueueChange),
+    /// Charts leave a run out, or show it again.
+    Hide(String, bool),
+    /// Find the rows that the tables of this id share in these runs.
+    Share(Vec<Arc<RunDetails>>, String),
     /// Take its experiment into the form.
     Reuse(String),
     /// Show a figure of a run in Figures.
     ShowFigure(String, String),
     /// Rows behind a brushed mark.
     Brush(Option<Brush>),
-    /// Show or hide a column of the table.
-    ToggleColumn(String),
+    /// How the table of runs looks.
+    Look(Box<TableLook>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_looks_at_is_let_go() {
+        let entry = |id: &str, state| Arc::new(RunEntry { id: id.into(), state, ..RunEntry::default() });
+        let mut runs = RunList {
+            entries: vec![entry("a", RunState::Done), entry("b", RunState::Running), entry("c", RunState::Done)],
+            chosen: vec!["a".into()],
+            figure: Some(("c".into(), "f".into())),
+            ..RunList::default()
+        };
+        for id in ["a", "b", "c", "gone"] {
+            runs.details.insert(id.into(), Arc::default());
+            runs.logs.insert(id.into(), Arc::default());
+        }
+        runs.forget();
+        assert_eq!(runs.details.keys().collect::<Vec<_>>(), ["a", "c"], "chosen, or shown as a figure");
+        assert_eq!(runs.logs.keys().collect::<Vec<_>>(), ["a", "b"], "chosen, or at work");
+    }
 }

@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::draft::Draft;
 use super::log::LogBuffer;
 use super::runs::RunList;
+use super::table::TableLook;
 use super::views::ViewId;
 use super::worker::{DataSheet, ModelCard, Trouble};
 use crate::methods::compare::{Alignment, Measurement, Pair};
@@ -105,8 +106,8 @@ pub struct Settings {
     pub compare: CompareLook,
     /// The run that others are compared with.
     pub baseline: Option<String>,
-    /// Columns of the run table that are hidden.
-    pub hidden_columns: BTreeSet<String>,
+    /// How the table of runs looks.
+    pub table: TableLook,
 }
 
 impl Settings {
@@ -205,6 +206,8 @@ pub struct Machine {
     pub memory_used: u64,
     /// Bytes of main memory.
     pub memory_total: u64,
+    /// Busy share of all processors, 0 to 1.
+    pub busy: f32,
 }
 
 /// Everything the window shows.

@@ -177,10 +177,10 @@ impl Extents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::Series;
+    use crate::figures::{Rows, Series};
 
     fn figure(mark: Mark, x: Axis, y: Axis) -> Figure {
-        let series = vec![Series { name: "s".into(), color: 0, mark, rows: Vec::new() }];
+        let series = vec![Series { name: "s".into(), color: 0, mark, rows: Rows::default() }];
         Figure { x, y, series, ..Figure::default() }
     }
 

@@ -43,7 +43,8 @@ impl Rows<'_> {
     fn push(&mut self, mark: &str, index: usize, places: [String; 6]) {
         let mut row = vec![self.figure.id.clone(), self.series.name.clone(), mark.to_owned()];
         row.extend(places);
-        row.push(self.series.rows.get(index).map(ToString::to_string).unwrap_or_default());
+        let behind: Vec<String> = self.series.rows.of(index).iter().map(ToString::to_string).collect();
+        row.push(behind.join(" "));
         self.rows.push(row);
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Rows;
+
 /// A chart. Drawn by the window and written to SVG, PDF, PNG, CSV and pgfplots from this value alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
@@ -54,8 +56,8 @@ pub struct Series {
     pub color: usize,
     /// The marks.
     pub mark: Mark,
-    /// Rows of the table behind the marks, point by point, for brushing; empty when there is none.
-    pub rows: Vec<usize>,
+    /// Rows of a table behind the marks, for brushing.
+    pub rows: Rows,
 }
 
 /// The geometry of a series.

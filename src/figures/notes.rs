@@ -93,11 +93,11 @@ fn ordinates(mark: &Mark) -> Vec<[f64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{Band, Series};
+    use crate::figures::{Band, Rows, Series};
 
     fn figure(mark: Mark, log: bool) -> Figure {
         let scale = if log { Scale::Log } else { Scale::Linear };
-        let series = Series { name: "zlib".to_owned(), color: 0, mark, rows: Vec::new() };
+        let series = Series { name: "zlib".to_owned(), color: 0, mark, rows: Rows::default() };
         Figure { id: "roc".into(), x: Axis { scale, ..Axis::default() }, series: vec![series], ..Figure::default() }
     }
 

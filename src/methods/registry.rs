@@ -130,15 +130,8 @@ pub trait Method: Sync {
         schema::fill(config, &self.defaults(), &self.schema())
     }
 
-    /// Tokens that a row must have to be of any use, and the fields that say so: the ones marked `x-row-tokens`.
-    fn row_need(&self, config: &Value) -> (u64, Vec<String>) {
-        let (schema, config) = (self.schema(), self.resolved(config));
-        let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-        let marked = fields.filter(|(_, about)| about.get("x-row-tokens") == Some(&Value::Bool(true)));
-        let needs: Vec<(u64, String)> =
-            marked.filter_map(|(name, _)| Some((config.get(name)?.as_u64()?, name.clone()))).collect();
-        (needs.iter().map(|n| n.0).sum(), needs.into_iter().map(|n| n.1).collect())
-    }
+    /// Fields that ask for tokens of every row, and how many: a shorter row is of no use.
+    fn row_needs(&self, config: &Value) -> Result<Vec<(&'static str, usize)>>;
 
     /// The fields of the configuration, for forms and command lines.
     fn fields(&self) -> Vec<schema::Field> {
@@ -157,6 +150,8 @@ pub struct Typed<C: 'static> {
     pub inputs: &'static [Input],
     /// Checks beyond the ranges of single fields; [`no_check`] when there are none.
     pub check: fn(&C) -> Result<()>,
+    /// Fields that ask for tokens of every row, and how many; [`any_row`] when every row is of use.
+    pub row_needs: fn(&C) -> Vec<(&'static str, usize)>,
     /// What it will do with this much input, for the time estimate.
     pub work: fn(&C, &Amount) -> Work,
     /// The work.
@@ -166,6 +161,11 @@ pub struct Typed<C: 'static> {
 /// For [`Typed::check`] of methods whose fields do not depend on each other.
 pub fn no_check<C>(_: &C) -> Result<()> {
     Ok(())
+}
+
+/// For [`Typed::row_needs`] of methods that can use every row.
+pub fn any_row<C>(_: &C) -> Vec<(&'static str, usize)> {
+    Vec::new()
 }
 
 impl<C: DeserializeOwned> Typed<C> {
@@ -201,6 +201,10 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
         }
         let checked = Self::parse(&config).and_then(|config| (self.check)(&config));
         checked.err().map(Problem::from).into_iter().collect()
+    }
+
+    fn row_needs(&self, config: &Value) -> Result<Vec<(&'static str, usize)>> {
+        Ok((self.row_needs)(&Self::parse(&self.resolved(config))?))
     }
 
     fn work(&self, config: &Value, amount: &Amount) -> Result<Work> {

@@ -116,7 +116,7 @@ fn step_work(
     warnings: &mut Vec<String>,
 ) -> Result<Work> {
     let method = methods::find(&step.method)?;
-    let need = method.row_need(&step.config);
+    let needs = method.row_needs(&step.config)?;
     let model = step.model().and_then(|name| plan.models.get(name));
     let tokenizer = match model {
         Some(model) if model.has_tokenizer => Some(Tokenizer::load(&model.path)?),
@@ -132,7 +132,7 @@ fn step_work(
         }
         let counted: Vec<Counted> = sets.iter().map(|set| count(set, tokenizer.as_ref(), n_ctx)).collect();
         for (set, counted) in sets.iter().zip(&counted) {
-            warnings.extend(short_rows(set, counted, &need)?);
+            warnings.extend(short_rows(set, counted, &needs)?);
         }
         amount.texts.insert(slot.clone(), counted.iter().map(|c| c.texts).sum());
         amount.tokens.insert(slot.clone(), counted.iter().map(|c| c.tokens).sum());
@@ -160,23 +160,36 @@ fn count(set: &Dataset, tokenizer: Option<&Tokenizer>, n_ctx: usize) -> Counted 
 }
 
 /// Says how many rows are too short for a method; when all are, there is nothing to do.
-fn short_rows(set: &Dataset, counted: &Counted, (need, fields): &(u64, Vec<String>)) -> Result<Option<String>> {
+fn short_rows(set: &Dataset, counted: &Counted, needs: &[(&str, usize)]) -> Result<Option<String>> {
     let (n, name) = (counted.lengths.len(), &set.name);
-    let short = counted.lengths.iter().filter(|length| (**length as u64) < *need).count();
-    let fields = fields.join(" + ");
+    let need: usize = needs.iter().map(|n| n.1).sum();
+    let short = counted.lengths.iter().filter(|length| **length < need).count();
+    let fields = needs.iter().map(|n| n.0).collect::<Vec<_>>().join(" + ");
     if short == 0 {
         return Ok(None);
     }
     if short == n && n == set.records.len() {
         let longest = counted.lengths.iter().max().copied().unwrap_or_default();
         return Err(Error::data(format!("no row of {name} has {fields} = {need} tokens; the longest has {longest}"))
-            .hint(format!("lower {}, or use longer rows", fields.replace(" + ", " or ")))
+            .hint(fitting(&counted.lengths, needs).unwrap_or_else(|| "use longer rows".to_owned()))
             .at(&set.path));
     }
     let percent = (100 * short).div_ceil(n.max(1));
     Ok(Some(format!(
         "about {percent} % of the rows of {name} have fewer than {fields} = {need} tokens and are left out"
     )))
+}
+
+/// Values of the fields that keep nine of ten rows, in equal parts.
+fn fitting(lengths: &[usize], needs: &[(&str, usize)]) -> Option<String> {
+    let mut sorted = lengths.to_vec();
+    sorted.sort_unstable();
+    let (most, parts) = (*sorted.get(sorted.len() / 10)?, needs.len());
+    let share = |(i, need): (usize, &(&str, usize))| format!("{} = {}", need.0, (most + i) / parts);
+    (parts > 0 && most >= parts).then(|| {
+        let values: Vec<String> = needs.iter().enumerate().map(share).collect();
+        format!("{} keep nine of ten rows", values.join(" and "))
+    })
 }
 
 fn length(record: &Record, tokenizer: Option<&Tokenizer>) -> Option<usize> {
@@ -233,13 +246,14 @@ mod tests {
         let set =
             |n: usize| Dataset { name: "rows".to_owned(), records: vec![Record::default(); n], ..Dataset::default() };
         let counted = |lengths: &[usize]| Counted { texts: 0, tokens: 0, lengths: lengths.to_vec() };
-        let need = (24, vec!["k".to_owned(), "l".to_owned()]);
-        assert_eq!(short_rows(&set(3), &counted(&[24, 30, 99]), &need).unwrap(), None);
-        let some = short_rows(&set(3), &counted(&[24, 30, 9]), &need).unwrap().unwrap();
+        let needs = [("k", 8), ("l", 16)];
+        assert_eq!(short_rows(&set(3), &counted(&[24, 30, 99]), &needs).unwrap(), None);
+        let some = short_rows(&set(3), &counted(&[24, 30, 9]), &needs).unwrap().unwrap();
         assert_eq!(some, "about 34 % of the rows of rows have fewer than k + l = 24 tokens and are left out");
-        let error = short_rows(&set(2), &counted(&[23, 7]), &need).unwrap_err().to_string();
+        let error = short_rows(&set(2), &counted(&[23, 7]), &needs).unwrap_err().to_string();
         assert!(error.contains("no row of rows has k + l = 24 tokens; the longest has 23"), "{error}");
-        assert!(short_rows(&set(5), &counted(&[23, 7]), &need).is_ok(), "only some of the rows were looked at");
+        assert!(error.contains("k = 3 and l = 4 keep nine of ten rows"), "{error}");
+        assert!(short_rows(&set(5), &counted(&[23, 7]), &needs).is_ok(), "only some of the rows were looked at");
     }
 
     #[test]

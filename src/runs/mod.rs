@@ -11,6 +11,7 @@ pub mod corpus;
 pub mod estimate;
 mod execute;
 mod experiment;
+pub mod filter;
 mod host;
 pub mod index;
 pub mod inputs;

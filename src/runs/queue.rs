@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use serde::{Deserialize, Serialize};
+
 use super::clock::now;
 use super::store::{self, RunDir, State, Status, list_runs};
 use crate::error::{Error, Result};
@@ -18,6 +20,19 @@ pub struct Queue {
     parallel: usize,
     waiting: VecDeque<RunDir>,
     working: Vec<Working>,
+    /// Whether no further run is started.
+    is_paused: bool,
+    /// Where order and pause are kept; absent before [`Queue::recover`].
+    file: Option<PathBuf>,
+}
+
+/// `queue.json` beside the runs: what the user chose, so that it outlives the window.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    paused: bool,
+    /// Names of the waiting runs, the next first.
+    order: Vec<String>,
 }
 
 struct Working {
@@ -38,7 +53,14 @@ pub struct Ended {
 impl Queue {
     /// An empty queue that starts `program`, usually the path of the running executable.
     pub fn new(program: PathBuf, parallel: usize) -> Self {
-        Self { program, parallel: parallel.max(1), waiting: VecDeque::new(), working: Vec::new() }
+        Self {
+            program,
+            parallel: parallel.max(1),
+            waiting: VecDeque::new(),
+            working: Vec::new(),
+            is_paused: false,
+            file: None,
+        }
     }
 
     /// Takes up the runs below `root` that wait or are worked on by a process from before.
@@ -50,7 +72,36 @@ impl Queue {
                 _ => {}
             }
         }
+        let file = root.join("queue.json");
+        // A queue file that cannot be read costs the order of the waiting runs, not the runs.
+        let kept: Kept = if file.exists() { store::read_json(&file).unwrap_or_default() } else { Kept::default() };
+        let place = |run: &RunDir| kept.order.iter().position(|name| *name == run.name()).unwrap_or(usize::MAX);
+        self.waiting.make_contiguous().sort_by_key(place);
+        self.is_paused = kept.paused;
+        self.file = Some(file);
         Ok(())
+    }
+
+    /// Whether no further run is started.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Starts no further runs, or goes on; those at work go on in any case.
+    pub fn pause(&mut self, is_paused: bool) -> Result<()> {
+        self.is_paused = is_paused;
+        self.keep()
+    }
+
+    /// How many runs are worked on at once.
+    pub fn parallel(&self) -> usize {
+        self.parallel
+    }
+
+    fn keep(&self) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let order = self.waiting.iter().map(RunDir::name).collect();
+        store::write_json(file, &Kept { paused: self.is_paused, order })
     }
 
     /// Puts a run at the end, or a failed, cancelled or interrupted one to be resumed. Twice does nothing.
@@ -76,12 +127,13 @@ impl Queue {
     }
 
     /// Moves a waiting run to `position`, 0 being the next.
-    pub fn move_to(&mut self, run: &RunDir, position: usize) {
+    pub fn move_to(&mut self, run: &RunDir, position: usize) -> Result<()> {
         if let Some(index) = self.waiting.iter().position(|waiting| waiting == run)
             && let Some(run) = self.waiting.remove(index)
         {
             self.waiting.insert(position.min(self.waiting.len()), run);
         }
+        self.keep()
     }
 
     /// Stops a run: a waiting one at once, a working one gracefully, and when asked again by killing its process.
@@ -112,7 +164,7 @@ impl Queue {
             ended.push(Ended { run: working.run.clone(), state });
             false
         });
-        while self.working.len() < self.parallel {
+        while !self.is_paused && self.working.len() < self.parallel {
             let Some(run) = self.waiting.pop_front() else { break };
             match self.start(&run) {
                 Ok(child) => self.working.push(Working { run, child: Some(child) }),
@@ -178,10 +230,30 @@ mod tests {
         let mut queue = Queue::new("memoscope".into(), 1);
         queue.recover(root.path()).unwrap();
         queue.add(made[0].clone());
-        queue.move_to(&made[2], 0);
+        queue.move_to(&made[2], 0).unwrap();
+        let mut next = Queue::new("memoscope".into(), 1);
+        next.recover(root.path()).unwrap();
+        assert_eq!(next.waiting().collect::<Vec<_>>(), [&made[2], &made[0], &made[1]], "the order is kept");
         queue.cancel(&made[0]).unwrap();
         assert_eq!(queue.waiting().collect::<Vec<_>>(), [&made[2], &made[1]]);
         assert_eq!(made[0].status(now()).unwrap().state, State::Cancelled);
+    }
+
+    #[test]
+    fn a_paused_queue_starts_nothing_and_stays_paused() {
+        let root = tempfile::tempdir().unwrap();
+        runs(root.path(), 1);
+        let mut queue = Queue::new(root.path().join("missing"), 1);
+        queue.recover(root.path()).unwrap();
+        queue.pause(true).unwrap();
+        assert_eq!(queue.poll(), []);
+        let mut next = Queue::new(root.path().join("missing"), 1);
+        next.recover(root.path()).unwrap();
+        assert_eq!((next.is_paused(), next.poll().len()), (true, 0));
+        next.pause(false).unwrap();
+        assert_eq!(next.poll().len(), 1);
+        std::fs::write(root.path().join("queue.json"), "{").unwrap();
+        assert!(Queue::new("x".into(), 1).recover(root.path()).is_ok(), "a damaged file costs only the order");
     }
 
     #[test]

@@ -116,14 +116,13 @@ fn a_run_that_failed_before_it_kept_anything_makes_room() {
     std::fs::write(&rows, "{\"token_ids\":[1,2,3,4,5,6]}\n").unwrap();
     let out = folder.path().join("run");
     let [model, rows, shown] = [&model(), &rows, &out].map(|path| path.display().to_string());
-    let args = ["memorization-score", "--model", &model, "--data", &rows, "--out", &shown];
-    let (code, _, message) = memoscope(&args);
+    let args = ["memorization-score", "--model", &model, "--data", &rows, "--out", &shown, "--k", "3", "--l", "3"];
+    let (code, _, message) = memoscope(&[&args[..], &["--split", "row"]].concat());
     assert_eq!(code, 1);
-    assert!(message.contains("k = 3 and l = 3 keep nine of ten rows"), "{message}");
+    assert!(message.contains("the file does not split it into prompt and continuation"), "{message}");
     assert!(out.join("events.jsonl").exists(), "the failed run can be looked at");
-    let fitting = [&args[..], &["--k", "3", "--l", "3"]].concat();
-    assert_eq!(memoscope(&fitting).0, 0);
-    let (code, _, message) = memoscope(&fitting);
+    assert_eq!(memoscope(&args).0, 0);
+    let (code, _, message) = memoscope(&args);
     assert_eq!(code, 2);
     assert!(message.contains("the folder for the run is not empty"), "results stay: {message}");
 }

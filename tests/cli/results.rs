@@ -93,7 +93,7 @@ fn figures_are_composed_drawn_again_and_exported_all() {
         &first,
         "--compose",
         &panels,
-        "--columns",
+        "--across",
         "1",
         "--width",
         "90mm",
@@ -139,7 +139,10 @@ fn rows_that_are_all_too_short_are_refused_before_anything_runs() {
     let args = ["memorization-score", "--model", &model, "--data", &rows, "--k", "900", "--l", "100", "--out", &out];
     let (code, _, err) = memoscope(&args);
     assert_ne!(code, 0);
-    assert!(err.contains("has k + l = 1000 tokens; the longest has ") && err.contains("lower k or l"), "{err}");
+    assert!(
+        err.contains("has k + l = 1000 tokens; the longest has ") && err.contains("keep nine of ten rows"),
+        "{err}"
+    );
     assert!(!bench.path("short/report.json").exists(), "nothing ran");
 }
 

@@ -1,6 +1,6 @@
 //! One figure of every kind, with numbers that look like results.
 
-use memoscope::figures::{Axis, Band, Figure, Mark, Scale, Series};
+use memoscope::figures::{Axis, Band, Figure, Mark, Rows, Scale, Series};
 
 /// Text on the axes of [`roc`].
 pub(super) const ROC_LABELS: [&str; 2] = ["False positive rate", "True positive rate"];
@@ -15,7 +15,7 @@ fn named(names: &[&str]) -> Vec<String> {
 
 /// A named series without rows.
 pub(super) fn series(name: &str, color: usize, mark: Mark) -> Series {
-    Series { name: name.to_owned(), color, mark, rows: Vec::new() }
+    Series { name: name.to_owned(), color, mark, rows: Rows::default() }
 }
 
 /// ROC curves with a band and the diagonal; log-log when asked, where the first points are zeros.

@@ -4,6 +4,7 @@ mod experiment;
 mod figures;
 mod open;
 mod pictures;
+mod runs;
 mod task;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use memoscope::app::Window;
 
+use super::runs::{choose, three};
 use super::{finished_run, sample, wait, window};
 
 const VIEWS: [&str; 8] = ["Start", "Model", "Data", "Compare", "Experiment", "Runs", "Figures", "Log"];
@@ -78,6 +79,41 @@ fn the_figures_of_a_run_look_as_before() {
         if let Err(error) = harness.try_snapshot(&name) {
             wrong.push(error.to_string());
         }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The tabs of one run and of several, with what they show.
+#[test]
+fn runs_look_as_before() {
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let root = tempfile::tempdir().expect("a scratch folder");
+        let mut harness = three(root.path(), dark);
+        if !harness.state().state().machine.adapter.contains("llvmpipe") {
+            println!("skipped: the pictures were made on llvmpipe");
+            return;
+        }
+        let mut take = |harness: &mut Harness<'static, Window>, name: &str| {
+            wait(harness, "the messages to go", |w| w.state().toasts.is_empty());
+            harness.remove_cursor();
+            harness.run_steps(3);
+            mask(harness, "Runs");
+            if let Err(error) = harness.try_snapshot(format!("runs_{name}_{}", if dark { "dark" } else { "light" })) {
+                wrong.push(error.to_string());
+            }
+        };
+        choose(&mut harness, "alpha", false);
+        harness.get_by_label("Show: Charts").click();
+        harness.run_steps(4);
+        take(&mut harness, "charts");
+        choose(&mut harness, "gamma", true);
+        harness.get_by_label("Compare: Samples").click();
+        wait(&mut harness, "shared rows", |w| w.state().runs.shared.is_some());
+        take(&mut harness, "samples");
+        harness.get_by_label("Compare: Overview").click();
+        harness.run_steps(4);
+        take(&mut harness, "overview");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

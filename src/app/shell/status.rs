@@ -70,7 +70,8 @@ fn machine_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     ui.label(small(format!("{} / {}", bytes(machine.memory_used), bytes(machine.memory_total))))
         .on_hover_text("Main memory: used by this window, and installed");
     ui.add_space(GAP);
-    ui.label(small(format!("CPU, {} threads", machine.n_threads))).on_hover_text("Where interactive measurements run");
+    ui.label(small(format!("CPU {:.0} %, {} threads", 100.0 * machine.busy, machine.n_threads)))
+        .on_hover_text("All processors, everything that runs on them; interactive measurements run here");
     if machine.is_software {
         ui.add_space(GAP);
         ui.label(small("software rendering".to_owned())).on_hover_text(format!(

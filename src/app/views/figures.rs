@@ -21,7 +21,7 @@ use crate::app::widgets::{
     segmented, soft, title,
 };
 use crate::figures::{Figure, Mark, Scale};
-use crate::methods::{Table, Values};
+use crate::methods::Values;
 use crate::runs::{Page, Panel};
 
 const SIDE: f32 = 280.0;
@@ -69,7 +69,7 @@ impl View for Figures {
             return region(ui, side, "export", |ui| self.tables.export_ui(cx, details, ui));
         }
         let Some((file, figure)) = figure else { return };
-        region(ui, middle, "figure", |ui| self.figure_ui(cx, details, figure, ui));
+        region(ui, middle, "figure", |ui| self.figure_ui(cx, details, (file, figure), ui));
         region(ui, side, "export", |ui| self.export_ui(cx, details, file, figure, ui));
     }
 }
@@ -126,7 +126,7 @@ impl Figures {
         }
     }
 
-    fn figure_ui(&self, cx: &ViewCx<'_>, details: &RunDetails, figure: &Arc<Figure>, ui: &mut Ui) {
+    fn figure_ui(&self, cx: &ViewCx<'_>, details: &RunDetails, (file, figure): (&str, &Arc<Figure>), ui: &mut Ui) {
         ui.label(title(&figure.title));
         ui.add_space(TIGHT);
         let brushed = cx.state.runs.brushed.as_ref().filter(|b| b.run == details.id);
@@ -134,7 +134,7 @@ impl Figures {
         let height = if brushed.is_some() { room * 0.52 } else { room };
         let id = format!("figure {} {}", details.id, figure.id);
         if let Some(hit) = plot_ui(figure, &id, height.max(160.0), Some(self.scales(figure)), ui) {
-            cx.send(Command::Run(RunCommand::Brush(brush(details, figure, hit))));
+            cx.send(Command::Run(RunCommand::Brush(brush(details, file, figure, hit))));
         }
         ui.add(egui::Label::new(caption(ui, figure.caption.as_str())).wrap().selectable(true));
         if let Some(brushed) = brushed {
@@ -224,49 +224,24 @@ fn no_figure_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
 }
 
 /// Rows behind a clicked mark.
-fn brush(details: &RunDetails, figure: &Figure, hit: Hit) -> Option<Brush> {
+fn brush(details: &RunDetails, file: &str, figure: &Figure, hit: Hit) -> Option<Brush> {
     let series = figure.series.get(hit.series)?;
-    let (what, rows) = match &series.mark {
-        Mark::Histogram { edges, heights } => {
+    let rows = series.rows.of(hit.point);
+    let table = details.table_of(file, &series.rows.table).filter(|_| !rows.is_empty())?;
+    let what = match &series.mark {
+        Mark::Histogram { edges, .. } => {
             let (low, high) = (edges.get(hit.point)?, edges.get(hit.point + 1)?);
-            let rows = rows_of_bar(details, edges, heights, hit.point)?;
-            (format!("{} from {low:.3} to {high:.3}", figure.x.label), rows)
+            format!("{} from {low:.3} to {high:.3}", figure.x.label)
         }
         Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => {
             let [x, y] = points.get(hit.point)?;
-            (format!("{} {x:.3}, {} {y:.3}", figure.x.label, figure.y.label), vec![*series.rows.get(hit.point)?])
+            format!("{} {x:.3}, {} {y:.3}", figure.x.label, figure.y.label)
         }
-        Mark::Bars { .. } => (figure.x.categories.get(hit.point)?.clone(), vec![*series.rows.get(hit.point)?]),
+        Mark::Bars { .. } => figure.x.categories.get(hit.point)?.clone(),
         Mark::Heatmap { .. } | Mark::Reference { .. } => return None,
     };
     let what = if series.name.is_empty() { what } else { format!("{}: {what}", series.name) };
-    Some(Brush { run: details.id.clone(), what, rows })
-}
-
-/// Rows of a bar: of the column whose own histogram has these bars.
-fn rows_of_bar(details: &RunDetails, edges: &[f64], heights: &[f64], bar: usize) -> Option<Vec<usize>> {
-    const CLOSE: f64 = 0.02;
-    let bar_of = |v: f64| {
-        let inside = edges.windows(2).position(|e| v >= e[0] && v < e[1]);
-        inside.or_else(|| edges.last().filter(|e| v == **e).map(|_| heights.len() - 1))
-    };
-    let total = heights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    for column in &shown_table(details)?.columns {
-        let Values::Float(values) = &column.values else { continue };
-        let bars: Vec<Option<usize>> = values.iter().map(|v| v.and_then(bar_of)).collect();
-        let n = bars.iter().flatten().count().max(1) as f64;
-        let share = |i: usize| bars.iter().filter(|b| **b == Some(i)).count() as f64 / n;
-        if heights.iter().enumerate().all(|(i, h)| (share(i) - h / total).abs() < CLOSE) {
-            return Some(bars.iter().enumerate().filter(|(_, b)| **b == Some(bar)).map(|(row, _)| row).collect());
-        }
-    }
-    None
-}
-
-/// The first table that has texts, or the first one.
-fn shown_table(details: &RunDetails) -> Option<&Arc<Table>> {
-    let has_text = |t: &&Arc<Table>| t.columns.iter().any(|c| matches!(c.values, Values::Text(_)));
-    details.tables.iter().find(has_text).or_else(|| details.tables.first())
+    Some(Brush { run: details.id.clone(), what, table, rows: rows.to_vec() })
 }
 
 /// What is brushed, row by row.
@@ -279,7 +254,7 @@ fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, ui: &mut Ui) 
             cx.send(Command::Run(RunCommand::Brush(None)));
         }
     });
-    let Some(table) = shown_table(details) else { return };
+    let Some(table) = details.tables.get(brushed.table) else { return };
     let columns: Vec<GridColumn> = table
         .columns
         .iter()

@@ -15,7 +15,7 @@ pub use basics::{
     mono, region, segmented, soft, title,
 };
 pub use empty::{empty_ui, loading_ui, open_button, trouble_ui};
-pub use grid::{GridColumn, GridEvents, GridSort, grid_ui};
+pub use grid::{GridColumn, GridEvents, GridSort, grid_ui, pinned_grid_ui};
 pub use legend::legend_ui;
 pub use search::search_ui;
 pub use stat::{Stat, stats_ui};

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::run_folder::RunFolder;
 use super::run_work::{self, Picture};
 use super::{DataSheet, Trouble};
+use crate::app::curves::RunLog;
 use crate::app::log::LogLine;
-use crate::app::runs::{RunDetails, RunEntry};
+use crate::app::names::RunNames;
+use crate::app::runs::{NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
+use crate::app::shared::SharedRows;
 use crate::data::{DataSpec, Tokenizer};
 use crate::error::{Error, Result};
 use crate::figures::ExportSpec;
@@ -42,8 +45,18 @@ pub enum FileAsk {
     Resume(String),
     /// Move a run to the trash.
     Trash(String),
-    /// Star and note of a run.
-    Note(String, bool, String),
+    /// Take a run out of the trash.
+    Restore(String),
+    /// What is in the trash.
+    Trashed,
+    /// Star, note, tags of a run.
+    Note(String, NoteChange),
+    /// Order and pause of the queue.
+    Queue(QueueChange),
+    /// The events of a run.
+    Events(String),
+    /// Rows that the tables of this id share.
+    Share(Vec<Arc<RunDetails>>, String),
     /// Draw a page as it will be written, so many pixels wide; the key comes back with it.
     Preview(u64, Box<Page>, u32),
     /// Write a page, and its description beside it when asked to.
@@ -65,14 +78,22 @@ pub enum FileAnswer {
     Data(PathBuf, Result<Arc<DataSheet>, Trouble>),
     /// The same data file with lengths in tokens.
     Counted(PathBuf, Arc<DataSheet>),
-    /// Bytes used by this program, and installed.
-    Memory(u64, u64),
-    /// All runs, newest first.
-    Runs(Result<Vec<Arc<RunEntry>>, Trouble>),
+    /// Bytes used by this program and installed, and the busy share of all processors, 0 to 1.
+    Memory(u64, u64, f32),
+    /// All runs, newest first, and the names in them.
+    Runs(Result<(Vec<Arc<RunEntry>>, Arc<RunNames>), Trouble>),
     /// Everything of a run.
     Details(Arc<RunDetails>),
     /// What runs said.
     Log(Vec<LogLine>),
+    /// Events of a run, from the start.
+    Events(Arc<RunLog>),
+    /// Runs that wait.
+    Queue(QueueState),
+    /// Runs in the trash: id and name.
+    Trashed(Vec<(String, String)>),
+    /// Rows that tables share.
+    Shared(Arc<SharedRows>),
     /// Done, in words; or not.
     Said(Result<String, Trouble>),
     /// Runs were put into the queue.
@@ -105,9 +126,11 @@ impl ReaderThread {
         let mut reader = Reader {
             folder: RunFolder::new(runs),
             queue: Queue::new(program, 1),
+            queue_told: QueueState::default(),
             sender,
             wake: Box::new(wake),
             is_open: Arc::clone(&is_open),
+            next_look: Instant::now(),
             memory: sysinfo::System::new().ok(),
         };
         std::thread::Builder::new()
@@ -142,9 +165,12 @@ impl Drop for ReaderThread {
 struct Reader {
     folder: RunFolder,
     queue: Queue,
+    queue_told: QueueState,
     sender: SyncSender<FileAnswer>,
     wake: Box<dyn Fn() + Send>,
     is_open: Arc<AtomicBool>,
+    /// When the run folders are looked at again.
+    next_look: Instant,
     memory: Option<sysinfo::System>,
 }
 
@@ -178,14 +204,47 @@ impl Reader {
     fn poll(&mut self) {
         // The run table shows how they ended.
         drop(self.queue.poll());
+        self.look();
+        let (lines, logs) = self.folder.poll_events();
+        if !lines.is_empty() {
+            self.send(FileAnswer::Log(lines));
+        }
+        for log in logs {
+            self.send(FileAnswer::Events(log));
+        }
+        self.tell_queue();
+    }
+
+    /// Looks at the run folders. Thousands of them are looked at less often, so that it stays a tenth of the time.
+    fn look(&mut self) {
+        let begun = Instant::now();
+        if begun < self.next_look {
+            return;
+        }
         match self.folder.poll() {
-            Ok(Some(entries)) => self.send(FileAnswer::Runs(Ok(entries))),
+            Ok(Some(entries)) => {
+                let names = Arc::new(RunNames::of(&entries));
+                self.send(FileAnswer::Runs(Ok((entries, names))));
+            }
             Ok(None) => {}
             Err(error) => self.send(FileAnswer::Runs(Err(error.into()))),
         }
-        let lines = self.folder.poll_events();
-        if !lines.is_empty() {
-            self.send(FileAnswer::Log(lines));
+        self.next_look = begun + 10 * begun.elapsed();
+    }
+
+    fn tell_queue(&mut self) {
+        let waiting = self.queue.waiting().map(crate::runs::RunDir::name).collect();
+        let queue = QueueState { waiting, is_paused: self.queue.is_paused(), parallel: self.queue.parallel() };
+        if queue != self.queue_told {
+            self.queue_told = queue.clone();
+            self.send(FileAnswer::Queue(queue));
+        }
+    }
+
+    fn tell_trash(&self) {
+        match run_work::trashed(self.folder.root()) {
+            Ok(runs) => self.send(FileAnswer::Trashed(runs)),
+            Err(error) => self.say(Err(error)),
         }
     }
 
@@ -223,12 +282,30 @@ impl Reader {
                 let said = run_work::resume(&self.folder, &mut self.queue, &id);
                 self.say(said);
             }
-            FileAsk::Trash(id) => self.say(run_work::trash(&self.folder, &id)),
-            FileAsk::Note(id, star, text) => {
-                if let Err(error) = run_work::note(&self.folder, &id, star, text) {
-                    self.say(Err(error));
-                }
+            FileAsk::Trash(id) => {
+                self.say(run_work::trash(&self.folder, &id));
+                self.tell_trash();
             }
+            FileAsk::Restore(id) => {
+                self.say(run_work::restore(self.folder.root(), &id));
+                self.tell_trash();
+            }
+            FileAsk::Trashed => self.tell_trash(),
+            FileAsk::Note(id, change) => self.say_fault(run_work::note(&self.folder, &id, change)),
+            FileAsk::Queue(change) => {
+                let done = run_work::change_queue(&self.folder, &mut self.queue, change);
+                self.say_fault(done);
+            }
+            FileAsk::Events(id) => self.send(FileAnswer::Events(self.folder.events(&id))),
+            FileAsk::Share(runs, table) => {
+                self.send(FileAnswer::Shared(Arc::new(SharedRows::find(&runs, &table))));
+            }
+            other => self.answer_file(other),
+        }
+    }
+
+    fn answer_file(&self, ask: FileAsk) {
+        match ask {
             FileAsk::Preview(key, page, width) => {
                 let drawn = run_work::preview(&page, width).map_err(Trouble::from);
                 self.send(FileAnswer::Preview(key, drawn));
@@ -246,6 +323,13 @@ impl Reader {
                 Ok(experiment) => self.send(FileAnswer::Experiment(Box::new(experiment))),
                 Err(error) => self.say(Err(error)),
             },
+            _ => {}
+        }
+    }
+
+    fn say_fault(&self, done: Result<()>) {
+        if let Err(error) = done {
+            self.say(Err(error));
         }
     }
 
@@ -265,12 +349,14 @@ impl Reader {
     fn tell_memory(&mut self) {
         let Some(memory) = &mut self.memory else { return };
         memory.refresh_memory();
+        memory.refresh_cpu_usage();
+        let busy = memory.global_cpu_usage() / 100.0;
         let used = sysinfo::get_current_pid().ok().and_then(|pid| {
             memory.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), false);
             memory.process(pid).map(sysinfo::Process::memory)
         });
         let total = memory.total_memory();
-        self.send(FileAnswer::Memory(used.unwrap_or(0), total));
+        self.send(FileAnswer::Memory(used.unwrap_or(0), total, busy));
     }
 }
 

@@ -7,10 +7,12 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::app::curves::RunLog;
 use crate::app::log::{Level, LogLine};
 use crate::app::runs::{RunDetails, RunEntry, RunState};
 use crate::app::worker::Trouble;
 use crate::error::Result;
+use crate::figures::palette::SERIES;
 use crate::runs::RunDir;
 use crate::runs::store::{Event, Notes, SavedReport, State, Tail, list_runs};
 
@@ -18,7 +20,7 @@ use crate::runs::store::{Event, Notes, SavedReport, State, Tail, list_runs};
 pub(super) struct RunFolder {
     root: PathBuf,
     known: BTreeMap<String, Known>,
-    tails: BTreeMap<String, Tail>,
+    tails: BTreeMap<String, (Tail, RunLog)>,
 }
 
 struct Known {
@@ -77,22 +79,49 @@ impl RunFolder {
         Ok(Some(entries))
     }
 
-    /// What active runs said since the last call.
-    pub(super) fn poll_events(&mut self) -> Vec<LogLine> {
-        let mut lines = Vec::new();
+    /// What active runs said since the last call, and the whole events of those that said something.
+    pub(super) fn poll_events(&mut self) -> (Vec<LogLine>, Vec<Arc<RunLog>>) {
+        let (mut lines, mut logs) = (Vec::new(), Vec::new());
         for (id, known) in &self.known {
             if !known.entry.state.is_active() && !self.tails.contains_key(id) {
                 continue;
             }
             let path = self.root.join(id).join("events.jsonl");
-            let tail = self.tails.entry(id.clone()).or_insert_with(|| Tail::new(path));
+            let fresh = || (Tail::new(path), RunLog::new(id));
+            let (tail, log) = self.tails.entry(id.clone()).or_insert_with(fresh);
             // A torn or vanished file is read again next time.
             let events = tail.poll().unwrap_or_default();
-            lines.extend(events.into_iter().filter_map(|line| log_line(&known.entry.name, line.time, &line.event)));
+            if events.is_empty() {
+                continue;
+            }
+            for line in events {
+                let said = log_line(&known.entry.name, line.time, &line.event);
+                log.lines.extend(said.clone());
+                lines.extend(said);
+                log.add(&line);
+            }
+            logs.push(Arc::new(log.clone()));
         }
         let known = &self.known;
         self.tails.retain(|id, _| known.get(id).is_some_and(|k| k.entry.state.is_active()));
-        lines
+        (lines, logs)
+    }
+
+    /// All events of a run.
+    pub(super) fn events(&self, id: &str) -> Arc<RunLog> {
+        let name = self.known.get(id).map_or_else(|| id.to_owned(), |k| k.entry.name.clone());
+        let mut tail = Tail::new(self.root.join(id).join("events.jsonl"));
+        let mut log = RunLog::new(id);
+        loop {
+            let lines = tail.poll().unwrap_or_default();
+            if lines.is_empty() {
+                return Arc::new(log);
+            }
+            for line in lines {
+                log.lines.extend(log_line(&name, line.time, &line.event));
+                log.add(&line);
+            }
+        }
     }
 
     /// Everything of one run.
@@ -103,7 +132,10 @@ impl RunFolder {
         let Some(report) = SavedReport::read(&run)? else { return Ok(details) };
         for saved in report.tables() {
             match saved.read(&run) {
-                Ok(table) => details.tables.push(Arc::new(table)),
+                Ok(table) => {
+                    details.tables.push(Arc::new(table));
+                    details.table_files.push(saved.file.clone());
+                }
                 Err(error) => details.troubles.push(Trouble::from(error)),
             }
         }
@@ -127,11 +159,13 @@ fn stamp(run: &RunDir) -> [Option<SystemTime>; 3] {
 fn read_entry(run: &RunDir) -> RunEntry {
     let mut entry = RunEntry { id: run.name(), path: run.path().to_owned(), ..RunEntry::default() };
     entry.name.clone_from(&entry.id);
+    entry.color = entry.id.bytes().fold(0, |sum: usize, b| sum.wrapping_mul(31).wrapping_add(usize::from(b))) % SERIES;
     if let Ok(experiment) = run.experiment() {
         entry.name.clone_from(&experiment.name);
         entry.methods = experiment.steps.iter().map(|s| s.method.clone()).collect();
         let model = experiment.model.as_ref().and_then(|m| m.hub.clone().or_else(|| m.path.as_ref().map(|p| stem(p))));
         entry.model = model.unwrap_or_default();
+        entry.device.clone_from(&experiment.device);
         if let Ok(value) = serde_json::to_value(&experiment) {
             flatten("", &value, &mut entry.config);
         }
@@ -160,6 +194,12 @@ fn read_entry(run: &RunDir) -> RunEntry {
     if let Ok(notes) = Notes::read(run) {
         entry.is_starred = notes.star;
         entry.note = notes.text;
+        entry.tags = notes.tags;
+        entry.is_archived = notes.archived;
+        entry.color = notes.color.unwrap_or(entry.color);
+        if !notes.title.is_empty() {
+            entry.name = notes.title;
+        }
     }
     entry
 }

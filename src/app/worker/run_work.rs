@@ -3,16 +3,22 @@
 use std::path::Path;
 
 use super::run_folder::{RunFolder, now};
+use crate::app::runs::{NoteChange, QueueChange};
 use crate::error::{Error, Result};
-use crate::figures::{ExportSpec, Format};
+use crate::figures::{self, ExportSpec, Format};
 use crate::runs::queue::Queue;
-use crate::runs::store::{Notes, SavedReport, make_folder, move_to_trash, write_atomic};
+use crate::runs::store::{
+    Notes, SavedReport, list_runs, list_trash, make_folder, move_to_trash, restore_from_trash, write_atomic,
+};
 use crate::runs::{Experiment, Page, RunDir, cli};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
 pub(super) fn start(root: &Path, queue: &mut Queue, experiment: &Experiment) -> Result<String> {
     let date = chrono::Local::now().format("%Y-%m-%d").to_string();
     let run = RunDir::create_below(root, experiment, &date, now())?;
+    // Runs that are started one after the other get different colors, and keep them.
+    let color = Some(list_runs(root)?.len() % figures::palette::SERIES);
+    Notes { color, ..Notes::default() }.write(&run)?;
     let name = run.name();
     queue.add(run);
     Ok(name)
@@ -36,13 +42,45 @@ pub(super) fn trash(folder: &RunFolder, id: &str) -> Result<String> {
     Ok(format!("Moved to {}", place.display()))
 }
 
-/// Keeps star and note.
-pub(super) fn note(folder: &RunFolder, id: &str, star: bool, text: String) -> Result<()> {
+/// The runs in the trash: id and name.
+pub(super) fn trashed(root: &Path) -> Result<Vec<(String, String)>> {
+    let name = |run: &RunDir| run.experiment().map_or_else(|_| run.name(), |e| e.name);
+    Ok(list_trash(root)?.iter().map(|run| (run.name(), name(run))).collect())
+}
+
+/// Takes a run out of the trash.
+pub(super) fn restore(root: &Path, id: &str) -> Result<String> {
+    let trash = list_trash(root)?;
+    let gone = || Error::data(format!("{id} is not in the trash")).at(root);
+    let run = trash.iter().find(|run| run.name() == id).ok_or_else(gone)?;
+    Ok(format!("Restored {}", restore_from_trash(run.path())?.name()))
+}
+
+/// Keeps what the user wrote.
+pub(super) fn note(folder: &RunFolder, id: &str, change: NoteChange) -> Result<()> {
     let run = folder.run(id)?;
     let mut notes = Notes::read(&run)?;
-    notes.star = star;
-    notes.text = text;
+    match change {
+        NoteChange::Star(star) => notes.star = star,
+        NoteChange::Text(text) => notes.text = text,
+        NoteChange::Tags(tags) => notes.tags = tags,
+        NoteChange::Archive(archived) => notes.archived = archived,
+        NoteChange::Title(title) => notes.title = title,
+        NoteChange::Color(color) => notes.color = Some(color),
+    }
     notes.write(&run)
+}
+
+/// Changes order, pause or width of the queue.
+pub(super) fn change_queue(folder: &RunFolder, queue: &mut Queue, change: QueueChange) -> Result<()> {
+    match change {
+        QueueChange::Pause(is_paused) => queue.pause(is_paused),
+        QueueChange::Move(id, place) => queue.move_to(&folder.run(&id)?, place),
+        QueueChange::Parallel(n) => {
+            queue.set_parallel(n);
+            Ok(())
+        }
+    }
 }
 
 /// Width and height, and red, green, blue and opacity of each pixel.

@@ -1,5 +1,7 @@
 //! Counts per bin.
 
+use crate::figures::Rows;
+
 /// Bars of equal width.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
@@ -15,12 +17,29 @@ impl Histogram {
         let bins = bins.max(1);
         let width = (high - low) / bins as f64;
         let edges = (0..=bins).map(|i| if i == bins { high } else { low + width * i as f64 }).collect();
-        let mut counts = vec![0; bins];
-        for &v in values.iter().filter(|v| (low..=high).contains(*v)) {
-            let bin = if width > 0.0 { ((v - low) / width) as usize } else { 0 };
-            counts[bin.min(bins - 1)] += 1;
+        let mut histogram = Self { edges, counts: vec![0; bins] };
+        for bar in values.iter().filter_map(|v| histogram.bar(*v)).collect::<Vec<_>>() {
+            histogram.counts[bar] += 1;
         }
-        Self { edges, counts }
+        histogram
+    }
+
+    /// The bar of a value; `None` outside.
+    fn bar(&self, value: f64) -> Option<usize> {
+        let (low, high) = (*self.edges.first()?, *self.edges.last()?);
+        let bins = self.counts.len();
+        let width = (high - low) / bins as f64;
+        let bar = if width > 0.0 { ((value - low) / width) as usize } else { 0 };
+        (low..=high).contains(&value).then(|| bar.min(bins - 1))
+    }
+
+    /// The rows behind each bar, of (row, value).
+    pub fn rows(&self, table: &str, values: impl IntoIterator<Item = (usize, f64)>) -> Rows {
+        let mut bars = vec![Vec::new(); self.counts.len()];
+        for (row, bar) in values.into_iter().filter_map(|(row, value)| Some((row, self.bar(value)?))) {
+            bars[bar].push(row);
+        }
+        Rows::new(table, bars)
     }
 
     /// Each bar's share of all values.
@@ -51,6 +70,8 @@ mod tests {
         assert_eq!(h.counts, [2, 3]);
         assert_eq!(h.edges, [0.0, 0.5, 1.0]);
         assert_eq!(h.shares(), [0.4, 0.6]);
+        let rows = h.rows("t", [(7, 0.0), (8, 1.0), (9, 1.1), (10, f64::NAN), (11, 0.5)]);
+        assert_eq!((rows.of(0), rows.of(1)), (&[7][..], &[8, 11][..]));
     }
 
     #[test]

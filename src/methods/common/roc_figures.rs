@@ -2,7 +2,7 @@
 
 use super::histogram::{Histogram, range};
 use super::roc::Curve;
-use crate::figures::{Axis, Figure, Mark, Scale, Series};
+use crate::figures::{Axis, Figure, Mark, Rows, Scale, Series};
 
 const BINS: usize = 30;
 
@@ -16,6 +16,8 @@ pub struct Scored<'a> {
     pub values: &'a [f64],
     /// Whether each item is a member.
     pub labels: &'a [bool],
+    /// Id of the table of scores.
+    pub table: &'a str,
     /// Rows of the table of scores.
     pub rows: &'a [usize],
 }
@@ -32,7 +34,7 @@ pub fn roc(scores: &[Scored<'_>], caption: &str) -> [Figure; 2] {
         let low = if scale == Scale::Log { smallest_rate(scores) } else { 0.0 };
         let chance = Mark::Reference { from: [low, low], to: [1.0, 1.0] };
         let mut series: Vec<Series> = scores.iter().filter_map(|s| curve(s, low)).collect();
-        series.push(Series { name: "chance".to_owned(), color: series.len(), mark: chance, rows: Vec::new() });
+        series.push(Series { name: "chance".to_owned(), color: series.len(), mark: chance, rows: Rows::default() });
         Figure {
             id: id.to_owned(),
             title: "Members against nonmembers".to_owned(),
@@ -57,15 +59,21 @@ fn smallest_rate(scores: &[Scored<'_>]) -> f64 {
 /// The curve; points below `low` are left out, for logarithmic axes.
 fn curve(score: &Scored<'_>, low: f64) -> Option<Series> {
     let curve = Curve::new(score.values, score.labels)?;
-    let item = |threshold: &f64| score.values.iter().position(|v| v == threshold);
-    let row = |threshold: &f64| item(threshold).and_then(|i| score.rows.get(i)).copied();
-    let (mut points, mut rows) = (Vec::new(), Vec::new());
+    // Thresholds fall, so one walk over the items from the largest score meets them in order.
+    let mut items: Vec<(f64, usize)> = score.values.iter().copied().zip(score.rows.iter().copied()).collect();
+    items.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let mut rest = items.as_slice();
+    let (mut points, mut behind) = (Vec::new(), Vec::new());
     for (point, threshold) in curve.rates().into_iter().zip(curve.thresholds()) {
+        let n = rest.partition_point(|item| item.0 >= *threshold);
+        let (these, others) = rest.split_at(n);
+        rest = others;
         if point[0] >= low && point[1] >= low {
             points.push(point);
-            rows.push(row(threshold).or_else(|| score.rows.first().copied()).unwrap_or(0));
+            behind.push(these.iter().map(|item| item.1).collect());
         }
     }
+    let rows = Rows::new(score.table, behind);
     let name = format!("{} ({:.3})", score.name, curve.auroc());
     Some(Series { name, color: score.color, mark: Mark::Line { points, band: None, dashed: false }, rows })
 }
@@ -74,12 +82,14 @@ fn curve(score: &Scored<'_>, low: f64) -> Option<Series> {
 pub fn histogram(id: &str, score: &Scored<'_>, unit: &str, caption: &str) -> Option<Figure> {
     let [low, high] = range(score.values.iter().copied())?;
     let of = |member: bool, name: &str, color: usize| {
-        let values: Vec<f64> =
-            score.values.iter().zip(score.labels).filter(|(_, l)| **l == member).map(|(v, _)| *v).collect();
+        let of_class =
+            || score.values.iter().zip(score.labels).zip(score.rows).filter(move |((_, l), _)| **l == member);
+        let values: Vec<f64> = of_class().map(|((v, _), _)| *v).collect();
         let histogram = Histogram::new(&values, low, high, BINS);
         let heights = histogram.shares();
+        let rows = histogram.rows(score.table, of_class().map(|((v, _), row)| (*row, *v)));
         let mark = Mark::Histogram { edges: histogram.edges, heights };
-        Series { name: name.to_owned(), color, mark, rows: Vec::new() }
+        Series { name: name.to_owned(), color, mark, rows }
     };
     Some(Figure {
         id: id.to_owned(),
@@ -98,13 +108,34 @@ mod tests {
     #[test]
     fn curves_lead_back_to_the_rows_of_the_table() {
         let (values, labels, rows) = ([0.9, 0.1, 0.5], [true, false, true], [7, 8, 9]);
-        let score = Scored { name: "loss", color: 2, values: &values, labels: &labels, rows: &rows };
+        let score = Scored { name: "loss", color: 2, values: &values, labels: &labels, table: "scores", rows: &rows };
         let [linear, log] = roc(&[score], "c");
         let Mark::Line { points, .. } = &linear.series[0].mark else { panic!("a line") };
         assert_eq!(points, &[[0.0, 0.0], [0.0, 0.5], [0.0, 1.0], [1.0, 1.0]]);
-        assert_eq!(linear.series[0].rows, [7, 7, 9, 8]);
+        let behind = &linear.series[0].rows;
+        assert_eq!([0, 1, 2, 3].map(|point| behind.of(point)), [&[][..], &[7], &[9], &[8]]);
+        assert_eq!(behind.table, "scores");
         assert_eq!(linear.series[0].name, "loss (1.000)");
         let Mark::Line { points, .. } = &log.series[0].mark else { panic!("a line") };
         assert_eq!(points, &[[1.0, 1.0]], "logarithmic axes have no zero");
+        assert_eq!(log.series[0].rows.of(0), [8], "points that are left out keep their rows to themselves");
+    }
+
+    #[test]
+    fn texts_of_one_score_stand_behind_one_point_and_one_bar() {
+        let (values, labels, rows) = ([0.5, 0.5, 0.1, 0.9], [true, false, true, false], [3, 4, 5, 6]);
+        let score = Scored { name: "s", color: 0, values: &values, labels: &labels, table: "t", rows: &rows };
+        let [linear, _] = roc(&[score], "c");
+        assert_eq!([1, 2, 3].map(|point| linear.series[0].rows.of(point)), [&[6][..], &[3, 4], &[5]]);
+        let score = Scored { name: "s", color: 0, values: &values, labels: &labels, table: "t", rows: &rows };
+        let bars = histogram("h", &score, "", "c").unwrap();
+        for series in &bars.series {
+            let Mark::Histogram { heights, .. } = &series.mark else { panic!("bars") };
+            for (bar, height) in heights.iter().enumerate() {
+                assert_eq!(series.rows.of(bar).len() as f64 / 2.0, *height, "{} bar {bar}", series.name);
+            }
+        }
+        assert_eq!(bars.series[0].rows.of(0), [5]);
+        assert_eq!(bars.series[1].rows.of(BINS - 1), [6]);
     }
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::methods::common::alignment::Scope;
 use crate::methods::common::texts::{Bos, LongTexts, TextOptions};
-use crate::methods::{Amount, Card, Compat, Context, Input, InputKind, Report, Typed, Work};
+use crate::methods::{Amount, Card, Compat, Context, Input, InputKind, Report, Typed, Work, any_row};
 pub use scores::gradient_norm::TensorNorm;
 
 /// A family of scores.
@@ -154,6 +154,7 @@ pub static METHOD: Typed<Config> = Typed {
                 nonmembers), or m rows a text in that order.",
         },
     ],
+    row_needs: any_row,
     check,
     work,
     run,

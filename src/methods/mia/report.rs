@@ -4,7 +4,7 @@ use super::columns::Column;
 use super::samples::Samples;
 use super::{CARD, Config};
 use crate::data::PublishedRow;
-use crate::figures::{Axis, Figure, Mark, Series};
+use crate::figures::{Axis, Figure, Mark, Rows, Series};
 use crate::methods::common::membership::{Measured, MetricOptions, measure};
 use crate::methods::common::roc_figures::{self, Scored};
 use crate::methods::common::tables::{caption, float, int, some_int, text};
@@ -36,7 +36,14 @@ pub(super) fn report(
         .zip(&measured)
         .filter(|(c, _)| c.is_headline)
         .enumerate()
-        .map(|(color, (c, m))| Scored { name: &c.label, color, values: &m.values, labels: &m.labels, rows: &m.items })
+        .map(|(color, (c, m))| Scored {
+            name: &c.label,
+            color,
+            values: &m.values,
+            labels: &m.labels,
+            table: "scores",
+            rows: &m.items,
+        })
         .collect();
     let area = "Receiver operating characteristic, area in brackets;";
     report.figures.extend(roc_figures::roc(&shown, &caption(&CARD, area, n)));
@@ -151,7 +158,7 @@ fn ratio_figure(columns: &[Column], measured: &[Measured], n: usize) -> Option<F
         };
         let points: Vec<[f64; 2]> = columns.iter().zip(measured).filter_map(of).collect();
         let mark = Mark::Line { points: points.clone(), band: None, dashed: false };
-        (points.len() > 1).then(|| Series { name: name.to_owned(), color, mark, rows: Vec::new() })
+        (points.len() > 1).then(|| Series { name: name.to_owned(), color, mark, rows: Rows::default() })
     };
     let series: Vec<Series> = families.into_iter().enumerate().filter_map(series).collect();
     (!series.is_empty()).then(|| Figure {

@@ -22,7 +22,7 @@ pub(super) fn page(
     let spec = figure_spec(args, ExportSpec::default())?;
     let panels = panels.iter().map(|panel| panel_of(run, report, panel)).collect::<Result<Vec<_>>>()?;
     let mut page = Page { panels, spec, ..Page::default() };
-    page.columns = args.get_one::<u16>("columns").map_or(page.columns, |n| usize::from(*n));
+    page.columns = args.get_one::<u16>("across").map_or(page.columns, |n| usize::from(*n));
     let name = page.panels.iter().map(|panel| panel.figure.as_str()).collect::<Vec<_>>().join("-");
     write(&page, &name, args, streams)
 }
@@ -31,7 +31,7 @@ pub(super) fn page(
 pub(super) fn again(file: &Path, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     let mut page = Page::read(file)?;
     page.spec = figure_spec(args, page.spec.clone())?;
-    page.columns = args.get_one::<u16>("columns").map_or(page.columns, |n| usize::from(*n));
+    page.columns = args.get_one::<u16>("across").map_or(page.columns, |n| usize::from(*n));
     let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let name = name.strip_suffix(".page.json").or_else(|| name.strip_suffix(".json")).unwrap_or(&name).to_owned();
     write(&page, &name, args, streams)

@@ -33,8 +33,8 @@ pub(super) fn command() -> Command {
                 .help("Several figures as panels (a), (b), … of one file; OTHER_RUN:ID takes one of another run"),
         )
         .arg(
-            Arg::new("columns")
-                .long("columns")
+            Arg::new("across")
+                .long("across")
                 .value_name("N")
                 .value_parser(value_parser!(u16).range(1..=12))
                 .help("Panels in a row [default: 2]"),

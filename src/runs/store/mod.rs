@@ -16,7 +16,7 @@ pub use events::{Event, EventLog, Line, Tail};
 pub use files::{create_log, make_folder, model_files, read_json, remove_if_there, write_atomic, write_json};
 pub use hash::{fingerprint, sha256};
 pub use journal::Journal;
-pub use notes::{Notes, move_to_trash, restore_from_trash};
+pub use notes::{Notes, list_trash, move_to_trash, restore_from_trash};
 pub use parts::Parts;
 pub(crate) use report::stem;
 pub use report::{ColumnKind, SavedColumn, SavedFigure, SavedReport, SavedStep, SavedTable, save_step};

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{RunDir, files};
 use crate::error::{Error, Result};
 
+/// Folder of thrown away runs, beside the others.
+const TRASH: &str = ".trash";
+
 /// What the user wrote about a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -22,6 +25,8 @@ pub struct Notes {
     pub text: String,
     /// Kept out of the usual list.
     pub archived: bool,
+    /// Place of its color in the palette; absent for the one that follows from its name.
+    pub color: Option<usize>,
 }
 
 impl Notes {
@@ -41,10 +46,15 @@ impl Notes {
 pub fn move_to_trash(run: &RunDir) -> Result<PathBuf> {
     let lock = run.lock()?;
     let root = run.path().parent().unwrap_or_else(|| Path::new("."));
-    let target = free_name(&root.join(".trash"), &run.name())?;
+    let target = free_name(&root.join(TRASH), &run.name())?;
     drop(lock);
     fs::rename(run.path(), &target).map_err(|e| Error::io("moving to the trash", run.path(), &e))?;
     Ok(target)
+}
+
+/// The runs in the trash below `root`, by name.
+pub fn list_trash(root: &Path) -> Result<Vec<RunDir>> {
+    super::list_runs(&root.join(TRASH))
 }
 
 /// Moves a run out of the trash, back beside the others.
@@ -86,6 +96,7 @@ mod tests {
         notes.write(&run).unwrap();
         let trashed = move_to_trash(&run).unwrap();
         assert_eq!(list_runs(root.path()).unwrap(), []);
+        assert_eq!(list_trash(root.path()).unwrap(), [RunDir::open(&trashed).unwrap()]);
         let back = restore_from_trash(&trashed).unwrap();
         assert_eq!((back.clone(), Notes::read(&back).unwrap()), (run, notes));
     }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use std::collections::BTreeSet;
-
 use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
+use super::compare::Compare;
+use super::live::Live;
 use super::table::{actions_ui, rounded, state_colors};
+use super::tail::LogTail;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::plot::plot_ui;
-use crate::app::runs::{RunCommand, RunDetails, RunEntry};
+use crate::app::runs::{NoteChange, RunCommand, RunDetails, RunEntry};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
@@ -23,6 +24,8 @@ enum Tab {
     Numbers,
     Figures,
     Tables,
+    Charts,
+    Log,
     Settings,
     Notes,
 }
@@ -32,14 +35,25 @@ enum Tab {
 pub(super) struct Details {
     tab: Tab,
     table: usize,
-    note: Option<(String, String)>,
+    note: Option<Draft>,
+    live: Live,
+    compare: Compare,
+    tail: LogTail,
+}
+
+/// Notes of a run as they are typed.
+struct Draft {
+    id: String,
+    title: String,
+    tags: String,
+    text: String,
 }
 
 impl Details {
     /// Draws the chosen run, or the comparison of several.
     pub(super) fn details_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
         if cx.state.runs.chosen.len() > 1 {
-            return compare_ui(cx, ui);
+            return self.compare.compare_ui(cx, &mut self.live, ui);
         }
         let Some(run) = cx.state.runs.current() else { return };
         ui.horizontal(|ui| {
@@ -50,6 +64,8 @@ impl Details {
                 (Tab::Numbers, "Numbers", "Headline numbers with intervals"),
                 (Tab::Figures, "Figures", "Charts"),
                 (Tab::Tables, "Tables", "Row by row"),
+                (Tab::Charts, "Charts", "Numbers over time, also while it works"),
+                (Tab::Log, "Log", "What it said"),
                 (Tab::Settings, "Settings", "Everything that was set"),
                 (Tab::Notes, "Notes", "Your own words"),
             ];
@@ -62,6 +78,11 @@ impl Details {
         if let Some(trouble) = &run.trouble {
             trouble_ui(cx, "The run has failed", trouble, ui);
         }
+        match self.tab {
+            Tab::Charts => return scroll(ui, |ui| self.live.live_ui(cx, &[run], ui)),
+            Tab::Log => return self.tail.tail_ui(cx, cx.state.runs.logs.get(&run.id), ui),
+            _ => {}
+        }
         let Some(details) = cx.state.runs.current_details() else {
             ui.label(soft(ui, "Reading…"));
             return;
@@ -73,6 +94,7 @@ impl Details {
             Tab::Numbers => scroll(ui, |ui| numbers_ui(cx, details, ui)),
             Tab::Figures => scroll(ui, |ui| figures_ui(cx, details, ui)),
             Tab::Tables => self.tables_ui(details, ui),
+            Tab::Charts | Tab::Log => {}
             Tab::Settings => scroll(ui, |ui| settings_ui(run, ui)),
             Tab::Notes => self.notes_ui(cx, run, ui),
         }
@@ -97,21 +119,50 @@ impl Details {
     }
 
     fn notes_ui(&mut self, cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
-        if self.note.as_ref().is_none_or(|(id, _)| *id != run.id) {
-            self.note = Some((run.id.clone(), run.note.clone()));
+        let draft = match &mut self.note {
+            Some(draft) if draft.id == run.id => draft,
+            other => other.insert(Draft {
+                id: run.id.clone(),
+                title: run.name.clone(),
+                tags: run.tags.join(", "),
+                text: run.note.clone(),
+            }),
+        };
+        let send = |change: NoteChange| cx.send(Command::Run(RunCommand::Note(run.id.clone(), change)));
+        ui.label(caption(ui, "Name"));
+        if line_ui(&mut draft.title, "Name", "Another name than the experiment's", ui) && draft.title != run.name {
+            send(NoteChange::Title(draft.title.trim().to_owned()));
         }
-        let Some((_, text)) = &mut self.note else { return };
+        ui.label(caption(ui, "Tags"));
+        if line_ui(&mut draft.tags, "Tags", "Words with commas between, such as paper, seed study", ui) {
+            let tags = draft.tags.split(',').map(str::trim).filter(|t| !t.is_empty());
+            let tags: Vec<String> = tags.map(str::to_owned).collect();
+            if tags != run.tags {
+                send(NoteChange::Tags(tags));
+            }
+        }
+        ui.label(caption(ui, "Note"));
+        let text = &mut draft.text;
         let edit =
             TextEdit::multiline(text).hint_text("What you saw, what to try next").desired_rows(6).desired_width(620.0);
         let response = ui.add(edit.margin(egui::Margin::same(10)));
         response.widget_info(|| WidgetInfo::labeled(Role::MultilineTextInput, true, "Note"));
         if response.lost_focus() && *text != run.note {
-            cx.send(Command::Run(RunCommand::Note(run.id.clone(), run.is_starred, text.clone())));
+            send(NoteChange::Text(text.clone()));
         }
     }
 }
 
-fn scroll(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+/// A field of one line. Returns whether it was left.
+fn line_ui(text: &mut String, name: &str, hint: &str, ui: &mut Ui) -> bool {
+    let edit = TextEdit::singleline(text).hint_text(hint).desired_width(620.0);
+    let response = ui.add(edit.margin(egui::Margin::symmetric(10, 6)));
+    response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, name));
+    response.lost_focus()
+}
+
+/// A part that moves up and down.
+pub(super) fn scroll(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, add);
 }
 
@@ -188,48 +239,6 @@ fn settings_ui(run: &RunEntry, ui: &mut Ui) {
     });
 }
 
-/// Several runs: what was set differently, and their numbers.
-fn compare_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
-    let runs: Vec<&RunEntry> =
-        cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.find(id)).map(AsRef::as_ref).collect();
-    ui.label(title(format!("{} runs side by side", runs.len())));
-    scroll(ui, |ui| {
-        Grid::new("side by side").num_columns(runs.len() + 1).spacing(vec2(2.0 * PAD, 5.0)).show(ui, |ui| {
-            ui.label("");
-            for run in &runs {
-                ui.label(RichText::new(&run.name).font(semibold(size::BODY))).on_hover_text(&run.id);
-            }
-            ui.end_row();
-            let settings: BTreeSet<&String> = runs.iter().flat_map(|r| r.config.keys()).collect();
-            for name in settings {
-                let values: Vec<_> = runs.iter().map(|r| r.config.get(name)).collect();
-                if values.windows(2).all(|w| w[0] == w[1]) {
-                    continue;
-                }
-                ui.label(soft(ui, name.as_str()));
-                for value in values {
-                    ui.label(mono(value.cloned().unwrap_or_else(|| "–".to_owned())));
-                }
-                ui.end_row();
-            }
-            let numbers: BTreeSet<&String> = runs.iter().flat_map(|r| r.scalars.keys()).collect();
-            for name in numbers {
-                ui.label(soft(ui, name.as_str()));
-                let first = runs.first().and_then(|r| r.scalars.get(name)).copied();
-                for (i, run) in runs.iter().enumerate() {
-                    let value = run.scalars.get(name).copied();
-                    let by = if i > 0 { value.zip(first).map(|(v, f)| v - f) } else { None };
-                    let by = by.map_or_else(String::new, |d| {
-                        format!("  {}{}", if d < 0.0 { "−" } else { "+" }, number(d.abs()))
-                    });
-                    ui.label(mono(value.map_or_else(|| "–".to_owned(), |v| format!("{}{by}", number(v)))));
-                }
-                ui.end_row();
-            }
-        });
-    });
-}
-
 /// A table of a run; only the rows on screen are drawn.
 fn table_ui(table: &Table, ui: &mut Ui) {
     let n_rows = table.columns.first().map_or(0, |c| len(&c.values));
@@ -280,7 +289,8 @@ fn cell_text(values: &Values, row: usize) -> String {
     }
 }
 
-fn number(value: f64) -> String {
+/// Four significant digits.
+pub(super) fn number(value: f64) -> String {
     crate::figures::ticks::short(rounded(value))
 }
 

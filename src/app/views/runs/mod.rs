@@ -1,24 +1,44 @@
 //! The Runs view: progress and results of everything that was run.
 
+mod columns;
+mod compare;
 mod details;
-mod filter;
+mod facts;
+mod group;
+mod live;
+mod menu;
 mod table;
+mod tail;
+mod waiting;
+mod words;
 
 use egui::{Rect, Ui};
 
 use super::View;
 use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
+use crate::app::runs::RunCommand;
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, PAD};
+use crate::app::table::TableLook;
 use crate::app::views::ViewId;
 use crate::app::widgets::{accent_button, button, empty_ui, header, region, search_ui, trouble_ui};
+
+/// What the search field understands.
+const FILTER: &str = "Words, or comparisons with and, or, not:\n\
+    k < 64 and method in [\"mia\"]\n\
+    state = done or starred = true\n\
+    auroc > 0.6 and not tag = old\n\
+    name ~ ^pythia   (regular expression)\n\
+    created > 2026-01-01";
 
 /// Transient state.
 #[derive(Default)]
 pub(super) struct Runs {
     search: String,
     table: table::RunTable,
+    menus: menu::Menus,
+    is_trash_open: bool,
     details: details::Details,
 }
 
@@ -31,12 +51,18 @@ impl View for Runs {
             if accent_button(ui, Some(Icon::Plus), "New experiment").clicked() {
                 cx.send(Command::Show(ViewId::Experiment));
             }
-            table::RunTable::columns_ui(cx, ui);
-            let field = search_ui(&mut self.search, "runs", 320.0, ui);
-            field.on_hover_text(
-                "Words, or comparisons such as `config.k < 64 and loss < 2`, `state = done`, `method = mia`",
-            );
+            self.more_ui(cx, ui);
+            self.menus.menus_ui(cx, ui);
+            let field = search_ui(&mut self.search, "runs", 300.0, ui);
+            field.on_hover_text(FILTER);
         });
+        if let Some(remark) = &self.table.typed.remark {
+            ui.label(egui::RichText::new(remark).color(cx.tokens.warn));
+        }
+        if self.is_trash_open {
+            waiting::trash_ui(cx, ui);
+        }
+        waiting::queue_ui(cx, ui);
         if let Some(trouble) = &runs.trouble {
             trouble_ui(cx, "The runs cannot be read", trouble, ui);
         }
@@ -62,5 +88,23 @@ impl View for Runs {
         region(ui, upper, "table", |ui| self.table.table_ui(cx, &self.search, ui));
         ui.painter().hline(room.x_range(), room.top() + top + GAP, egui::Stroke::new(1.0, cx.tokens.border));
         region(ui, lower, "details", |ui| self.details.details_ui(cx, ui));
+    }
+}
+
+impl Runs {
+    /// Archive and trash.
+    fn more_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        let menu = ui.menu_button("More ▾", |ui| {
+            let look = &cx.state.settings.table;
+            let mut is_shown = look.archived;
+            if ui.checkbox(&mut is_shown, "Show archived runs").changed() {
+                let look = TableLook { archived: is_shown, ..look.clone() };
+                cx.send(Command::Run(RunCommand::Look(Box::new(look))));
+            }
+            if ui.checkbox(&mut self.is_trash_open, "Show the trash").changed() && self.is_trash_open {
+                cx.send(Command::Run(RunCommand::Trashed));
+            }
+        });
+        menu.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "More"));
     }
 }

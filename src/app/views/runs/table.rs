@@ -1,120 +1,167 @@
 //! The table of runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egui::{Color32, RichText, Ui};
+use egui::{Color32, RichText, Sense, Ui, WidgetInfo, vec2};
 
-use super::filter;
+use super::columns::{self, Column};
+use super::facts::Typed;
+use super::group::{Group, Line, Spread, groups, lines};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
-use crate::app::runs::{RunCommand, RunEntry, RunState};
+use crate::app::plot::run_color;
+use crate::app::runs::{NoteChange, RunCommand, RunEntry, RunState};
 use crate::app::style::Icon;
+use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{TIGHT, size};
 use crate::app::style::{Tokens, tokens};
-use crate::app::widgets::{GridColumn, GridSort, badge, button, caption, grid_ui, icon_button, mono};
+use crate::app::table::TableLook;
+use crate::app::widgets::{GridColumn, GridSort, badge, button, caption, icon_button, mono, pinned_grid_ui};
+use crate::figures::palette::SERIES;
 
-/// Columns of numbers shown at most.
-const NUMBERS: usize = 6;
-/// Columns before them.
-const FIXED: [&str; 6] = ["", "State", "Name", "Method", "Model", "Time"];
+/// Columns before the chosen ones: color and star.
+const MARKS: usize = 1;
 
-/// Sorted and filtered rows.
+/// Sorted, filtered and grouped rows, worked out again only when something changed.
 #[derive(Default)]
 pub(super) struct RunTable {
     sort: Option<GridSort>,
+    /// What was typed into the search field.
+    pub(super) typed: Typed,
     rows: Vec<Arc<RunEntry>>,
-    numbers: Vec<String>,
-    key: Key,
+    columns: Vec<Column>,
+    n_pinned: usize,
+    groups: Vec<Group>,
+    lines: Vec<Line>,
+    open: BTreeSet<String>,
+    key: Option<Key>,
 }
 
-type Key = (u64, String, Option<GridSort>, usize);
+type Key = (u64, Option<GridSort>, TableLook, BTreeSet<String>);
 
 impl RunTable {
-    /// The menu of number columns, and grouping of what belongs together.
-    pub(super) fn columns_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
-        let all = scalar_names(&cx.state.runs.entries);
-        if all.is_empty() {
-            return;
-        }
-        let menu = ui.menu_button("Columns ▾", |ui| {
-            egui::ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
-                for name in &all {
-                    let mut is_shown = !cx.state.settings.hidden_columns.contains(name);
-                    if ui.checkbox(&mut is_shown, name.as_str()).changed() {
-                        cx.send(Command::Run(RunCommand::ToggleColumn(name.clone())));
-                    }
-                }
-            });
-        });
-        menu.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Columns"));
-    }
-
     /// Draws the table.
     pub(super) fn table_ui(&mut self, cx: &ViewCx<'_>, search: &str, ui: &mut Ui) {
         self.update(cx, search);
-        let mut columns = vec![
-            GridColumn::text(FIXED[0], 36.0),
-            GridColumn::text(FIXED[1], 150.0),
-            GridColumn::text(FIXED[2], 220.0),
-            GridColumn::text(FIXED[3], 150.0),
-            GridColumn::text(FIXED[4], 120.0),
-            GridColumn::number(FIXED[5], 72.0).about("Time of work"),
-        ];
-        columns.extend(self.numbers.iter().map(|n| GridColumn::number(n.as_str(), 112.0).about(n.as_str())));
+        let look = &cx.state.settings.table;
+        let mut grid = vec![GridColumn::text("Star", 64.0).about("Color in charts, and star")];
+        grid.extend(self.columns.iter().map(|c| c.grid(&look.widths)));
         if self.rows.is_empty() {
             ui.label(caption(ui, "No run matches."));
         }
         let baseline = cx.state.settings.baseline.as_ref().and_then(|id| cx.state.runs.find(id)).cloned();
         let chosen = &cx.state.runs.chosen;
-        let (rows, numbers) = (&self.rows, &self.numbers);
-        let is_chosen = |row: usize| rows.get(row).is_some_and(|r| chosen.contains(&r.id));
-        let sort = &mut self.sort;
-        let area = egui::ScrollArea::horizontal().auto_shrink([false, false]);
-        let events = area
-            .show(ui, |ui| {
-                grid_ui(
-                    "runs",
-                    &columns,
-                    Some(sort),
-                    rows.len(),
-                    &is_chosen,
-                    &mut |row, column, ui| {
-                        let Some(run) = rows.get(row) else { return };
-                        match column.checked_sub(FIXED.len()).and_then(|i| numbers.get(i)) {
-                            Some(name) => number_ui(run, name, baseline.as_deref(), ui),
-                            None => fixed_ui(cx, run, column, ui),
-                        }
-                    },
-                    ui,
-                )
-            })
-            .inner;
-        if let Some(run) = events.clicked.and_then(|row| self.rows.get(row)) {
+        // Widths belong to columns, not to places.
+        let id = self.columns.iter().fold("runs".to_owned(), |id, c| id + "|" + &c.key());
+        let n_pinned = if self.n_pinned > 0 { self.n_pinned + MARKS } else { 0 };
+        let mut sort = self.sort;
+        let this = &*self;
+        let is_chosen = |line: usize| this.run(line).is_some_and(|r| chosen.contains(&r.id));
+        let mut cell = |line: usize, place: usize, ui: &mut Ui| {
+            let column = place.checked_sub(MARKS).and_then(|i| this.columns.get(i));
+            match (this.lines.get(line), column) {
+                (Some(Line::Group(group)), column) => this.group_ui(*group, place, column, ui),
+                (Some(Line::Run(_)), Some(column)) => {
+                    let Some(run) = this.run(line) else { return };
+                    cell_ui(cx, run, column, baseline.as_deref(), ui);
+                }
+                (Some(Line::Run(_)), None) => {
+                    let Some(run) = this.run(line) else { return };
+                    marks_ui(cx, run, ui);
+                }
+                (None, _) => {}
+            }
+        };
+        let n = this.lines.len();
+        let events = pinned_grid_ui(&id, &grid, n_pinned, Some(&mut sort), n, &is_chosen, &mut cell, ui);
+        if let Some(run) = events.clicked.and_then(|line| self.run(line)) {
             let several = ui.input(|i| i.modifiers.command || i.modifiers.shift);
             cx.send(Command::Run(RunCommand::Choose(choose(chosen, &run.id, several))));
+        }
+        if let Some(Line::Group(group)) = events.clicked.and_then(|line| self.lines.get(line)) {
+            let value = self.groups.get(*group).map(|g| g.value.clone()).unwrap_or_default();
+            if !self.open.remove(&value) {
+                self.open.insert(value);
+            }
+        }
+        if let Some((column, width)) = events.resized.filter(|(i, _)| *i >= MARKS) {
+            let mut look = look.clone();
+            look.widths.extend(self.columns.get(column - MARKS).map(|c| (c.key(), width)));
+            cx.send(Command::Run(RunCommand::Look(Box::new(look))));
+        }
+        self.sort = sort;
+    }
+
+    fn run(&self, line: usize) -> Option<&Arc<RunEntry>> {
+        match self.lines.get(line)? {
+            Line::Run(run) => self.rows.get(*run),
+            Line::Group(_) => None,
         }
     }
 
     fn update(&mut self, cx: &ViewCx<'_>, search: &str) {
-        let key = (cx.state.runs.serial, search.to_owned(), self.sort, cx.state.settings.hidden_columns.len());
-        if key == self.key {
+        let (runs, look) = (&cx.state.runs, &cx.state.settings.table);
+        let is_typed = self.typed.update(search, &runs.names);
+        let is_same = |k: &Key| k.0 == runs.serial && k.1 == self.sort && k.2 == *look && k.3 == self.open;
+        if !is_typed && self.key.as_ref().is_some_and(is_same) {
             return;
         }
-        let runs = &cx.state.runs.entries;
-        self.rows = runs.iter().filter(|r| filter::matches(r, search)).cloned().collect();
-        let hidden = &cx.state.settings.hidden_columns;
-        self.numbers = scalar_names(&self.rows).into_iter().filter(|n| !hidden.contains(n)).take(NUMBERS).collect();
-        if let Some(sort) = self.sort {
-            let numbers = self.numbers.clone();
-            self.rows.sort_by(|a, b| {
-                let order = compare(a, b, sort.column, &numbers);
-                if sort.descending { order.reverse() } else { order }
-            });
-        } else {
-            self.rows.sort_by_key(|r| !r.is_starred);
+        let is_shown = |r: &&Arc<RunEntry>| (look.archived || !r.is_archived) && self.typed.finds(r);
+        self.rows = runs.entries.iter().filter(is_shown).cloned().collect();
+        let (keys, n_pinned) = look.order();
+        self.n_pinned = n_pinned;
+        self.columns = keys.iter().map(|k| Column::of(k)).collect();
+        if self.columns.is_empty() {
+            self.columns = columns::usual(&runs.names);
         }
-        self.key = key;
+        match self.sort {
+            Some(GridSort { column: 0, descending }) => self.rows.sort_by_key(|r| r.is_starred != descending),
+            Some(GridSort { column, descending }) => {
+                let Some(column) = self.columns.get(column - MARKS) else { return };
+                self.rows.sort_by(|a, b| {
+                    let order = column.compare(a, b);
+                    if descending { order.reverse() } else { order }
+                });
+            }
+            None => self.rows.sort_by_key(|r| !r.is_starred),
+        }
+        if let Some(key) = look.group.as_deref().map(Column::of) {
+            self.groups = groups(&self.rows, &key, &self.columns);
+            self.lines = lines(&self.groups, &self.open);
+        } else {
+            self.groups = Vec::new();
+            self.lines = (0..self.rows.len()).map(Line::Run).collect();
+        }
+        self.key = Some((runs.serial, self.sort, look.clone(), self.open.clone()));
     }
+
+    /// One cell of the head of a group: its value in the first column, mean and deviation in those of numbers.
+    fn group_ui(&self, group: usize, place: usize, column: Option<&Column>, ui: &mut Ui) {
+        let Some(group) = self.groups.get(group) else { return };
+        let first_text = self.columns.iter().position(|c| *c == Column::Name).unwrap_or(0) + MARKS;
+        if place == 0 {
+            let sign = if self.open.contains(&group.value) { "▾" } else { "▸" };
+            ui.label(RichText::new(sign).color(tokens(ui).text_soft));
+        } else if place == first_text {
+            let value = if group.value.is_empty() { "without" } else { &group.value };
+            let n = group.runs.len();
+            ui.label(RichText::new(value).font(semibold(size::BODY))).on_hover_text(value);
+            ui.label(caption(ui, if n == 1 { "1 run".to_owned() } else { format!("{n} runs") }));
+        } else if let Some(Some(spread)) = place.checked_sub(MARKS).and_then(|i| group.numbers.get(i)) {
+            spread_ui(spread, column, ui);
+        }
+    }
+}
+
+fn spread_ui(spread: &Spread, column: Option<&Column>, ui: &mut Ui) {
+    let short = |v: f64| crate::figures::ticks::short(rounded(v));
+    // More digits of a deviation would tell nothing.
+    let by =
+        spread.deviation.map_or_else(String::new, |d| format!(" ± {}", crate::figures::ticks::short(digits(d, 2))));
+    let name = column.map(Column::title).unwrap_or_default();
+    let about = format!("{name}: mean ± standard deviation over n − 1, of {} runs", spread.n);
+    ui.label(mono(format!("{}{by}", short(spread.mean)))).on_hover_text(about);
 }
 
 /// One run, or up to four to compare.
@@ -135,62 +182,80 @@ fn choose(chosen: &[String], id: &str, several: bool) -> Vec<String> {
     all
 }
 
-/// Names of numbers, the most frequent first, then as in the reports.
-fn scalar_names(runs: &[Arc<RunEntry>]) -> Vec<String> {
-    let mut counts = std::collections::BTreeMap::<&String, (usize, usize)>::new();
-    for (place, name) in runs.iter().flat_map(|r| r.order.iter().enumerate()) {
-        let (n, first) = counts.entry(name).or_insert((0, place));
-        *n += 1;
-        *first = place.min(*first);
-    }
-    let mut names: Vec<_> = counts.into_iter().collect();
-    names.sort_by_key(|(_, (n, place))| (std::cmp::Reverse(*n), *place));
-    names.into_iter().map(|(name, _)| name.clone()).collect()
-}
-
-fn compare(a: &RunEntry, b: &RunEntry, column: usize, numbers: &[String]) -> std::cmp::Ordering {
-    match column {
-        0 => a.is_starred.cmp(&b.is_starred),
-        1 => a.state.cmp(&b.state),
-        2 => a.name.cmp(&b.name),
-        3 => a.methods.cmp(&b.methods),
-        4 => a.model.cmp(&b.model),
-        5 => a.seconds.unwrap_or(0.0).total_cmp(&b.seconds.unwrap_or(0.0)),
-        _ => {
-            let value = |r: &RunEntry| numbers.get(column - FIXED.len()).and_then(|n| r.scalars.get(n)).copied();
-            let order = |v: Option<f64>| v.unwrap_or(f64::NEG_INFINITY);
-            order(value(a)).total_cmp(&order(value(b)))
-        }
+/// Color with eye, and star.
+fn marks_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
+    ui.spacing_mut().item_spacing.x = TIGHT;
+    swatch_ui(cx, run, ui);
+    let name = if run.is_starred { "Remove the star" } else { "Mark with a star" };
+    if icon_button(ui, Icon::Star, name, run.is_starred).clicked() {
+        cx.send(Command::Run(RunCommand::Note(run.id.clone(), NoteChange::Star(!run.is_starred))));
     }
 }
 
-fn fixed_ui(cx: &ViewCx<'_>, run: &RunEntry, column: usize, ui: &mut Ui) {
-    match column {
-        0 => {
-            let name = if run.is_starred { "Remove the star" } else { "Mark with a star" };
-            if icon_button(ui, Icon::Star, name, run.is_starred).clicked() {
-                cx.send(Command::Run(RunCommand::Note(run.id.clone(), !run.is_starred, run.note.clone())));
+/// The color of a run, hollow while charts leave it out. A click hides or shows it, the other button chooses a color.
+pub(super) fn swatch_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
+    let is_hidden = cx.state.runs.hidden.contains(&run.id);
+    let (rect, response) = ui.allocate_exact_size(vec2(22.0, 22.0), Sense::click());
+    let name = format!("{} {} in charts", if is_hidden { "Show" } else { "Hide" }, run.name);
+    response.widget_info(|| WidgetInfo::selected(egui::Role::CheckBox, true, !is_hidden, name.as_str()));
+    let ink = run_color(run.color, ui.visuals().dark_mode);
+    if is_hidden {
+        ui.painter().circle_stroke(rect.center(), 5.0, egui::Stroke::new(1.5, ink));
+    } else {
+        ui.painter().circle_filled(rect.center(), 6.0, ink);
+    }
+    if response.hovered() {
+        ui.painter().circle_stroke(rect.center(), 9.0, egui::Stroke::new(1.0, cx.tokens.border_strong));
+    }
+    if response.clicked() {
+        cx.send(Command::Run(RunCommand::Hide(run.id.clone(), !is_hidden)));
+    }
+    let response = response.on_hover_text(format!("{name}; right click for another color"));
+    response.context_menu(|ui| {
+        ui.horizontal(|ui| {
+            for color in 0..SERIES {
+                let (rect, response) = ui.allocate_exact_size(vec2(24.0, 24.0), Sense::click());
+                response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, format!("Color {}", color + 1)));
+                ui.painter().circle_filled(rect.center(), 8.0, run_color(color, ui.visuals().dark_mode));
+                if response.clicked() {
+                    cx.send(Command::Run(RunCommand::Note(run.id.clone(), NoteChange::Color(color))));
+                    ui.close();
+                }
             }
-        }
-        1 => state_ui(run, ui),
-        2 => {
+        });
+    });
+}
+
+fn cell_ui(cx: &ViewCx<'_>, run: &RunEntry, column: &Column, baseline: Option<&RunEntry>, ui: &mut Ui) {
+    match column {
+        Column::State => state_ui(run, ui),
+        Column::Name => {
             ui.label(RichText::new(&run.name)).on_hover_text(&run.id);
             if cx.state.settings.baseline.as_ref() == Some(&run.id) {
                 badge(ui, "baseline", cx.tokens.accent, cx.tokens.accent_soft);
+            }
+            if run.is_archived {
+                badge(ui, "archived", cx.tokens.text_soft, cx.tokens.hover);
             }
             if !run.stale.is_empty() {
                 badge(ui, "older version", cx.tokens.warn, cx.tokens.warn_soft)
                     .on_hover_text(format!("Made with an older version of {}", run.stale.join(", ")));
             }
         }
-        3 => {
-            ui.label(run.methods.join(", "));
+        Column::Tags => {
+            ui.spacing_mut().item_spacing.x = TIGHT;
+            for tag in &run.tags {
+                badge(ui, tag, cx.tokens.text_soft, cx.tokens.hover);
+            }
         }
-        4 => {
-            ui.label(&run.model);
+        Column::Number(name) => number_ui(run, name, baseline, ui),
+        Column::Time | Column::Config(_) | Column::Created => {
+            let text = column.text(run);
+            ui.label(mono(&text)).on_hover_text(text);
         }
-        _ => {
-            ui.label(mono(run.seconds.map(crate::app::views::runs::details::duration).unwrap_or_default()));
+        Column::Method | Column::Model | Column::Device => {
+            let text = column.text(run);
+            ui.label(&text).on_hover_text(text);
         }
     }
 }
@@ -218,7 +283,7 @@ fn state_ui(run: &RunEntry, ui: &mut Ui) {
     };
     ui.spacing_mut().item_spacing.x = TIGHT;
     let share = done as f32 / total.max(1) as f32;
-    let (rect, _) = ui.allocate_exact_size(egui::vec2(64.0, 6.0), egui::Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(64.0, 6.0), Sense::hover());
     ui.painter().rect_filled(rect, 3.0, t.pressed);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + rect.width() * share), 3.0, t.accent);
     let left = run.eta.map_or_else(String::new, |s| format!(" · {}", crate::app::views::runs::details::duration(s)));
@@ -242,10 +307,15 @@ fn number_ui(run: &RunEntry, name: &str, baseline: Option<&RunEntry>, ui: &mut U
 
 /// Four significant digits.
 pub(super) fn rounded(value: f64) -> f64 {
+    digits(value, 4)
+}
+
+/// So many significant digits.
+fn digits(value: f64, n: u8) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }
-    let scale = 10f64.powf(3.0 - value.abs().log10().floor());
+    let scale = 10f64.powf(f64::from(n) - 1.0 - value.abs().log10().floor());
     (value * scale).round() / scale
 }
 
@@ -270,7 +340,14 @@ pub(super) fn actions_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
     if button(ui, Some(Icon::Edit), "Reuse").on_hover_text("Take its experiment into the form").clicked() {
         send(RunCommand::Reuse(run.id.clone()));
     }
-    if !run.state.is_active() && icon_button(ui, Icon::Trash, "Move to trash", false).clicked() {
+    if run.state.is_active() {
+        return;
+    }
+    let name = if run.is_archived { "Unarchive" } else { "Archive" };
+    if button(ui, None, name).on_hover_text("Archived runs are kept out of the list").clicked() {
+        send(RunCommand::Note(run.id.clone(), NoteChange::Archive(!run.is_archived)));
+    }
+    if icon_button(ui, Icon::Trash, "Move to trash", false).clicked() {
         send(RunCommand::Trash(run.id.clone()));
     }
 }
@@ -294,5 +371,6 @@ mod tests {
         assert_eq!(rounded(0.123_456), 0.1235);
         assert_eq!(rounded(123_456.0), 123_500.0);
         assert_eq!(rounded(0.0), 0.0);
+        assert_eq!(digits(0.141_42, 2), 0.14);
     }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::methods::common::alignment::{AlignOptions, Aligned, Combine, Scope, align};
 use crate::methods::common::texts::{Bos, LongTexts, TextOptions};
-use crate::methods::{Amount, Card, Compat, Context, Input, InputKind, Report, Typed, Work, no_check};
+use crate::methods::{Amount, Card, Compat, Context, Input, InputKind, Report, Typed, Work, any_row, no_check};
 use pairs::{Filter, Item};
 
 /// Options of [`METHOD`].
@@ -116,6 +116,7 @@ pub static METHOD: Typed<Config> = Typed {
         },
     ],
     check: no_check,
+    row_needs: any_row,
     work,
     run,
 };

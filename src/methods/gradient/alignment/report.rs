@@ -2,7 +2,7 @@
 
 use super::pairs::{Item, Paraphrase, Set};
 use super::{CARD, Config};
-use crate::figures::{Axis, Figure, Mark, Series};
+use crate::figures::{Axis, Figure, Mark, Rows, Series};
 use crate::methods::common::alignment::{Aligned, Pair, parts};
 use crate::methods::common::bootstrap::mean_interval;
 use crate::methods::common::correlation::{deviation, mean, pearson};
@@ -254,7 +254,14 @@ fn membership(
     let measured = [shown(&of_cosine, "cosine", 0), shown(&of_inner, "inner product", 1)];
     let scored: Vec<Scored<'_>> = measured
         .iter()
-        .map(|(name, color, m)| Scored { name, color: *color, values: &m.values, labels: &m.labels, rows: &m.items })
+        .map(|(name, color, m)| Scored {
+            name,
+            color: *color,
+            values: &m.values,
+            labels: &m.labels,
+            table: "texts",
+            rows: &m.items,
+        })
         .collect();
     let n = found.items.len();
     report.figures.extend(roc_figures::roc(&scored, &caption(&CARD, "Alignment as a membership score;", n)));
@@ -267,13 +274,15 @@ fn cosine_histogram(cosines: &[Option<f64>]) -> Option<Figure> {
     let [low, high] = range(values.iter().copied())?;
     let histogram = Histogram::new(&values, low, high, BINS);
     let heights = histogram.shares();
+    let defined = cosines.iter().enumerate().filter_map(|(row, c)| Some((row, (*c)?)));
+    let rows = histogram.rows("texts", defined);
     let mark = Mark::Histogram { edges: histogram.edges, heights };
     Some(Figure {
         id: "cosine".to_owned(),
         title: "Gradient alignment of the texts".to_owned(),
         x: Axis { label: "mean cosine".to_owned(), ..Axis::default() },
         y: Axis { label: "share of texts".to_owned(), ..Axis::default() },
-        series: vec![Series { name: String::new(), color: 0, mark, rows: Vec::new() }],
+        series: vec![Series { name: String::new(), color: 0, mark, rows }],
         caption: caption(&CARD, "Mean cosine over the paraphrases of each text;", values.len()),
     })
 }
@@ -285,6 +294,7 @@ fn confound_figure(found: &Found<'_>) -> Figure {
         let pairs = found.pairs().enumerate().filter(|(_, p)| p.1.label == label);
         let (points, rows): (Vec<[f64; 2]>, Vec<usize>) =
             pairs.filter_map(|(n, p)| Some(([p.3.quality?.word_jaccard, p.4.cosine?], n))).unzip();
+        let rows = Rows::one_each("pairs", rows);
         (!points.is_empty()).then(|| Series { name: name.to_owned(), color, mark: Mark::Scatter { points }, rows })
     };
     Figure {
@@ -321,7 +331,7 @@ pub(super) fn layers(found: &Found<'_>) -> Option<(Table, Figure)> {
     let series = |(color, (label, name)): (usize, &(Option<Option<bool>>, &str))| {
         let points = (0..names.len()).filter_map(|layer| Some([layer as f64, average(layer, *label)?])).collect();
         let mark = Mark::Line { points, band: None, dashed: false };
-        Series { name: (*name).to_owned(), color, mark, rows: Vec::new() }
+        Series { name: (*name).to_owned(), color, mark, rows: Rows::default() }
     };
     let series = groups.iter().enumerate().map(series).collect();
     let figure = Figure {

@@ -28,10 +28,10 @@ use rows::{Row, Rows};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Prefix length k: tokens the model is given.
-    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens", "x-row-tokens" = true))]
+    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens"))]
     pub k: usize,
     /// Continuation length l: tokens it has to reproduce.
-    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens", "x-row-tokens" = true))]
+    #[schemars(range(min = 1, max = 65536), extend("x-unit" = "tokens"))]
     pub l: usize,
     /// Where the continuation begins.
     pub split: Split,
@@ -92,6 +92,14 @@ pub enum EosPolicy {
     Forbid,
 }
 
+/// k and l cut a row in two; where the row says itself where it is split, only l asks for tokens.
+fn row_needs(config: &Config) -> Vec<(&'static str, usize)> {
+    match config.split {
+        Split::Tokens => vec![("k", config.k), ("l", config.l)],
+        Split::Row => vec![("l", config.l)],
+    }
+}
+
 /// Memorization score and exact extraction.
 pub static METHOD: Typed<Config> = Typed {
     card: CARD,
@@ -113,6 +121,7 @@ pub static METHOD: Typed<Config> = Typed {
         },
     ],
     check: no_check,
+    row_needs,
     work,
     run,
 };

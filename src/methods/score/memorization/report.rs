@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::series;
 use super::{CARD, Config, Evaluated, Row};
 use crate::data::Dataset;
-use crate::figures::{Axis, Figure, Mark, Series};
+use crate::figures::{Axis, Figure, Mark, Rows, Series};
 use crate::methods::common::bootstrap::mean_interval;
 use crate::methods::common::correlation::mean;
 use crate::methods::common::tables::{caption, flag, float, int, scalar, text};
@@ -146,11 +146,16 @@ fn distribution(config: &Config, all: &[Evaluated<'_>]) -> Figure {
     let edges: Vec<f64> = (0..=l + 1).map(|j| (j as f64 - 0.5) / l as f64).collect();
     let of = |(i, e): (usize, &Evaluated<'_>)| {
         let n = e.outcomes.len().max(1) as f64;
-        let mut heights = vec![0.0; l + 1];
-        e.outcomes.iter().for_each(|o| heights[o.n_matches().min(l)] += 1.0 / n);
+        let (mut heights, mut behind) = (vec![0.0; l + 1], vec![Vec::new(); l + 1]);
+        for (row, outcome) in e.outcomes.iter().enumerate() {
+            let bar = outcome.n_matches().min(l);
+            heights[bar] += 1.0 / n;
+            behind[bar].push(row);
+        }
+        let rows = Rows::new("rows", behind);
         let exact = mean(&e.exact()).unwrap_or(0.0) * 100.0;
         let name = format!("{}: {exact:.1} % at 1", e.model.name);
-        Series { name, color: i, mark: Mark::Histogram { edges: edges.clone(), heights }, rows: Vec::new() }
+        Series { name, color: i, mark: Mark::Histogram { edges: edges.clone(), heights }, rows }
     };
     let n = all.last().map_or(0, |e| e.outcomes.len());
     Figure {
@@ -168,7 +173,7 @@ fn positions_figure(config: &Config, all: &[Evaluated<'_>]) -> Figure {
         let accuracy = accuracy_by_position(config, e);
         let points = accuracy.into_iter().enumerate().map(|(p, a)| [p as f64, a]).collect();
         let mark = Mark::Line { points, band: None, dashed: false };
-        Series { name: e.model.name.clone(), color: i, mark, rows: Vec::new() }
+        Series { name: e.model.name.clone(), color: i, mark, rows: Rows::default() }
     };
     let n = all.last().map_or(0, |e| e.outcomes.len());
     Figure {

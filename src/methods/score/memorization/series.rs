@@ -1,7 +1,7 @@
 //! Several checkpoints of one model on the same rows.
 
 use super::{CARD, Evaluated, Row};
-use crate::figures::{Axis, Figure, Mark, Series};
+use crate::figures::{Axis, Figure, Mark, Rows, Series};
 use crate::methods::common::correlation::{mean, pearson};
 use crate::methods::common::tables::{caption, float, int, text};
 use crate::methods::{Report, Table};
@@ -73,7 +73,7 @@ fn line(all: &[Evaluated<'_>]) -> Figure {
     let of = |name: &str, color: usize, values: Vec<Option<f64>>| {
         let points = values.into_iter().enumerate().filter_map(|(i, v)| Some([i as f64, v?])).collect();
         let mark = Mark::Line { points, band: None, dashed: color > 0 };
-        Series { name: name.to_owned(), color, mark, rows: Vec::new() }
+        Series { name: name.to_owned(), color, mark, rows: Rows::default() }
     };
     let n = all.last().map_or(0, |e| e.outcomes.len());
     Figure {
@@ -103,7 +103,7 @@ fn heat_map(id: &str, title: &str, values: &[Vec<f64>], all: &[Evaluated<'_>], n
         title: title.to_owned(),
         x: axis(),
         y: axis(),
-        series: vec![Series { name: String::new(), color: 0, mark, rows: Vec::new() }],
+        series: vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }],
         caption: caption(&CARD, &format!("{title} between checkpoints on the same rows;"), n),
     }
 }

@@ -65,6 +65,7 @@ fn texts_table(data: &Dataset, texts: &[Text], totals: &[Total], bytes: &[Option
         float("perplexity", "", "exp(loss).", totals.iter().map(|t| Some(t.loss().exp()))),
         float("bits_per_byte", "bit/byte", "Over the bytes of the predicted tokens.", bits),
         int("n_cut", "tokens", "Tokens cut off.", texts.iter().map(|t| t.n_cut)),
+        text("text", "The text; empty for rows of token ids.", of(|r| r.text.clone())),
     ];
     Table { id: "texts".to_owned(), title: "Perplexity of each text".to_owned(), columns, parquet: false }
 }
@@ -109,13 +110,14 @@ fn losses_figure(totals: &[Total]) -> Figure {
     let [low, high] = range(losses.iter().copied()).unwrap_or([0.0, 1.0]);
     let histogram = Histogram::new(&losses, low, high, BINS.min(losses.len().max(1)));
     let heights = histogram.shares();
+    let rows = histogram.rows("texts", losses.iter().copied().enumerate());
     let mark = Mark::Histogram { edges: histogram.edges, heights };
     Figure {
         id: "losses".to_owned(),
         title: "Loss of the texts".to_owned(),
         x: Axis { label: "loss".to_owned(), unit: "nats/token".to_owned(), ..Axis::default() },
         y: Axis { label: "share of texts".to_owned(), ..Axis::default() },
-        series: vec![Series { name: String::new(), color: 0, mark, rows: Vec::new() }],
+        series: vec![Series { name: String::new(), color: 0, mark, rows }],
         caption: caption(&CARD, "Mean loss of each text;", totals.len()),
     }
 }

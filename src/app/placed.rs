@@ -1,0 +1,184 @@
+//! Points of a figure as they are drawn, worked out once: a frame never walks over a million numbers.
+
+use std::sync::Arc;
+
+use egui::{Id, Ui};
+use egui_plot::PlotPoint;
+
+use crate::figures::{Figure, Mark, Scale};
+
+/// Points drawn of a line at most; more are thinned so that extremes stay.
+pub(super) const POINTS: usize = 4000;
+/// Cells along each axis of which a crowded scatter keeps one point.
+const CELLS: f64 = 320.0;
+
+/// Points of every series in the numbers of the plot.
+pub(super) struct Placed {
+    figure: Arc<Figure>,
+    scales: [Scale; 2],
+    /// Where zeros of a logarithmic axis stand.
+    lows: [f64; 2],
+    series: Vec<Shape>,
+}
+
+/// What is drawn of a series.
+#[derive(Default)]
+pub(super) struct Shape {
+    /// Its points; none for bars, cells and reference lines.
+    pub(super) points: Vec<PlotPoint>,
+    /// Abscissas, lower and upper ordinates of its band.
+    pub(super) band: Option<[Vec<f64>; 3]>,
+}
+
+impl Placed {
+    /// The points of `figure`, from the memory of the plot `id` when it drew the same before.
+    pub(super) fn of(figure: &Arc<Figure>, scales: [Scale; 2], id: &str, ui: &Ui) -> Arc<Self> {
+        let id = Id::unique(("placed", id));
+        let known = ui.data(|d| d.get_temp::<Arc<Self>>(id));
+        // The memory holds the figure, so that another one cannot take its address.
+        if let Some(known) = known.filter(|k| Arc::ptr_eq(&k.figure, figure) && k.scales == scales) {
+            return known;
+        }
+        let placed = Arc::new(Self::new(figure, scales));
+        ui.data_mut(|d| d.insert_temp(id, Arc::clone(&placed)));
+        placed
+    }
+
+    fn new(figure: &Arc<Figure>, scales: [Scale; 2]) -> Self {
+        let mut placed = Self { figure: Arc::clone(figure), scales, lows: lows(figure, scales), series: Vec::new() };
+        placed.series = figure.series.iter().map(|s| placed.shape(&s.mark)).collect();
+        placed
+    }
+
+    /// What is drawn of the series `index`.
+    pub(super) fn series(&self, index: usize) -> Option<&Shape> {
+        self.series.get(index)
+    }
+
+    /// From a number of the figure to a number of the plot.
+    pub(super) fn value(&self, value: f64, axis: usize) -> f64 {
+        if self.scales[axis] == Scale::Log { value.max(self.lows[axis]).log10() } else { value }
+    }
+
+    /// From a point of the figure to a point of the plot.
+    pub(super) fn point(&self, p: [f64; 2]) -> [f64; 2] {
+        [self.value(p[0], 0), self.value(p[1], 1)]
+    }
+
+    fn shape(&self, mark: &Mark) -> Shape {
+        let place = |p: [f64; 2]| PlotPoint::from(self.point(p));
+        match mark {
+            Mark::Line { points, band, .. } => {
+                let band = band.as_ref().filter(|b| b.lower.len() == points.len() && b.upper.len() == points.len());
+                let step = points.len().div_ceil(POINTS).max(1);
+                let ys = |v: &[f64]| v.iter().step_by(step).map(|y| self.value(*y, 1)).collect();
+                let xs = || points.iter().step_by(step).map(|p| self.value(p[0], 0)).collect();
+                Shape {
+                    points: thinned(points).map(place).collect(),
+                    band: band.filter(|_| points.len() > 1).map(|b| [xs(), ys(&b.lower), ys(&b.upper)]),
+                }
+            }
+            Mark::Step { points, .. } => {
+                let kept: Vec<[f64; 2]> = thinned(points).collect();
+                let corners = kept.windows(2).flat_map(|w| [w[0], [w[1][0], w[0][1]]]).chain(kept.last().copied());
+                Shape { points: corners.map(place).collect(), band: None }
+            }
+            Mark::Scatter { points } => {
+                Shape { points: spread(points.iter().copied().map(place).collect()), band: None }
+            }
+            _ => Shape::default(),
+        }
+    }
+}
+
+/// Smallest positive number of each axis, halved: where zeros of a logarithmic axis stand.
+fn lows(figure: &Figure, scales: [Scale; 2]) -> [f64; 2] {
+    let mut lows = [f64::INFINITY; 2];
+    let mut see = |p: &[f64; 2]| {
+        for (low, value) in lows.iter_mut().zip(p) {
+            if *value > 0.0 {
+                *low = low.min(*value);
+            }
+        }
+    };
+    if scales.contains(&Scale::Log) {
+        for series in &figure.series {
+            match &series.mark {
+                Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => {
+                    points.iter().for_each(&mut see);
+                }
+                Mark::Histogram { edges, heights } => {
+                    edges.iter().zip(heights).for_each(|(e, h)| see(&[*e, *h]));
+                }
+                _ => {}
+            }
+        }
+    }
+    lows.map(|low| if low.is_finite() { low * 0.5 } else { 1e-4 })
+}
+
+/// Every point of a short line; of a long one the lowest and the highest of each stretch.
+pub(super) fn thinned(points: &[[f64; 2]]) -> Box<dyn Iterator<Item = [f64; 2]> + '_> {
+    if points.len() <= POINTS {
+        return Box::new(points.iter().copied());
+    }
+    let stretch = points.len().div_ceil(POINTS / 2);
+    Box::new(points.chunks(stretch).flat_map(|part| {
+        let by_y = |a: &(usize, &[f64; 2]), b: &(usize, &[f64; 2])| a.1[1].total_cmp(&b.1[1]);
+        let low = part.iter().enumerate().min_by(by_y);
+        let high = part.iter().enumerate().max_by(by_y);
+        let mut both: Vec<_> = low.into_iter().chain(high).collect();
+        both.sort_by_key(|(i, _)| *i);
+        both.into_iter().map(|(_, p)| *p)
+    }))
+}
+
+/// All points of a small cloud; of a large one the first in each cell of a fine grid.
+fn spread(points: Vec<PlotPoint>) -> Vec<PlotPoint> {
+    if points.len() <= POINTS {
+        return points;
+    }
+    let range = |of: fn(&PlotPoint) -> f64| {
+        let finite = points.iter().map(of).filter(|v| v.is_finite());
+        finite.fold([f64::INFINITY, f64::NEG_INFINITY], |r, v| [r[0].min(v), r[1].max(v)])
+    };
+    let ([left, right], [low, high]) = (range(|p| p.x), range(|p| p.y));
+    let cell = |v: f64, from: f64, to: f64| (CELLS * (v - from) / (to - from).max(f64::MIN_POSITIVE)) as u32;
+    let mut seen = std::collections::HashSet::new();
+    let is_first = |p: &PlotPoint| seen.insert((cell(p.x, left, right), cell(p.y, low, high)));
+    points.into_iter().filter(|p| p.x.is_finite() && p.y.is_finite()).filter(is_first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::{Axis, Rows, Series};
+
+    #[test]
+    fn thinning_keeps_the_extremes_in_order() {
+        let mut points: Vec<[f64; 2]> = (0..100_000).map(|i| [f64::from(i), 0.0]).collect();
+        points[54_321][1] = 9.0;
+        points[54_322][1] = -9.0;
+        let shown: Vec<_> = thinned(&points).collect();
+        assert!(shown.len() <= POINTS + 2, "{}", shown.len());
+        assert!(shown.contains(&[54_321.0, 9.0]) && shown.contains(&[54_322.0, -9.0]));
+        assert!(shown.windows(2).all(|w| w[0][0] <= w[1][0]));
+    }
+
+    #[test]
+    fn no_series_of_a_million_points_is_drawn_whole() {
+        let points: Vec<[f64; 2]> = (0..1_000_000).map(|i| [f64::from(i % 997), f64::from(i % 1009)]).collect();
+        let marks = [
+            Mark::Line { points: points.clone(), band: None, dashed: false },
+            Mark::Step { points: points.clone(), dashed: false },
+            Mark::Scatter { points },
+        ];
+        for mark in marks {
+            let series = vec![Series { name: "s".into(), color: 0, mark, rows: Rows::default() }];
+            let figure = Arc::new(Figure { series, x: Axis::default(), ..Figure::default() });
+            let placed = Placed::new(&figure, [Scale::Linear; 2]);
+            let n = placed.series(0).map_or(0, |s| s.points.len());
+            assert!(n > 1000 && n as f64 <= CELLS * CELLS * 1.1, "{n} points are drawn");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 mod answers;
 mod apply;
+mod apply_runs;
 pub mod command;
 pub mod context;
 pub mod curves;

@@ -75,11 +75,11 @@ pub fn token_tooltip_ui(cell: &Cell, ui: &mut Ui) {
                 ui.end_row();
             }
         };
-        row("log-probability", cell.log_prob.map(|p| format!("{p:.4} nats")));
+        row("log-probability", cell.log_prob.map(|p| format!("{} nats", decimal(p, 4))));
         row("probability", cell.log_prob.map(|p| percent(p.exp())));
         row("rank", cell.rank.map(|r| if r == 0 { "0, the most likely".to_owned() } else { r.to_string() }));
         row("entropy", cell.entropy.map(|e| format!("{e:.3} nats")));
-        row("share of alignment", cell.contribution.map(|c| format!("{:+.2} %", 100.0 * c)));
+        row("share of alignment", cell.contribution.map(|c| format!("{} %", decimal(100.0 * c, 2))));
     });
     if cell.log_prob.is_none() {
         ui.label(caption(ui, "The first token: nothing predicts it."));
@@ -107,11 +107,28 @@ fn alternatives_ui(cell: &Cell, t: &Tokens, ui: &mut Ui) {
     }
 }
 
+/// A number with a true minus, and without one where it rounds to zero.
+fn decimal(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}").replace('-', "−");
+    let is_zero = text.chars().all(|c| "−0.".contains(c));
+    if is_zero { text.trim_start_matches('−').to_owned() } else { text }
+}
+
 /// A probability for reading.
 pub(super) fn percent(p: f64) -> String {
     match p {
         p if p >= 0.9995 => "≈ 100 %".to_owned(),
         p if p >= 0.001 => format!("{:.1} %", 100.0 * p),
         p => format!("{:.1e} %", 100.0 * p),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_has_no_sign() {
+        assert_eq!([-0.00004, -0.5, 0.5].map(|v| decimal(v, 2)), ["0.00", "−0.50", "0.50"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What can be measured. One file a method, registered in [`registry`]; no window, no run folders.
+//! What can be measured. One file a method, registered in [`registry()`]; no window, no run folders.
 //!
 //! A method declares its card, its configuration and its inputs; it reads models and data from a
 //! [`Context`], reports progress through it, and returns a [`Report`]. The form in the window, the

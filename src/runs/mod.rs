@@ -1,7 +1,7 @@
 //! Runs: experiment files, plans, run folders, the queue and the command line.
 //!
 //! An [`Experiment`] is what was typed and touches nothing. A [`Plan`] is everything resolved and
-//! checked. [`execute`] carries a plan out inside a [`RunDir`], where a killed process loses at most
+//! checked. [`execute()`] carries a plan out inside a [`RunDir`], where a killed process loses at most
 //! the last ten seconds and [`resume`] ends with the same bytes. What methods compute is not known here.
 
 pub mod bench;

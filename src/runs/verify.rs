@@ -1,6 +1,6 @@
 //! `verify`: compares a model with a reference that another implementation made.
 //!
-//! Reads a safetensors file with `input_ids` (B, T) and any of `logits` (B, T, V), `nll` (B, T−1), `loss` [1]
+//! Reads a safetensors file with `input_ids` (B, T) and any of `logits` (B, T, V), `nll` (B, T−1), `loss` (1)
 //! (mean over all B·(T−1) targets), `grad/<name on disk>` (of that loss), `hvp.v/<name>` with `hvp/<name>`
 //! (H·v, zero direction elsewhere), `greedy.prompt` with `greedy` (new tokens, no end-of-text logic).
 //! Tolerances are those of f32 arithmetic.

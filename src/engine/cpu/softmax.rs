@@ -1,6 +1,6 @@
 //! Softmax of one row of scores and its derivatives, in a fixed order.
 //!
-//! A row lies in a tile whose first column is a multiple of [`LANES`](super::scalar::LANES) keys, and sums run
+//! A row lies in a tile whose first column is a multiple of [`LANES`] keys, and sums run
 //! over lanes of columns with zeros where nothing is seen, so that a row has the same bits in every tile.
 #![expect(clippy::inline_always, reason = "bodies are compiled per instruction set")]
 

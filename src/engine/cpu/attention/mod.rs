@@ -1,7 +1,7 @@
 //! Causal attention over packed sequences, in blocks of queries.
 //!
 //! For each sequence, head and block of queries: scores of all visible keys in one tile, softmax row by row,
-//! weighted values. Tiles begin at a multiple of [`KC`](super::gemm::KC) keys, so products and sums over keys have
+//! weighted values. Tiles begin at a multiple of [`KC`] keys, so products and sums over keys have
 //! the order they have in any other block, and a cached step gives the bits of the full pass. Keys after a block
 //! cost nothing. Backward computes the weights again and adds blocks of queries in order.
 //!

@@ -91,7 +91,8 @@ fn build() -> Option<PathBuf> {
     let mut hash = DefaultHasher::new();
     (version.stdout, FLAGS, WARNINGS, SANITIZERS, sanitize).hash(&mut hash);
     for folder in [kernel_folder(), test_folder()] {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
         files.sort();
         files.iter().for_each(|file| std::fs::read(file).unwrap().hash(&mut hash));
     }

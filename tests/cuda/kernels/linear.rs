@@ -30,15 +30,13 @@ fn gemm_has_the_order_of_the_processor() {
             let (b_j, b_k) = if is_out_in { (k, 1) } else { (1, n) };
             let sizes = [m, n, k, k, 1, b_j, b_k, n].map(Arg::size);
             let grid = [n.div_ceil(64), m.div_ceil(64), 1];
-            for start in [1, 2, 0] {
+            // from the bias; then once more on top; then from nothing
+            for (start, products, biases) in [(1, 1.0, 1.0), (2, 2.0, 1.0), (0, 1.0, 0.0)] {
                 let args = [&[c.arg(), a.arg(), w.arg(), bias.arg()][..], &sizes, &[Arg::Flag(start)]].concat();
                 device.launch("gemm", grid, &args);
-                let factor = [0.0, 1.0, 2.0][start as usize];
-                let bias_part = [0.0, 1.0, 1.0][start as usize];
-                let bias: Vec<f32> = (0..m).flat_map(|_| b.values().to_vec()).collect();
-                let of_start =
-                    |(w, b): (&f32, f32)| if factor == 1.0 { *w } else { factor.max(1.0) * (w - b) + bias_part * b };
-                let want: Vec<f32> = want.value().iter().zip(bias).map(of_start).collect();
+                let bias = b.values();
+                let expect = |(i, w): (usize, &f32)| products * (w - bias[i % n]) + biases * bias[i % n];
+                let want: Vec<f32> = want.value().iter().enumerate().map(expect).collect();
                 close(&c.read::<f32>(), &want, 1e-5, &format!("gemm {m} {k} {n} start {start}"));
             }
         }

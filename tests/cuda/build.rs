@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use crate::tidy::root;
 
@@ -32,7 +32,8 @@ pub(super) const SANITIZE: &str = "MEMOSCOPE_SHIM_SANITIZE";
 const FLAGS: [&str; 7] =
     ["-std=c++17", "-O2", "-g1", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-fno-threadsafe-statics"];
 const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-function"];
-const SANITIZERS: [&str; 3] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
+const SANITIZERS: [&str; 4] =
+    ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-O1"];
 
 /// A kernel file.
 pub(super) fn kernel_folder() -> PathBuf {
@@ -60,11 +61,11 @@ pub(super) fn preload() -> Option<&'static [Library; 2]> {
     .as_ref()
 }
 
-/// Opens a library for everybody in this process.
+/// Opens a library without lending its symbols to others: the shim's NVRTC has those of the real one.
 #[expect(unsafe_code, reason = "a library runs code when it is opened")]
 pub(super) fn open(path: &Path) -> Result<Library, libloading::Error> {
     // SAFETY: the shim's libraries and NVRTC only set up their own variables.
-    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
 }
 
 /// The names that a file declares by `KERNEL(name)`; one that ends in `##suffix` has a dual twin.

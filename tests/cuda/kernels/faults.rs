@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::super::build::SANITIZE;
 use super::{Arg, device};
 
 /// Set in the process that runs a faulty kernel.
@@ -35,6 +36,26 @@ fn a_barrier_that_some_threads_miss_ends_the_process() {
 fn a_lane_that_has_left_cannot_be_read() {
     let Some(words) = last_words("exited_lanes") else { return };
     assert!(words.contains("names a lane that has exited"), "{words}");
+}
+
+/// Where the tests run again with sanitizers: they do look at the kernels.
+#[test]
+fn a_write_past_the_end_ends_the_process() {
+    if std::env::var_os(SANITIZE).is_none() {
+        return;
+    }
+    let Some(words) = last_words("out_of_bounds") else { return };
+    assert!(words.contains("heap-buffer-overflow") && words.contains("faulty.cu"), "{words}");
+}
+
+/// In order unless asked otherwise: where the tests run again in another order, a race shows.
+#[test]
+fn a_race_is_decided_by_the_order_of_threads() {
+    let Some(device) = device() else { return };
+    let x = device.upload(&vec![0.0f32; 256]);
+    device.launch("race", [1, 1, 1], &[x.arg()]);
+    let is_in_order = x.read::<f32>()[0] == 255.0;
+    assert_eq!(is_in_order, std::env::var_os("MEMOSCOPE_SHIM_SEED").is_none(), "the last writer");
 }
 
 /// Also in the second block, after the first has written there.

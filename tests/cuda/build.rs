@@ -95,7 +95,9 @@ fn build() -> Option<PathBuf> {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
         files.sort();
-        files.iter().for_each(|file| std::fs::read(file).unwrap().hash(&mut hash));
+        for file in files {
+            std::fs::read(file).unwrap().hash(&mut hash);
+        }
     }
     let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let folder = all.join(format!("cuda-shim-{:016x}", hash.finish()));
@@ -112,15 +114,11 @@ fn build() -> Option<PathBuf> {
 
 /// What g++ compiles for one kernel file: shim, kernels, and a launcher for each.
 fn wrapper(file: &Path, before: &[&str]) -> String {
-    let mut text = format!("#include \"{}\"\n", test_folder().join("cpu_shim.h").display());
-    for name in before {
-        text += &format!("#include \"{}\"\n", kernel_folder().join(name).display());
-    }
-    text += &format!("#include \"{}\"\n", file.display());
-    for name in kernel_names(&std::fs::read_to_string(file).unwrap()) {
-        text += &format!("SHIM_EXPORT({name})\n");
-    }
-    text
+    let folder = kernel_folder();
+    let included = [test_folder().join("cpu_shim.h")].into_iter().chain(before.iter().map(|name| folder.join(name)));
+    let includes = included.chain([file.to_owned()]).map(|path| format!("#include \"{}\"\n", path.display()));
+    let names = kernel_names(&std::fs::read_to_string(file).unwrap());
+    includes.chain(names.iter().map(|name| format!("SHIM_EXPORT({name})\n"))).collect()
 }
 
 fn compile(folder: &Path, sanitize: bool) {

@@ -69,15 +69,12 @@ unsafe fn take(nvrtc: &Library, program: Program, name: &str) -> Vec<u8> {
     }
 }
 
-/// Opens NVRTC at a path, with its built-in functions, which lie beside it.
-pub(super) fn open_nvrtc(path: &Path) -> Library {
-    if let Some(folder) = path.parent() {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
-            let is_builtins = entry.file_name().to_string_lossy().starts_with("libnvrtc-builtins.so");
-            if is_builtins {
-                std::mem::forget(build::open(&entry.path()).unwrap());
-            }
-        }
-    }
-    build::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+/// Opens NVRTC at a path. The others are its built-in functions, which lie beside it and must stay open.
+pub(super) fn open_nvrtc(path: &Path) -> (Library, Vec<Library>) {
+    let beside = path.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let is_builtins =
+        |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("libnvrtc-builtins.so");
+    let builtins = beside.filter(is_builtins).map(|entry| build::open(&entry.path()).unwrap()).collect();
+    let nvrtc = build::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    (nvrtc, builtins)
 }

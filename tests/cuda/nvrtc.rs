@@ -18,7 +18,7 @@ fn every_kernel_compiles_for_every_card() {
         println!("skipped: MEMOSCOPE_NVRTC does not name libnvrtc.so (pip install nvidia-cuda-nvrtc==13.0.88)");
         return;
     };
-    let nvrtc = open_nvrtc(&path);
+    let (nvrtc, _builtins) = open_nvrtc(&path);
     for (stem, before) in KERNELS {
         let source = source(stem, before);
         for arch in ["compute_75", "sm_75", "sm_80", "sm_90"] {

@@ -344,6 +344,11 @@ impl Window {
             shell::show(&mut self.tree, ViewId::Experiment);
             return self.say_trouble("experiment", &problem.into_error().into());
         }
+        if let Slot::Failed(_, trouble) = &self.state.draft.estimate {
+            let trouble = trouble.clone();
+            shell::show(&mut self.tree, ViewId::Experiment);
+            return self.say_trouble("experiment", &trouble);
+        }
         let draft = &self.state.draft.experiment;
         let with_seed = |i: u64| {
             let seed = draft.seed.wrapping_add(i);

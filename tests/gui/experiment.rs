@@ -38,6 +38,10 @@ fn texts_that_are_too_short_are_known_before_the_start_and_a_preset_fits() {
     wait(&mut harness, "the refusal", |w| matches!(w.state().draft.estimate, Slot::Failed(..)));
     let said = "no row of paraphrases has k + l = 64 tokens; the longest has";
     assert!(harness.query_all_by_label_contains(said).count() > 0, "the window says why");
+    harness.get_by_label("Cannot run yet");
+    harness.get_by_label("Run").click();
+    harness.run_steps(4);
+    assert!(harness.state().state().runs.chosen.is_empty(), "nothing starts with an error outstanding");
 
     choose_preset(&mut harness, "Short texts, k = 16, l = 8");
     assert_eq!(config(&harness), json!({"k": 16, "l": 8}));

@@ -12,6 +12,7 @@ use super::View;
 use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
 use crate::app::draft::DraftCommand;
+use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::tokens::{PAD, TIGHT, size};
 use crate::app::widgets::{accent_button, button, caption, header, icon_button, region, soft, title};
@@ -33,13 +34,13 @@ impl View for Experiment {
         if self.problems.0 != Some(draft.serial) {
             self.problems = (Some(draft.serial), draft.experiment.problems());
         }
-        let can_run = self.problems.1.is_empty();
+        let can_run = self.problems.1.is_empty() && !matches!(draft.estimate, Slot::Failed(..));
         header(ui, "Experiment", "", |ui| {
             ui.add_enabled_ui(can_run, |ui| {
                 let keys = Action::RunExperiment.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
                 let run = accent_button(ui, Some(Icon::Play), "Run")
                     .on_hover_text(format!("Start a process of its own  ({keys})"));
-                let run = run.on_disabled_hover_text("Mend what is marked first");
+                let run = run.on_disabled_hover_text("Mend first what the card at the right says");
                 if run.clicked() {
                     cx.act(Action::RunExperiment);
                 }

@@ -19,7 +19,8 @@ pub(super) fn side_ui(cx: &ViewCx<'_>, problems: &[Problem], ui: &mut Ui) {
         if problems.is_empty() {
             estimate_ui(cx, ui);
             let about = "Five runs in the queue, from the seed below on; everything random differs between them";
-            if button(ui, None, "Repeat with 5 seeds").on_hover_text(about).clicked() {
+            let can_run = !matches!(cx.state.draft.estimate, Slot::Failed(..));
+            if can_run && button(ui, None, "Repeat with 5 seeds").on_hover_text(about).clicked() {
                 cx.act(Action::RunSeeds);
             }
         } else {
@@ -52,7 +53,12 @@ pub(super) fn side_ui(cx: &ViewCx<'_>, problems: &[Problem], ui: &mut Ui) {
 }
 
 fn estimate_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
-    card_title(ui, "Ready to run", |_| {});
+    let title = match &cx.state.draft.estimate {
+        Slot::Ready(_) => "Ready to run",
+        Slot::Failed(..) => "Cannot run yet",
+        Slot::Loading(_) | Slot::Empty => "What it needs",
+    };
+    card_title(ui, title, |_| {});
     match &cx.state.draft.estimate {
         Slot::Ready(plan) => {
             let estimate = &plan.estimate;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use egui::{Color32, Stroke, Ui};
 use egui_plot::{
-    Bar, BarChart, FilledArea, GridInput, GridMark, Heatmap, Legend, Line, LineStyle, MarkerShape, Plot, PlotPoint,
-    PlotPoints, PlotUi, Points,
+    AxisHints, Bar, BarChart, FilledArea, GridInput, GridMark, Heatmap, Legend, Line, LineStyle, MarkerShape, Plot,
+    PlotPoint, PlotPoints, PlotUi, Points,
 };
 
 use super::placed::Placed;
@@ -35,16 +35,21 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
     let named = figure.series.iter().filter(|s| !s.name.is_empty()).count();
     let formatters = [figure.x.clone(), figure.y.clone()];
     let [x_axis, y_axis] = formatters.clone();
+    // Numbers are short, so that more ticks can be named than by default; names of categories are not.
+    let tight = if figure.x.categories.is_empty() { 44.0..=56.0 } else { 60.0..=80.0 };
+    let x_hints = AxisHints::new_x()
+        .label(axis_title(&figure.x))
+        .label_spacing(tight)
+        .formatter(move |mark, _| tick_text(&x_axis, scales[0], mark.value));
     let mut plot = Plot::new(id.to_owned())
         .height(height)
         .show_background(false)
-        .x_axis_label(axis_title(&figure.x))
+        .custom_x_axes(vec![x_hints])
         .y_axis_label(axis_title(&figure.y))
         .set_margin_fraction(egui::vec2(0.02, 0.04))
         .allow_scroll(false)
         .grid_color(tokens(ui).border_strong)
         .grid_spacing(egui::Rangef::new(24.0, 90.0))
-        .x_axis_formatter(move |mark, _| tick_text(&x_axis, scales[0], mark.value))
         .y_axis_formatter(move |mark, _| tick_text(&y_axis, scales[1], mark.value))
         .label_formatter(move |hover| hover_text(hover, &formatters, scales));
     if scales[0] == Scale::Log {

@@ -39,7 +39,7 @@ fn texts_that_are_too_short_are_known_before_the_start_and_a_preset_fits() {
     let said = "no row of paraphrases has k + l = 64 tokens; the longest has";
     assert!(harness.query_all_by_label_contains(said).count() > 0, "the window says why");
     harness.get_by_label("Cannot run yet");
-    harness.get_by_label("Run").click();
+    harness.get_by_role_and_label(Role::Button, "Run").click();
     harness.run_steps(4);
     assert!(harness.state().state().runs.chosen.is_empty(), "nothing starts with an error outstanding");
 

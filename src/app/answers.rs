@@ -109,11 +109,8 @@ impl Window {
                 }
             }
             FileAnswer::Details(details) => {
-                if self.state.runs.figure.as_ref().is_none_or(|f| f.0 != details.id) {
-                    let first = details.figures.first().map(|(stem, _)| (details.id.clone(), stem.clone()));
-                    self.state.runs.figure = first.or_else(|| self.state.runs.figure.take());
-                }
                 self.state.runs.details.insert(details.id.clone(), details);
+                self.state.runs.follow();
             }
             FileAnswer::Log(lines) => {
                 for line in lines {

@@ -26,6 +26,7 @@ impl Window {
         match command {
             RunCommand::Choose(ids) => {
                 self.state.runs.chosen = ids;
+                self.state.runs.follow();
                 self.state.runs.forget();
                 self.want_details();
             }

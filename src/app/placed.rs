@@ -80,8 +80,7 @@ impl Placed {
             }
             Mark::Step { points, .. } => {
                 let kept: Vec<[f64; 2]> = thinned(points).collect();
-                let corners = kept.windows(2).flat_map(|w| [w[0], [w[1][0], w[0][1]]]).chain(kept.last().copied());
-                Shape { points: corners.map(place).collect(), band: None }
+                Shape { points: stairs(&kept).into_iter().map(place).collect(), band: None }
             }
             Mark::Scatter { points } => {
                 Shape { points: spread(points.iter().copied().map(place).collect()), band: None }
@@ -115,6 +114,25 @@ fn lows(figure: &Figure, scales: [Scale; 2]) -> [f64; 2] {
         }
     }
     lows.map(|low| if low.is_finite() { low * 0.5 } else { 1e-4 })
+}
+
+/// The corners of a step curve, across first and then up or down. Only true corners: a line with a point twice,
+/// or with one on the way, is drawn with a wrong width there.
+fn stairs(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let mut corners: Vec<[f64; 2]> = Vec::with_capacity(2 * points.len());
+    let all = points.windows(2).flat_map(|w| [w[0], [w[1][0], w[0][1]]]).chain(points.last().copied());
+    for next in all {
+        if corners.last() == Some(&next) {
+            continue;
+        }
+        if let [.., before, last] = corners[..]
+            && (0..2).any(|axis| before[axis] == last[axis] && last[axis] == next[axis])
+        {
+            corners.pop();
+        }
+        corners.push(next);
+    }
+    corners
 }
 
 /// Every point of a short line; of a long one the lowest and the highest of each stretch.
@@ -152,6 +170,15 @@ fn spread(points: Vec<PlotPoint>) -> Vec<PlotPoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stairs_have_corners_only() {
+        let roc = [[0.0, 0.0], [0.0, 0.5], [0.0, 0.6], [0.2, 0.6], [0.4, 0.6], [0.4, 0.9], [1.0, 1.0]];
+        let want = [[0.0, 0.0], [0.0, 0.6], [0.4, 0.6], [0.4, 0.9], [1.0, 0.9], [1.0, 1.0]];
+        assert_eq!(stairs(&roc), want);
+        assert_eq!(stairs(&[[1.0, 2.0]]), [[1.0, 2.0]]);
+        assert!(stairs(&[]).is_empty(), "nothing has no corner");
+    }
     use crate::figures::{Axis, Rows, Series};
 
     #[test]

@@ -159,6 +159,7 @@ impl<'a> Map<'a> {
         color(palette::series(series.color, self.theme))
     }
 
+    // Lines are thinned already, and the bands that egui_plot makes of points above each other are no stairs.
     fn draw(&self, plot: &mut PlotUi<'a>, series: &Series, index: usize) {
         let ink = self.color(series);
         let Some(shape) = self.placed.series(index) else { return };
@@ -170,7 +171,14 @@ impl<'a> Map<'a> {
                     plot.add(area.allow_hover(false));
                 }
                 let style = if *dashed { LineStyle::dashed_loose() } else { LineStyle::Solid };
-                plot.line(Line::new(series.name.clone(), drawn()).id(index).color(ink).width(2.0).style(style));
+                plot.line(
+                    Line::new(series.name.clone(), drawn())
+                        .allow_band(false)
+                        .id(index)
+                        .color(ink)
+                        .width(2.0)
+                        .style(style),
+                );
             }
             Mark::Scatter { .. } => {
                 let shape = marker_shape(palette::marker(series.color));
@@ -192,7 +200,13 @@ impl<'a> Map<'a> {
                 plot.bar_chart(BarChart::new(series.name.clone(), bars.collect()).id(index).color(ink));
                 for (i, [low, high]) in errors.iter().enumerate() {
                     let ends = PlotPoints::from(vec![[i as f64, *low], [i as f64, *high]]);
-                    plot.line(Line::new("", ends).color(color(self.theme.ink())).width(1.5).allow_hover(false));
+                    plot.line(
+                        Line::new("", ends)
+                            .allow_band(false)
+                            .color(color(self.theme.ink()))
+                            .width(1.5)
+                            .allow_hover(false),
+                    );
                 }
             }
             Mark::Heatmap { columns, values, diverging, .. } => {
@@ -202,7 +216,8 @@ impl<'a> Map<'a> {
                 // A straight line on linear axes bends on logarithmic ones.
                 let at = |t: f64| self.point([from[0] + t * (to[0] - from[0]), from[1] + t * (to[1] - from[1])]);
                 let shown: PlotPoints<'_> = (0..=200).map(|i| at((f64::from(i) / 200.0).powi(3))).collect();
-                let line = Line::new(series.name.clone(), shown).id(index).color(color(self.theme.muted()));
+                let line =
+                    Line::new(series.name.clone(), shown).allow_band(false).id(index).color(color(self.theme.muted()));
                 plot.line(line.width(1.2).style(LineStyle::dashed_dense()).allow_hover(false));
             }
         }

@@ -235,6 +235,17 @@ impl RunList {
         self.logs.retain(|id, _| chosen.contains(id) || active.contains(id));
     }
 
+    /// The Figures view goes along with the choice: a figure of a run that is not chosen any more gives way to the
+    /// first one of the first chosen run, once that is read.
+    pub fn follow(&mut self) {
+        let is_chosen = self.figure.as_ref().is_some_and(|(run, _)| self.chosen.contains(run));
+        let first = self.current_details().and_then(|d| Some((d.id.clone(), d.figures.first()?.0.clone())));
+        if let Some(first) = first.filter(|_| !is_chosen) {
+            self.figure = Some(first);
+            self.brushed = None;
+        }
+    }
+
     /// The first chosen run.
     pub fn current(&self) -> Option<&Arc<RunEntry>> {
         self.find(self.chosen.first()?)
@@ -284,6 +295,32 @@ pub enum RunCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_follow_the_choice() {
+        let details = |id: &str| RunDetails {
+            id: id.into(),
+            figures: vec![("roc".into(), Arc::default()), ("bars".into(), Arc::default())],
+            ..RunDetails::default()
+        };
+        let mut runs = RunList { chosen: vec!["a".into()], ..RunList::default() };
+        runs.follow();
+        assert_eq!(runs.figure, None, "nothing is read yet");
+        for id in ["a", "b"] {
+            runs.details.insert(id.into(), Arc::new(details(id)));
+        }
+        runs.follow();
+        assert_eq!(runs.figure, Some(("a".into(), "roc".into())));
+        runs.figure = Some(("a".into(), "bars".into()));
+        runs.follow();
+        assert_eq!(runs.figure, Some(("a".into(), "bars".into())), "what the user picked stays");
+        runs.chosen = vec!["b".into(), "a".into()];
+        runs.follow();
+        assert_eq!(runs.figure, Some(("a".into(), "bars".into())), "its run is still chosen");
+        runs.chosen = vec!["b".into()];
+        runs.follow();
+        assert_eq!(runs.figure, Some(("b".into(), "roc".into())));
+    }
 
     #[test]
     fn what_nobody_looks_at_is_let_go() {

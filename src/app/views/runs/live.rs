@@ -209,10 +209,12 @@ fn chart_ui(chart: &Chart, x: Abscissa, logs: [bool; 2], group: Id, is_reset: bo
             let style = style.get(line.place % 4).copied().unwrap_or(LineStyle::Solid);
             let is_smooth = !line.smooth.is_empty();
             let faint = if is_smooth { ink.gamma_multiply(0.28) } else { ink };
-            let raw = Line::new("", PlotPoints::Borrowed(&line.raw)).id(2 * i).color(faint).style(style);
+            let raw =
+                Line::new("", PlotPoints::Borrowed(&line.raw)).allow_band(false).id(2 * i).color(faint).style(style);
             plot.line(raw.width(if is_smooth { 1.0 } else { 1.8 }).allow_hover(!is_smooth));
             if is_smooth {
-                let smooth = Line::new("", PlotPoints::Borrowed(&line.smooth)).id(2 * i + 1).color(ink);
+                let smooth =
+                    Line::new("", PlotPoints::Borrowed(&line.smooth)).allow_band(false).id(2 * i + 1).color(ink);
                 plot.line(smooth.width(2.0).style(style));
             }
         }

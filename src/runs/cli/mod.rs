@@ -22,6 +22,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::bench;
 use super::inputs::{self, Access};
+use crate::engine::Device;
 use crate::error::{Error, Result};
 
 pub use export::view as table_view;
@@ -209,13 +210,14 @@ fn verify_command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("Safetensors file with input_ids and what belongs to them: logits, nll, loss, grad/…, hvp/…"),
         )
+        .arg(device_arg())
         .arg(json_arg())
 }
 
 fn verify(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
     let folder = inputs::model_folder(&inputs::model_ref(&text(args, "model")), &mut access(args))?;
     let reference: PathBuf = args.get_one("reference").cloned().unwrap_or_default();
-    let agrees = super::verify::verify(&folder, &reference, args.get_flag("json"), streams.out)?;
+    let agrees = super::verify::verify(&folder, device(args)?, &reference, args.get_flag("json"), streams.out)?;
     Ok(u8::from(!agrees))
 }
 
@@ -227,6 +229,19 @@ fn refuse(error: &clap::Error, streams: &mut Streams<'_>) -> u8 {
     // Nobody is left to tell when the stream is closed.
     let _ = write!(stream, "{text}");
     code
+}
+
+fn device_arg() -> Arg {
+    Arg::new("device")
+        .long("device")
+        .value_name("DEVICE")
+        .default_value("cpu")
+        .help("Where to compute: cpu, cuda (the first card) or cuda:N; see `memoscope devices`")
+}
+
+/// The device that was asked for.
+fn device(args: &ArgMatches) -> Result<Device> {
+    inputs::parse_device(&text(args, "device"))
 }
 
 fn json_arg() -> Arg {

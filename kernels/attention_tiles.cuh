@@ -100,6 +100,7 @@ DEVICE void row_products(S out[ROWS], Patch<S> *left, Patch<S> *right, const Hea
         load(left, x, head.q_at, head.q_ld, query0, head.queries, c, d_head);
         load(right, y, head.kv_at, head.kv_ld, key0, head.keys, c, d_head);
         __syncthreads();
+#pragma unroll 4
         for (u32 k = 0; k < SIDE; k++) {
             for (u32 i = 0; i < ROWS; i++) {
                 out[i] = multiply_add(left->at[warp() + 8 * i][k], right->at[lane()][k], out[i]);
@@ -172,6 +173,7 @@ DEVICE void add_rows(Sums<S> *sums, Patch<S> *weights, const S tile[ROWS], Patch
         __syncthreads();
         load(patch, x, at, ld, row0, rows, j * SIDE, d_head);
         __syncthreads();
+#pragma unroll 4
         for (u32 k = 0; k < SIDE; k++) {
             S number = patch->at[k][lane()];
 #pragma unroll

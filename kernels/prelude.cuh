@@ -6,7 +6,7 @@
 // NaN stays NaN: a broken model must not look healthy.
 
 #ifndef MEMOSCOPE_SHIM
-#define DEVICE static __device__ __forceinline__
+#define DEVICE __device__ __forceinline__
 #define KERNEL(name) extern "C" __global__ void __launch_bounds__(256) name
 #define SHARED(type, name, extent) __shared__ type name extent
 #endif
@@ -32,10 +32,10 @@ DEVICE float value_of(Dual x) { return x.v; }
 // A constant: no tangent.
 template <class S> struct Lift;
 template <> struct Lift<float> {
-    DEVICE float of(float x) { return x; }
+    static __device__ float of(float x) { return x; }
 };
 template <> struct Lift<Dual> {
-    DEVICE Dual of(float x) { return Dual{x, 0.0f}; }
+    static __device__ Dual of(float x) { return Dual{x, 0.0f}; }
 };
 template <class S> DEVICE S lift(float x) { return Lift<S>::of(x); }
 

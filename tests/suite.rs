@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod cli;
+mod cuda;
 mod data;
 mod figures;
 mod generate;

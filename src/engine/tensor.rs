@@ -204,17 +204,26 @@ impl Tensor {
     }
 
     /// The values of a tensor in main memory.
-    pub(crate) fn value(&self) -> &[Real] {
+    ///
+    /// # Panics
+    /// For a tensor of a card: [`Self::to_host`] is for both.
+    pub fn value(&self) -> &[Real] {
         self.value.main_memory()
     }
 
     /// The values of a tensor in main memory, to be written.
-    pub(crate) fn value_mut(&mut self) -> &mut [Real] {
+    ///
+    /// # Panics
+    /// For a tensor of a card: [`Self::to_host`] is for both.
+    pub fn value_mut(&mut self) -> &mut [Real] {
         self.value.main_memory_mut()
     }
 
     /// The tangent of a tensor in main memory, if one is carried.
-    pub(crate) fn tangent(&self) -> Option<&[Real]> {
+    ///
+    /// # Panics
+    /// For a tensor of a card: [`Self::to_host`] is for both.
+    pub fn tangent(&self) -> Option<&[Real]> {
         self.tangent.as_ref().map(Plane::main_memory)
     }
 
@@ -224,7 +233,7 @@ impl Tensor {
     }
 
     /// Sets or clears the tangent of a tensor in main memory.
-    pub(crate) fn set_tangent(&mut self, tangent: Option<Vec<Real>>) {
+    pub fn set_tangent(&mut self, tangent: Option<Vec<Real>>) {
         self.tangent = tangent.map(|t| Plane::Cpu(t.into()));
     }
 }

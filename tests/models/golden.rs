@@ -5,25 +5,11 @@
 use memoscope::engine::Device;
 use memoscope::runs::verify::verify;
 
-use super::build::golden;
-
-const MODELS: [&str; 11] = [
-    "gpt2",
-    "gpt2_variant",
-    "gpt_neo",
-    "gptj",
-    "gpt_neox",
-    "gpt_neox_sequential",
-    "llama",
-    "llama3_tied",
-    "llama_biases",
-    "mistral",
-    "qwen2",
-];
+use super::build::{GOLDEN, golden};
 
 #[test]
 fn every_family_equals_transformers() {
-    for name in MODELS {
+    for name in GOLDEN {
         let dir = golden(name);
         let mut text = Vec::new();
         let ok = verify(&dir, Device::Cpu, &dir.join("reference.safetensors"), false, &mut text).unwrap();

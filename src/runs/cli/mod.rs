@@ -6,6 +6,7 @@
 
 mod columns;
 mod control;
+mod devices;
 mod export;
 mod generate;
 mod method;
@@ -84,7 +85,8 @@ pub fn command() -> Command {
     let shows = [show::list_command(), show::describe_command(), show::runs_command()];
     let files =
         [export::command(), inspect_command(), verify_command(), generate::command(), bench_command(), open_command()];
-    for verb in verbs.into_iter().chain(shows).chain(files).chain(method::commands()) {
+    let machine = [devices::devices_command(), devices::check_command()];
+    for verb in verbs.into_iter().chain(shows).chain(files).chain(machine).chain(method::commands()) {
         command = command.subcommand(verb);
     }
     command
@@ -122,6 +124,8 @@ fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
         "bench" => run_bench(args, streams),
         "inspect" => return inspect(args, streams),
         "verify" => return verify(args, streams),
+        "check" => return devices::check(args, streams),
+        "devices" => devices::devices(args, streams),
         "open" => (streams.window)(paths(args, "paths")),
         method => method::run(method, args, streams),
     };

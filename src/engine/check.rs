@@ -217,6 +217,22 @@ pub(crate) fn attention(q: &[&Tensor], kv: &[&Tensor], spans: &[Span], spec: &At
     that(spans.windows(2).all(|w| w[0].q.end <= w[1].q.start), || "attention: spans overlap".to_owned())
 }
 
+/// As [`attention`], with gradients of the same shapes, and keys of their own for every span.
+pub(crate) fn attention_backward(
+    [dq, dk, dv]: [&Tensor; 3],
+    dz: &Tensor,
+    qkv: [&Tensor; 3],
+    spans: &[Span],
+    spec: &AttentionSpec,
+) -> Result<()> {
+    attention(&[dq, dz, qkv[0]], &[dk, dv, qkv[1], qkv[2]], spans, spec)?;
+    that(dk.is_dual() == dq.is_dual() && dv.is_dual() == dq.is_dual(), || {
+        "attention backward: only some results have a tangent".to_owned()
+    })?;
+    let disjoint = spans.windows(2).all(|w| w[0].kv.end <= w[1].kv.start);
+    that(disjoint, || "attention backward: sequences share keys".to_owned())
+}
+
 /// p has the shape (H, T, S) of this span.
 pub(crate) fn pattern(p: &Tensor, span: &Span, spec: &AttentionSpec) -> Result<()> {
     let want = [spec.n_head, span.q.len(), span.kv.len()];

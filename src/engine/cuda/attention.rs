@@ -112,13 +112,8 @@ pub(super) fn backward_acc(
     spans: &[Span],
     spec: &AttentionSpec,
 ) -> Result<()> {
-    let [dq, dk, dv] = dqkv;
-    check::attention(&[dq, dz, qkv[0]], &[dk, dv, qkv[1], qkv[2]], spans, spec)?;
+    check::attention_backward(dqkv, dz, qkv, spans, spec)?;
     check_heads(spec)?;
-    let dual = dq.is_dual();
-    check::that(dk.is_dual() == dual && dv.is_dual() == dual, || {
-        "attention backward: only some results have a tangent".to_owned()
-    })?;
     let stats = stats(gpu, qkv[0], spec)?;
     for part in spans.chunks(MAX_SPANS) {
         let spans = SpansOnCard::new(gpu, part)?;

@@ -25,7 +25,7 @@ fn specs() -> [AttentionSpec; 3] {
 /// Rows of q and of k, and sequences among them: of one token, longer than a tile, and going on from cached keys.
 fn spans() -> (usize, usize, Vec<Span>) {
     let span = |q: std::ops::Range<usize>, kv| Span { q, kv };
-    (56, 130, vec![span(0..1, 0..1), span(1..46, 3..48), span(46..55, 60..130), span(55..56, 50..60)])
+    (56, 130, vec![span(0..1, 0..1), span(1..46, 3..48), span(46..55, 50..120), span(55..56, 120..130)])
 }
 
 /// q, k and v.

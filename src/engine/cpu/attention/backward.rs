@@ -39,13 +39,8 @@ pub(in crate::cpu) fn backward_acc(
     spans: &[Span],
     spec: &AttentionSpec,
 ) -> Result<()> {
-    check::attention(&[dq, dz, qkv[0]], &[dk, dv, qkv[1], qkv[2]], spans, spec)?;
+    check::attention_backward([dq, dk, dv], dz, qkv, spans, spec)?;
     let dual = dq.is_dual();
-    check::that(dk.is_dual() == dual && dv.is_dual() == dual, || {
-        "attention backward: only some results have a tangent".to_owned()
-    })?;
-    let disjoint = spans.windows(2).all(|w| w[0].kv.end <= w[1].kv.start);
-    check::that(disjoint, || "attention backward: sequences share keys".to_owned())?;
     let (kv, d) = (spec.n_kv_head, spec.d_head);
     let width = spec.n_head / kv * d;
     let inputs = Inputs {

@@ -7,7 +7,7 @@
 use crate::error::Result;
 use crate::hooks::NoTap;
 use crate::model::{Decoder, Keep, Orientation, Weight};
-use crate::tensor::{Batch, Offsets, Tensor};
+use crate::tensor::{Batch, Offsets};
 
 /// Terms of the inner products of all pairs of sequences of a batch.
 pub struct HeadGram {
@@ -22,14 +22,16 @@ pub fn head_gram(model: &Decoder, batch: &Batch) -> Result<HeadGram> {
     let hidden = model.forward(batch, &mut NoTap, Keep::Nothing)?.hidden;
     let n = hidden.rows();
     let (weight, bias) = (model.params.get(model.head.weight), model.head.bias.map(|b| model.params.get(b)));
-    let mut s = Tensor::stale(&[n, n], false);
-    model.kernels.head_gram(&mut s, &hidden, weight, bias, &batch.targets, &batch.weights)?;
-    let other = Weight::owned("hidden", &[n, hidden.cols()], Orientation::OutIn, hidden.value().to_vec())?;
-    let mut m = Tensor::stale(&[n, n], false);
-    model.kernels.linear(&mut m, &hidden, &other, None)?;
+    let kernels = &*model.kernels;
+    let mut s = kernels.stale(&[n, n], false)?;
+    kernels.head_gram(&mut s, &hidden, weight, bias, &batch.targets, &batch.weights)?;
+    let other = Weight::owned("hidden", &[n, hidden.cols()], Orientation::OutIn, hidden.to_host()?.into_owned())?;
+    let mut m = kernels.stale(&[n, n], false)?;
+    kernels.linear(&mut m, &hidden, &other, None)?;
     let one = if bias.is_some() { 1.0 } else { 0.0 };
     #[cfg_attr(feature = "f64", expect(clippy::useless_conversion, reason = "f64 is its own wider type"))]
-    let terms = s.value().iter().zip(m.value()).map(|(a, h)| f64::from(*a) * (f64::from(*h) + one)).collect();
+    let (s, m) = (s.to_host()?, m.to_host()?);
+    let terms = s.iter().zip(m.iter()).map(|(a, h)| f64::from(*a) * (f64::from(*h) + one)).collect();
     Ok(HeadGram { offsets: batch.offsets.clone(), terms })
 }
 

@@ -3,14 +3,17 @@
 //! Sequences live in slots of equal capacity. Dropping a sequence copies nothing; two beams that share a
 //! past copy it once. Sequences may differ in length: there is no padding.
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::hooks::Tap;
-use crate::kernels::Span;
+use crate::kernels::{Kernels, Span};
 use crate::model::{Decoder, ModelConfig};
 use crate::tensor::{Real, Tensor};
 
 /// Keys and values of some sequences, in every layer.
 pub struct KvCache {
+    kernels: Arc<dyn Kernels>,
     layers: Vec<Layer>,
     capacity: usize,
     /// Tokens held by each slot.
@@ -26,16 +29,21 @@ struct Layer {
 }
 
 impl KvCache {
-    /// Room for `n_slots` sequences of at most `capacity` tokens; none is running yet.
-    pub fn new(config: &ModelConfig, n_slots: usize, capacity: usize) -> Self {
+    /// Room for `n_slots` sequences of at most `capacity` tokens of this model; none is running yet.
+    ///
+    /// # Errors
+    /// `Device` when a card has no memory left.
+    pub fn new(model: &Decoder, n_slots: usize, capacity: usize) -> Result<Self> {
+        let (config, kernels) = (&model.config, Arc::clone(&model.kernels));
         let shape = [n_slots * capacity, config.n_kv_head * config.d_head];
-        let layer = || Layer { keys: Tensor::stale(&shape, false), values: Tensor::stale(&shape, false) };
-        Self {
-            layers: (0..config.n_layer).map(|_| layer()).collect(),
+        let layer = |_| Ok(Layer { keys: kernels.stale(&shape, false)?, values: kernels.stale(&shape, false)? });
+        Ok(Self {
+            layers: (0..config.n_layer).map(layer).collect::<Result<_>>()?,
+            kernels,
             capacity,
             held: vec![0; n_slots],
             slots: Vec::with_capacity(n_slots),
-        }
+        })
     }
 
     /// Memory of a cache of this size, in bytes.
@@ -99,22 +107,22 @@ impl KvCache {
             slots.push(to);
         }
         for (from, to) in copies {
-            self.copy(from, to);
+            self.copy(from, to)?;
         }
         self.slots = slots;
         Ok(())
     }
 
-    fn copy(&mut self, from: usize, to: usize) {
+    fn copy(&mut self, from: usize, to: usize) -> Result<()> {
         let n = self.held[from];
         self.held[to] = n;
         for layer in &mut self.layers {
             for tensor in [&mut layer.keys, &mut layer.values] {
-                let c = tensor.cols();
-                let start = from * self.capacity * c;
-                tensor.value_mut().copy_within(start..start + n * c, to * self.capacity * c);
+                let start = from * self.capacity;
+                self.kernels.repeat_rows(tensor, start..start + n, to * self.capacity)?;
             }
         }
+        Ok(())
     }
 
     /// Where the next tokens of each sequence are in a packed batch, and the keys they see.
@@ -131,14 +139,13 @@ impl KvCache {
 
 impl Layer {
     /// Puts new keys and values behind those their sequences have.
-    fn store(&mut self, spans: &[Span], k: &Tensor, v: &Tensor) {
-        let c = k.cols();
+    fn store(&mut self, kernels: &dyn Kernels, spans: &[Span], k: &Tensor, v: &Tensor) -> Result<()> {
         for (cached, fresh) in [(&mut self.keys, k), (&mut self.values, v)] {
             for span in spans {
-                let to = (span.kv.end - span.q.len()) * c..span.kv.end * c;
-                cached.value_mut()[to].copy_from_slice(&fresh.value()[span.q.start * c..span.q.end * c]);
+                kernels.copy_rows(cached, span.kv.end - span.q.len(), fresh, span.q.clone())?;
             }
         }
+        Ok(())
     }
 }
 
@@ -158,7 +165,7 @@ impl Decoder {
         let layers = &mut cache.layers;
         let mut attend = |layer: usize, z: &mut Tensor, qkv: [&Tensor; 3], _: &mut dyn Tap| {
             let cached = &mut layers[layer];
-            cached.store(&spans, qkv[1], qkv[2]);
+            cached.store(&*self.kernels, &spans, qkv[1], qkv[2])?;
             self.kernels.attention(z, [qkv[0], &cached.keys, &cached.values], &spans, &self.attention_spec(layer))?;
             Ok(None)
         };

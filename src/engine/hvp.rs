@@ -63,7 +63,7 @@ pub fn hvp(
     keep: Keep,
 ) -> Result<Vec<(ParamId, Tensor)>> {
     let directed = Directed::new(model, direction)?;
-    let mut sink = SumGrads::new(&directed, wants);
+    let mut sink = SumGrads::new(&directed, wants)?;
     loss_gradient(&directed, batch, &mut sink, &mut NoTap, keep)?;
     Ok(sink.into_gradients())
 }

@@ -9,10 +9,13 @@
 //! row's result depends on that row alone: not on N, not on its neighbors, not on the threads.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use crate::cpu::CpuKernels;
+use crate::cuda::CudaKernels;
 use crate::error::Result;
 use crate::model::{Activation, Norm, Weight};
-use crate::tensor::{Offsets, Tensor};
+use crate::tensor::{Device, Offsets, Real, Tensor};
 
 /// One sequence in an attention call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +77,23 @@ pub struct TokenScore {
 
 /// The operations.
 pub trait Kernels: Send + Sync {
+    /// Where tensors live.
+    fn device(&self) -> Device;
+    /// Waits until everything that was started is done: for those who take the time.
+    fn wait(&self) -> Result<()>;
+    /// A tensor of any values; write before reading. With a tangent when `dual`.
+    fn stale(&self, shape: &[usize], dual: bool) -> Result<Tensor>;
+    /// A tensor of zeros, with a zero tangent when `dual`.
+    fn zeros(&self, shape: &[usize], dual: bool) -> Result<Tensor>;
+    /// A tensor of these values and, if given, this tangent.
+    fn upload(&self, shape: &[usize], values: Vec<Real>, tangent: Option<Vec<Real>>) -> Result<Tensor>;
+    /// Rows of `to` from row `at` on = `rows` of `from`, all planes.
+    fn copy_rows(&self, to: &mut Tensor, at: usize, from: &Tensor, rows: Range<usize>) -> Result<()>;
+    /// Rows of x from row `at` on = `rows` of x, which lie elsewhere.
+    fn repeat_rows(&self, x: &mut Tensor, rows: Range<usize>, at: usize) -> Result<()>;
+    /// The values of some columns of x (N,C) on the host: (N, columns).
+    fn columns(&self, x: &Tensor, columns: &[u32]) -> Result<Vec<Real>>;
+
     /// y (N,O) = x (N,C) · Wᵀ + b (O)
     fn linear(&self, y: &mut Tensor, x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()>;
     /// dx (N,C) += dy (N,O) · W
@@ -177,7 +197,7 @@ pub trait Kernels: Send + Sync {
 
     /// Turns logits (N,V) into dlogits = weight·(softmax − one-hot) in place. Returns each row's loss −ln p(target).
     /// The target's entry is −Σ of the others, so that nothing cancels for memorized tokens.
-    fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], weights: &[crate::Real]) -> Result<Vec<f64>>;
+    fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], weights: &[Real]) -> Result<Vec<f64>>;
     /// Log-probability of each row's target and more, from x (N,C) and the head, without whole logits.
     fn token_scores(
         &self,
@@ -196,10 +216,23 @@ pub trait Kernels: Send + Sync {
         w: &Weight,
         b: Option<&Weight>,
         targets: &[u32],
-        weights: &[crate::Real],
+        weights: &[Real],
     ) -> Result<()>;
     /// Σ a·b over all elements, in a fixed order, in f64.
     fn dot(&self, a: &Tensor, b: &Tensor) -> Result<f64>;
+    /// Σ a·b over the elements of `rows`, in a fixed order, in f64.
+    fn dot_rows(&self, a: &Tensor, b: &Tensor, rows: Range<usize>) -> Result<f64>;
+}
+
+/// The operations on a device.
+///
+/// # Errors
+/// `Device` when it is not there: why, and what to do.
+pub fn kernels(device: Device) -> Result<Arc<dyn Kernels>> {
+    Ok(match device {
+        Device::Cpu => Arc::new(CpuKernels),
+        Device::Cuda(number) => Arc::new(CudaKernels::open(number)?),
+    })
 }
 
 /// Inputs and output gradients of a linear map for some rows.
@@ -213,4 +246,20 @@ pub struct Rows<'a> {
 /// A marker so that spans of a packed batch are made in one place.
 pub fn spans(offsets: &Offsets) -> Vec<Span> {
     offsets.iter().map(|r| Span { q: r.clone(), kv: r }).collect()
+}
+
+/// Rows of a tensor, in this order, as a tensor of their own.
+///
+/// # Errors
+/// `Bug` when there is no such row, `Device` when a card fails.
+pub fn gather_rows(kernels: &dyn Kernels, x: &Tensor, rows: &[usize], dual: bool) -> Result<Tensor> {
+    let mut y = kernels.stale(&[rows.len(), x.cols()], dual)?;
+    let mut at = 0;
+    while at < rows.len() {
+        // rows that lie together go together
+        let n = rows[at..].iter().zip(rows[at]..).take_while(|(row, next)| *row == next).count();
+        kernels.copy_rows(&mut y, at, x, rows[at]..rows[at] + n)?;
+        at += n;
+    }
+    Ok(y)
 }

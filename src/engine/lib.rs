@@ -7,11 +7,14 @@
 pub mod alignment;
 pub mod buffer;
 pub mod cache;
+mod check;
 pub mod cpu;
+pub mod cuda;
 pub mod error;
 pub mod families;
 pub mod generate;
 pub mod grads;
+mod head_parts;
 pub mod hooks;
 pub mod hvp;
 pub mod kernels;

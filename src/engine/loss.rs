@@ -70,21 +70,23 @@ fn head_backward(
     let (weight, bias) = (model.params.get(model.head.weight), model.head.bias.map(|b| model.params.get(b)));
     let wanted = sink.wants(model.head.weight) || model.head.bias.is_some_and(|b| sink.wants(b));
     let mut nll = Vec::with_capacity(hidden.rows());
-    let mut dhidden = Tensor::stale(hidden.shape(), hidden.is_dual());
+    let kernels = &*model.kernels;
+    let mut dhidden = kernels.stale(hidden.shape(), hidden.is_dual())?;
     let max_rows = if wanted && sink.needs_all_rows() { usize::MAX } else { LOGITS_AT_ONCE / weight.d_out().max(1) };
     for rows in blocks(&batch.offsets, max_rows) {
-        let x = copy_rows(hidden, rows.clone());
-        let mut logits = Tensor::stale(&[rows.len(), weight.d_out()], hidden.is_dual());
-        model.kernels.linear(&mut logits, &x, weight, bias)?;
+        let mut x = kernels.stale(&[rows.len(), hidden.cols()], hidden.is_dual())?;
+        kernels.copy_rows(&mut x, 0, hidden, rows.clone())?;
+        let mut logits = kernels.stale(&[rows.len(), weight.d_out()], hidden.is_dual())?;
+        kernels.linear(&mut logits, &x, weight, bias)?;
         let (targets, weights) = (&batch.targets[rows.clone()], &batch.weights[rows.clone()]);
-        let losses = model.kernels.cross_entropy(&mut logits, targets, weights)?;
+        let losses = kernels.cross_entropy(&mut logits, targets, weights)?;
         nll.extend(losses.iter().zip(weights).map(|(l, w)| if *w == 0.0 { 0.0 } else { *l }));
         if wanted {
             sink.linear(&model.head, &x, &logits, rows.clone(), &batch.offsets)?;
         }
-        let mut dx = Tensor::zeros(x.shape(), x.is_dual());
-        model.kernels.linear_backward_acc(&mut dx, &logits, weight)?;
-        paste_rows(&mut dhidden, &dx, rows.start);
+        let mut dx = kernels.zeros(x.shape(), x.is_dual())?;
+        kernels.linear_backward_acc(&mut dx, &logits, weight)?;
+        kernels.copy_rows(&mut dhidden, rows.start, &dx, 0..rows.len())?;
     }
     Ok((nll, dhidden))
 }
@@ -93,7 +95,7 @@ fn head_backward(
 pub fn logits(model: &Decoder, batch: &Batch, tap: &mut dyn Tap) -> Result<Tensor> {
     let acts = model.forward(batch, tap, Keep::Nothing)?;
     let weight = model.params.get(model.head.weight);
-    let mut y = Tensor::stale(&[acts.hidden.rows(), weight.d_out()], acts.hidden.is_dual());
+    let mut y = model.kernels.stale(&[acts.hidden.rows(), weight.d_out()], acts.hidden.is_dual())?;
     model.kernels.linear(&mut y, &acts.hidden, weight, model.head.bias.map(|b| model.params.get(b)))?;
     Ok(y)
 }
@@ -108,25 +110,4 @@ pub(crate) fn blocks(offsets: &Offsets, max_rows: usize) -> Vec<Range<usize>> {
         }
     }
     blocks
-}
-
-/// Rows of a tensor as a tensor of their own.
-pub(crate) fn copy_rows(x: &Tensor, rows: Range<usize>) -> Tensor {
-    let c = x.cols();
-    let mut y = Tensor::stale(&[rows.len(), c], x.is_dual());
-    let (value, tangent) = y.planes_mut();
-    value.copy_from_slice(&x.value()[rows.start * c..rows.end * c]);
-    if let (Some(to), Some(from)) = (tangent, x.tangent()) {
-        to.copy_from_slice(&from[rows.start * c..rows.end * c]);
-    }
-    y
-}
-
-fn paste_rows(to: &mut Tensor, from: &Tensor, start: usize) {
-    let range = start * from.cols()..(start + from.rows()) * from.cols();
-    let (value, tangent) = to.planes_mut();
-    value[range.clone()].copy_from_slice(from.value());
-    if let (Some(to), Some(from)) = (tangent, from.tangent()) {
-        to[range].copy_from_slice(from);
-    }
 }

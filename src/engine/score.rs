@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::hooks::NoTap;
-use crate::kernels::{TokenScore, Want};
+use crate::kernels::{TokenScore, Want, gather_rows};
 use crate::model::{Decoder, Keep};
 use crate::tensor::{Batch, Tensor};
 
@@ -37,7 +37,7 @@ fn score_batch(model: &Decoder, sequences: &[&[u32]], want: Want, scores: &mut V
 /// positions, such as the continuation after a prefix; the head is the dearest part of a small model.
 pub fn score_targets(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<Vec<TokenScore>>> {
     let hidden = model.forward(batch, &mut NoTap, Keep::Nothing)?.hidden;
-    let (x, targets) = rows_with_target(&hidden, batch);
+    let (x, targets) = rows_with_target(model, &hidden, batch)?;
     let weight = model.params.get(model.head.weight);
     let bias = model.head.bias.map(|b| model.params.get(b));
     let mut rest = model.kernels.token_scores(&x, weight, bias, &targets, want)?.into_iter();
@@ -46,12 +46,8 @@ pub fn score_targets(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<V
 }
 
 /// The rows of `hidden` that predict something, and what they predict.
-pub fn rows_with_target(hidden: &Tensor, batch: &Batch) -> (Tensor, Vec<u32>) {
-    let c = hidden.cols();
+fn rows_with_target(model: &Decoder, hidden: &Tensor, batch: &Batch) -> Result<(Tensor, Vec<u32>)> {
     let rows: Vec<usize> = (0..hidden.rows()).filter(|r| batch.weights[*r] != 0.0).collect();
-    let mut x = Tensor::stale(&[rows.len(), c], false);
-    for (to, row) in x.value_mut().chunks_exact_mut(c.max(1)).zip(&rows) {
-        to.copy_from_slice(&hidden.value()[row * c..(row + 1) * c]);
-    }
-    (x, rows.iter().map(|r| batch.targets[*r]).collect())
+    let x = gather_rows(&*model.kernels, hidden, &rows, false)?;
+    Ok((x, rows.iter().map(|r| batch.targets[*r]).collect()))
 }

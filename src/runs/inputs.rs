@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::experiment::{DataRef, ModelRef};
 use crate::data::hub::{self, Hub};
 use crate::data::{DataSpec, Dataset, Tokenizer, load};
+use crate::engine::kernels::kernels;
 use crate::engine::{Device, weights};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
@@ -121,16 +122,21 @@ pub fn load_data(data: &DataRef, file: &Path) -> Result<Dataset> {
     Ok(set)
 }
 
-/// The device that an experiment names.
+/// The device that an experiment or an option names: `cpu`, `cuda` for the first card, or `cuda:N`.
+///
+/// # Errors
+/// `Config` for another word, `Device` when the card cannot be used: why, and what to do.
 pub fn parse_device(name: &str) -> Result<Device> {
-    match name {
-        "cpu" => Ok(Device::Cpu),
-        _ if name == "cuda" || name.starts_with("cuda:") => {
-            Err(Error::device(format!("the device `{name}` is not available: this program computes on the processor"))
-                .hint("use `cpu`"))
-        }
-        _ => Err(Error::config(format!("there is no device `{name}`")).hint("use `cpu`")),
-    }
+    let unknown = || Error::config(format!("there is no device `{name}`")).hint("use `cpu`, `cuda` or `cuda:N`");
+    let number = match name.strip_prefix("cuda") {
+        None if name == "cpu" => return Ok(Device::Cpu),
+        None => return Err(unknown()),
+        Some("") => 0,
+        Some(rest) => rest.strip_prefix(':').and_then(|n| n.parse().ok()).ok_or_else(unknown)?,
+    };
+    let device = Device::Cuda(number);
+    // opening says at once, and in words, what hinders
+    kernels(device).map(|_| device).map_err(|error| error.context(&format!("the device `{name}` is not available")))
 }
 
 /// The id and the revision of a place that is on the hub: `owner/name` or `owner/name@revision`.

@@ -5,6 +5,7 @@
 //! the last ten seconds and [`resume`] ends with the same bytes. What methods compute is not known here.
 
 pub mod bench;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod corpus;

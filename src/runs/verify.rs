@@ -69,8 +69,8 @@ pub struct Verification {
 ///
 /// # Errors
 /// A model or reference that cannot be read, or that do not belong together.
-pub fn verify(model: &Path, reference: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool> {
-    let mut decoder = weights::load(model, Device::Cpu)?.decoder;
+pub fn verify(model: &Path, device: Device, reference: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool> {
+    let mut decoder = weights::load(model, device)?.decoder;
     let verification = compare(&mut decoder, reference)?;
     let written = if as_json {
         serde_json::to_writer_pretty(&mut *out, &verification)
@@ -162,7 +162,7 @@ impl<'a> Comparison<'a> {
         let batch = Batch::causal(&self.sequences);
         if let Some(entry) = self.file.find("logits") {
             let ours = logits(self.model, &batch, &mut NoTap)?;
-            self.push(entry, &wide(ours.value()), Tolerance::Score, 0.0)?;
+            self.push(entry, &wide(&ours.to_host()?), Tolerance::Score, 0.0)?;
         }
         let (nll, loss) = (self.file.find("nll"), self.file.find("loss"));
         if nll.is_none() && loss.is_none() {
@@ -187,10 +187,12 @@ impl<'a> Comparison<'a> {
             return Ok(());
         }
         let batch = Batch::causal(&self.sequences).token_mean();
-        let mut sink = SumGrads::new(self.model, &|id| entries.contains_key(&id));
+        let mut sink = SumGrads::new(self.model, &|id| entries.contains_key(&id))?;
         loss_gradient(self.model, &batch, &mut sink, &mut NoTap, Keep::All)?;
         let gradients = sink.into_gradients();
-        self.push_all(&entries, gradients.iter().map(|(id, g)| (*id, g.value())), Tolerance::Gradient)
+        let on_host = |(id, g): &(ParamId, Tensor)| Ok((*id, g.to_host()?.into_owned()));
+        let ours: Vec<_> = gradients.iter().map(on_host).collect::<Result<_>>()?;
+        self.push_all(&entries, &ours, Tolerance::Gradient)
     }
 
     fn second_order(&mut self) -> Result<()> {
@@ -209,8 +211,9 @@ impl<'a> Comparison<'a> {
         }
         let batch = Batch::causal(&self.sequences).token_mean();
         let products = hvp(self.model, &batch, direction, &|id| entries.contains_key(&id), Keep::All)?;
-        let tangents = products.iter().map(|(id, t): &(ParamId, Tensor)| (*id, t.tangent().unwrap_or_default()));
-        self.push_all(&entries, tangents, Tolerance::Curvature)
+        let on_host = |(id, t): &(ParamId, Tensor)| Ok((*id, t.tangent_to_host()?.unwrap_or_default().into_owned()));
+        let ours: Vec<_> = products.iter().map(on_host).collect::<Result<_>>()?;
+        self.push_all(&entries, &ours, Tolerance::Curvature)
     }
 
     fn generation(&mut self) -> Result<()> {
@@ -264,10 +267,10 @@ impl<'a> Comparison<'a> {
         self.model.params.find(name).or_else(|| is_head.then_some(self.model.head.weight))
     }
 
-    fn push_all<'b>(
+    fn push_all(
         &mut self,
         entries: &BTreeMap<ParamId, &Entry>,
-        ours: impl Iterator<Item = (ParamId, &'b [Real])>,
+        ours: &[(ParamId, Vec<Real>)],
         tolerance: Tolerance,
     ) -> Result<()> {
         let mut largest = 0.0_f64;
@@ -275,7 +278,7 @@ impl<'a> Comparison<'a> {
             largest = largest.max(norm(numbers(self.file, entry)?.into_iter()));
         }
         for (id, values) in ours {
-            if let Some(entry) = entries.get(&id) {
+            if let Some(entry) = entries.get(id) {
                 self.push(entry, &wide(values), tolerance, largest)?;
             }
         }

@@ -1,5 +1,6 @@
 //! The CUDA kernels without a card: compiled by NVRTC, and run on the processor by a shim, beside their twins.
 
+mod backend;
 mod build;
 mod compiler;
 mod driver;

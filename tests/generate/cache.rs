@@ -18,7 +18,7 @@ fn sequences(model: &Decoder, lengths: &[usize]) -> Vec<Vec<u32>> {
 }
 
 fn hidden_of(model: &Decoder, sequence: &[u32]) -> Vec<f32> {
-    model.forward(&Batch::causal(&[sequence]), &mut NoTap, Keep::Nothing).unwrap().hidden.value().to_vec()
+    model.forward(&Batch::causal(&[sequence]), &mut NoTap, Keep::Nothing).unwrap().hidden.to_host().unwrap().to_vec()
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn cached_steps_equal_the_full_forward_bit_for_bit() {
         let c = model.config.d_model;
         let all = sequences(&model, &[30, 17, 26]);
         let full: Vec<Vec<f32>> = all.iter().map(|s| hidden_of(&model, s)).collect();
-        let mut cache = KvCache::new(&model.config, 4, 30);
+        let mut cache = KvCache::new(&model, 4, 30).unwrap();
         cache.restart(3).unwrap();
         // Unequal prompts, then a few tokens at once, then one at a time.
         let mut read = [0; 3];
@@ -36,7 +36,7 @@ fn cached_steps_equal_the_full_forward_bit_for_bit() {
             let hidden = model.step(&mut cache, &tokens).unwrap();
             let mut row = 0;
             for s in 0..3 {
-                let rows = &hidden.value()[row * c..(row + n[s]) * c];
+                let rows = &hidden.to_host().unwrap()[row * c..(row + n[s]) * c];
                 assert_eq!(rows, &full[s][read[s] * c..(read[s] + n[s]) * c], "{name}: sequence {s} at {}", read[s]);
                 row += n[s];
                 read[s] += n[s];
@@ -49,7 +49,7 @@ fn cached_steps_equal_the_full_forward_bit_for_bit() {
 fn reordered_sequences_go_on_from_their_parents() {
     for (name, model) in models() {
         let all = sequences(&model, &[8, 5]);
-        let mut cache = KvCache::new(&model.config, 4, 16);
+        let mut cache = KvCache::new(&model, 4, 16).unwrap();
         cache.restart(2).unwrap();
         model.step(&mut cache, &[&all[0], &all[1]]).unwrap();
         let mut past = vec![all[0].clone(), all[1].clone()];
@@ -63,7 +63,7 @@ fn reordered_sequences_go_on_from_their_parents() {
                 let full = hidden_of(&model, past);
                 let c = model.config.d_model;
                 assert_eq!(
-                    &hidden.value()[row * c..(row + 1) * c],
+                    &hidden.to_host().unwrap()[row * c..(row + 1) * c],
                     &full[full.len() - c..],
                     "{name}: {parents:?} {row}"
                 );

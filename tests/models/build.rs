@@ -5,6 +5,21 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+/// The golden models: one or more of every family.
+pub(crate) const GOLDEN: [&str; 11] = [
+    "gpt2",
+    "gpt2_variant",
+    "gpt_neo",
+    "gptj",
+    "gpt_neox",
+    "gpt_neox_sequential",
+    "llama",
+    "llama3_tied",
+    "llama_biases",
+    "mistral",
+    "qwen2",
+];
+
 /// A golden model folder.
 pub(crate) fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models").join(name)

@@ -172,5 +172,5 @@ fn odd_addresses_give_the_same_numbers() {
     let header = format!("{}   ", std::str::from_utf8(&bytes[8..8 + length]).unwrap());
     fs::write(&path, super::build::with_header(&header, &bytes[8 + length..])).unwrap();
     let reference = golden("gpt2").join("reference.safetensors");
-    assert!(verify(dir.path(), &reference, false, &mut Vec::new()).unwrap());
+    assert!(verify(dir.path(), Device::Cpu, &reference, false, &mut Vec::new()).unwrap());
 }

@@ -43,19 +43,20 @@ fn check(case: &Case) {
     let batch = Batch::causal(&[IDS]).token_mean();
 
     let y = logits(&model, &batch, &mut NoTap).unwrap();
-    let row = |r: usize| y.value()[r * 11..].iter().map(|&x| f64::from(x));
+    let y = y.to_host().unwrap();
+    let row = |r: usize| y[r * 11..].iter().map(|&x| f64::from(x));
     let near = |a: f64, b: f64, what: &str| assert!((a - b).abs() < 1e-5, "{} {what}: {a} but {b}", case.id);
     row(7).zip(case.last_logits).for_each(|(a, b)| near(a, b, "last logits"));
     row(2).zip(case.third_logits).for_each(|(a, b)| near(a, b, "logits at 2"));
 
-    let mut sink = SumGrads::new(&model, &|_| true);
+    let mut sink = SumGrads::new(&model, &|_| true).unwrap();
     let loss = loss_gradient(&model, &batch, &mut sink, &mut NoTap, Keep::All).unwrap();
     near(loss.total, case.loss, "loss");
-    let squares = |id| sink.get(id).unwrap().value().iter().map(|&g| f64::from(g).powi(2)).sum::<f64>();
+    let squares = |id| sink.get(id).unwrap().to_host().unwrap().iter().map(|&g| f64::from(g).powi(2)).sum::<f64>();
     let norm = model.params.iter().map(|(id, _)| squares(id)).sum::<f64>().sqrt();
     assert!((norm / case.gradient_norm - 1.0).abs() < 1e-4, "{} gradient: {norm}", case.id);
     let d = model.config.d_model;
-    let embed = &sink.get(model.embed).unwrap().value()[4 * d..];
+    let embed = &sink.get(model.embed).unwrap().to_host().unwrap()[4 * d..];
     for (ours, theirs) in embed.iter().zip(case.embed_gradient) {
         let tolerance = 1e-4 * f64::abs(theirs) + 1e-6;
         assert!((f64::from(*ours) - theirs).abs() < tolerance, "{} g[4]: {ours} but {theirs}", case.id);

@@ -2,30 +2,17 @@
 //!
 //! Source: transformers in float64, see `tests/golden/PROVENANCE.md`.
 
+use memoscope::engine::Device;
 use memoscope::runs::verify::verify;
 
-use super::build::golden;
-
-const MODELS: [&str; 11] = [
-    "gpt2",
-    "gpt2_variant",
-    "gpt_neo",
-    "gptj",
-    "gpt_neox",
-    "gpt_neox_sequential",
-    "llama",
-    "llama3_tied",
-    "llama_biases",
-    "mistral",
-    "qwen2",
-];
+use super::build::{GOLDEN, golden};
 
 #[test]
 fn every_family_equals_transformers() {
-    for name in MODELS {
+    for name in GOLDEN {
         let dir = golden(name);
         let mut text = Vec::new();
-        let ok = verify(&dir, &dir.join("reference.safetensors"), false, &mut text).unwrap();
+        let ok = verify(&dir, Device::Cpu, &dir.join("reference.safetensors"), false, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(ok, "{name}\n{text}");
         for item in ["logits", "nll", "loss", "grad/", "hvp/", "greedy"] {
@@ -41,7 +28,7 @@ fn every_family_equals_transformers() {
 fn a_wrong_reference_fails_and_names_what_differs() {
     let (dir, other) = (golden("gpt2"), golden("gpt2_variant"));
     let mut text = Vec::new();
-    let ok = verify(&other, &dir.join("reference.safetensors"), true, &mut text).unwrap();
+    let ok = verify(&other, Device::Cpu, &dir.join("reference.safetensors"), true, &mut text).unwrap();
     let report: serde_json::Value = serde_json::from_slice(&text).unwrap();
     assert!(!ok && report["ok"] == false);
     let logits = report["items"].as_array().unwrap().iter().find(|item| item["name"] == "logits").unwrap();
@@ -52,6 +39,6 @@ fn a_wrong_reference_fails_and_names_what_differs() {
 fn a_reference_of_another_model_is_refused() {
     let mut text = Vec::new();
     let reference = golden("gptj").join("reference.safetensors");
-    let error = verify(&golden("llama"), &reference, false, &mut text).unwrap_err().to_string();
+    let error = verify(&golden("llama"), Device::Cpu, &reference, false, &mut text).unwrap_err().to_string();
     assert!(error.contains("the model has no tensor") && error.contains("reference.safetensors"), "{error}");
 }

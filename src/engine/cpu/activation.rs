@@ -8,9 +8,9 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
-use super::check;
 use super::scalar::{Dual, Scalar, Source, normal_cdf, normal_density, sigmoid};
 use super::simd::{Job, simd};
+use crate::check;
 use crate::error::Result;
 use crate::model::Activation;
 use crate::tensor::{Real, Tensor};
@@ -230,8 +230,7 @@ pub(super) fn gate_backward(
     up: &Tensor,
     f: Activation,
 ) -> Result<()> {
-    check::same("gate backward", dgate, &[dup, dy, gate, up])?;
-    check::that(dgate.is_dual() == dup.is_dual(), || "gate backward: only one result has a tangent".to_owned())?;
+    check::gate_backward(dgate, dup, [dy, gate, up])?;
     if dgate.is_dual() {
         with_curve!(f, gate_backward_as::<Dual>([dgate, dup], [dy, gate, up]));
     } else {

@@ -6,28 +6,19 @@
 
 use rayon::prelude::*;
 
-use super::check;
 use super::scalar::{exp, max};
 use super::simd::{Job, simd};
+use crate::check;
 use crate::error::Result;
 use crate::tensor::{Real, Tensor};
 
 /// Partial sums of a row, in f64.
 const LANES: usize = 32;
 
-/// Every row that counts has a target in the vocabulary.
-pub(super) fn check_targets(targets: &[u32], weights: &[Real], n: usize, vocab: usize) -> Result<()> {
-    check::that(targets.len() == n && weights.len() == n, || {
-        format!("{n} rows but {} targets and {} weights", targets.len(), weights.len())
-    })?;
-    let outside = |(&t, &w): (&u32, &Real)| w != 0.0 && t as usize >= vocab;
-    check::that(!targets.iter().zip(weights).any(outside), || format!("a target is not one of {vocab} tokens"))
-}
-
 /// Turns logits into their gradient; returns each row's −ln p(target), 0 where the weight is 0.
 pub(super) fn forward_backward(logits: &mut Tensor, targets: &[u32], weights: &[Real]) -> Result<Vec<f64>> {
     let (n, v) = (logits.rows(), logits.cols());
-    check_targets(targets, weights, n, v)?;
+    check::targets(targets, weights, n, v)?;
     if n == 0 || v == 0 {
         return Ok(vec![0.0; n]);
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::check;
+use crate::check;
 use crate::error::Result;
 use crate::model::Weight;
 use crate::tensor::{Real, Tensor};
@@ -12,21 +12,10 @@ use crate::tensor::{Real, Tensor};
 /// Numbers a task adds.
 const BLOCK: usize = 1 << 15;
 
-/// Every id has a row.
-fn check_ids(table: &str, ids: &[u32], rows: usize) -> Result<()> {
-    check::that(ids.iter().all(|&id| (id as usize) < rows), || {
-        let worst = ids.iter().max().copied().unwrap_or(0);
-        format!("embedding: id {worst} but {table} has {rows} rows")
-    })
-}
-
 /// y (N,C) += rows `ids` of `table` (V,C)
 pub(super) fn embed_acc(y: &mut Tensor, table: &Weight, ids: &[u32]) -> Result<()> {
+    check::embed(y, table, ids)?;
     let c = y.cols();
-    check::that(y.rows() == ids.len() && table.len().is_multiple_of(c.max(1)), || {
-        format!("embedding: {} ids of {} {:?} into {:?}", ids.len(), table.name, table.shape, y.shape())
-    })?;
-    check_ids(&table.name, ids, table.len() / c.max(1))?;
     let (value, tangent) = y.planes_mut();
     for (row, &id) in value.chunks_exact_mut(c.max(1)).zip(ids) {
         let start = id as usize * c;
@@ -43,14 +32,8 @@ pub(super) fn embed_acc(y: &mut Tensor, table: &Weight, ids: &[u32]) -> Result<(
 
 /// dtable rows `ids[n]` += dy row n, for n in `rows`, in row order
 pub(super) fn embed_backward_acc(dtable: &mut Tensor, ids: &[u32], dy: &Tensor, rows: Range<usize>) -> Result<()> {
+    check::embed_backward(dtable, ids, dy, &rows)?;
     let c = dy.cols();
-    check::that(rows.end <= ids.len() && rows.end <= dy.rows() && rows.start <= rows.end, || {
-        format!("embedding backward: rows {rows:?} of {} ids and dy {:?}", ids.len(), dy.shape())
-    })?;
-    check::that(dtable.cols() == c, || {
-        format!("embedding backward: dtable {:?}, dy {:?}", dtable.shape(), dy.shape())
-    })?;
-    check_ids("the gradient", &ids[rows.clone()], dtable.rows())?;
     let scatter = |dtable: &mut [Real], dy: &[Real]| {
         for n in rows.clone() {
             let start = ids[n] as usize * c;

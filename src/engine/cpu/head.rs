@@ -1,6 +1,6 @@
 //! The output head without whole logits: token scores.
 //!
-//! The vocabulary is cut into chunks of [`CHUNK`] tokens. Each task forms the logits of some rows and one chunk in
+//! The vocabulary is cut into chunks of `CHUNK` tokens. Each task forms the logits of some rows and one chunk in
 //! its cache and keeps a few sums a row; chunks are joined in the order of the vocabulary, in f64.
 #![expect(clippy::inline_always, reason = "bodies are compiled per instruction set")]
 
@@ -8,27 +8,23 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::check;
-use super::cross_entropy::check_targets;
 use super::gemm::{Lhs, Matrix, NR, Rhs, Start, element, gemm_tile};
 use super::grid::TileMut;
 use super::linear::packed;
 use super::scalar::{exp, max};
 use super::search::{best_of, position};
 use super::simd::{Job, simd};
+use crate::check;
 use crate::error::Result;
+use crate::head_parts::{CHUNK, Part, Question, TOP, join};
 use crate::kernels::{TokenScore, Want};
 use crate::model::Weight;
 use crate::tensor::{Buffer, Real, Tensor};
 
-/// Tokens of a chunk: a multiple of [`NR`].
-pub(super) const CHUNK: usize = 512;
 /// Panels of rows (14 rows each) of a task.
 const ROW_PANELS: usize = 16;
 /// Partial sums of a row, in f64.
 const LANES: usize = 16;
-/// Most entries of [`TokenScore::top`].
-const TOP: usize = 8;
 
 /// The head and the rows it is applied to.
 pub(super) struct Head<'a> {
@@ -90,32 +86,6 @@ impl Head<'_> {
     }
 }
 
-pub(super) fn check_head(x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()> {
-    check::that(x.cols() == w.d_in() && b.is_none_or(|b| b.len() == w.d_out()), || {
-        format!("head: x {:?}, {} {:?}", x.shape(), w.name, w.shape)
-    })
-}
-
-/// What a row is asked.
-#[derive(Clone, Copy)]
-struct Question {
-    target: usize,
-    /// The target's logit.
-    logit: Real,
-    want: Want,
-}
-
-/// What one chunk says about one row.
-struct Part {
-    top: Real,
-    argmax: usize,
-    /// Σ e, Σ e·t and Σ e·t² over the others, with t = z − top, e = exp(t): the largest adds 1, 0 and 0.
-    others: [f64; 3],
-    /// Tokens before the target.
-    ahead: u32,
-    best: Vec<(usize, Real)>,
-}
-
 /// Log-probability of each row's target and more.
 pub(super) fn token_scores(
     x: &Tensor,
@@ -124,9 +94,9 @@ pub(super) fn token_scores(
     targets: &[u32],
     want: Want,
 ) -> Result<Vec<TokenScore>> {
-    check_head(x, w, b)?;
+    check::head(x, w, b)?;
     let (n, c) = (x.rows(), x.cols());
-    check_targets(targets, &vec![1.0; n], n, w.d_out())?;
+    check::targets(targets, &vec![1.0; n], n, w.d_out())?;
     let bias = b.map(Weight::values);
     let lhs = Lhs::new(Matrix::new(x.value(), c), n, c);
     let head = Head { lhs, rhs: packed(w).view(), bias: bias.as_deref(), vocab: w.d_out() };
@@ -232,46 +202,5 @@ impl Job for Moments<'_> {
             }
         }
         lanes.map(|l| l.iter().sum())
-    }
-}
-
-/// All chunks of a row together.
-fn join(parts: &[Part], q: Question) -> TokenScore {
-    let mut best = 0;
-    for (i, part) in parts.iter().enumerate() {
-        if part.top > parts[best].top {
-            best = i;
-        }
-    }
-    let (top, argmax) = parts.get(best).map_or((0.0, 0), |b| (b.top, b.argmax));
-    let mut others = [0.0f64; 3];
-    for (i, part) in parts.iter().enumerate() {
-        let shift = f64::from(part.top) - f64::from(top);
-        let (factor, own) = (shift.exp(), if i == best { 0.0 } else { 1.0 });
-        if factor == 0.0 && part.others[0].is_finite() {
-            continue;
-        }
-        let [s0, s1, s2] = part.others;
-        let s0 = s0 + own;
-        others[0] += factor * s0;
-        others[1] += factor * (s1 + shift * s0);
-        others[2] += factor * (s2 + 2.0 * shift * s1 + shift * shift * s0);
-    }
-    // the arg-max adds exactly 1, so ln Σ keeps the digits of the rest
-    let (sum, log_sum) = (1.0 + others[0], others[0].ln_1p());
-    let log_prob = |z: Real| f64::from(z) - f64::from(top) - log_sum;
-    let moments = q.want.moments.then(|| {
-        let mean = others[1] / sum;
-        [mean - log_sum, others[2] / sum - mean * mean]
-    });
-    let mut candidates: Vec<(usize, Real)> = parts.iter().flat_map(|p| p.best.iter().copied()).collect();
-    candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    candidates.truncate(q.want.top.min(TOP));
-    TokenScore {
-        log_prob: log_prob(q.logit),
-        argmax: argmax as u32,
-        rank: q.want.rank.then(|| parts.iter().map(|p| p.ahead).sum()),
-        moments,
-        top: candidates.into_iter().map(|(token, z)| (token as u32, log_prob(z))).collect(),
     }
 }

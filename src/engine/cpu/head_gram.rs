@@ -8,14 +8,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::check;
-use super::cross_entropy::check_targets;
 use super::gemm::{Lhs, Matrix, Packed, Start, gemm};
-use super::head::{CHUNK, ExpSum, Head, Max, check_head};
+use super::head::{ExpSum, Head, Max};
 use super::linear::packed;
 use super::scalar::exp;
 use super::simd::{Job, simd};
+use crate::check;
 use crate::error::Result;
+use crate::head_parts::{CHUNK, GramPart, Normalizer, normalizer};
 use crate::model::Weight;
 use crate::tensor::{Buffer, Real, Tensor};
 
@@ -23,24 +23,6 @@ use crate::tensor::{Buffer, Real, Tensor};
 const SLICE: usize = 4 * CHUNK;
 /// Most logits that are kept: 128 MiB.
 const KEPT: usize = 1 << 25;
-
-/// Softmax of one row: where it begins and what it is divided by.
-#[derive(Clone, Copy)]
-struct Normalizer {
-    top: Real,
-    factor: Real,
-    /// weight·(p(target) − 1), from the others.
-    target: Real,
-}
-
-/// What one chunk says about one row.
-struct Part {
-    top: Real,
-    /// The target's logit, if the target is here.
-    own: Option<Real>,
-    /// Σ exp(z − top) over the others.
-    others: f64,
-}
 
 /// S (N,N): inner products of the logit gradients of all rows.
 pub(super) fn head_gram(
@@ -51,10 +33,10 @@ pub(super) fn head_gram(
     targets: &[u32],
     weights: &[Real],
 ) -> Result<()> {
-    check_head(x, w, b)?;
+    check::head(x, w, b)?;
     let (n, c) = (x.rows(), x.cols());
-    check::that(s.shape() == [n, n], || format!("head gram: s {:?} for {n} rows", s.shape()))?;
-    check_targets(targets, weights, n, w.d_out())?;
+    check::head_gram(s, x)?;
+    check::targets(targets, weights, n, w.d_out())?;
     let bias = b.map(Weight::values);
     let lhs = Lhs::new(Matrix::new(x.value(), c), n, c);
     let head = Head { lhs, rhs: packed(w).view(), bias: bias.as_deref(), vocab: w.d_out() };
@@ -73,7 +55,7 @@ fn gram_of_logits(s: &mut [Real], head: &Head<'_>, n: usize, targets: &[u32], we
     let slices: Vec<Range<usize>> =
         (0..head.vocab).step_by(SLICE).map(|start| start..head.vocab.min(start + SLICE)).collect();
     let mut kept = Vec::new();
-    let mut parts: Vec<Vec<Part>> = (0..n).map(|_| Vec::new()).collect();
+    let mut parts: Vec<Vec<GramPart>> = (0..n).map(|_| Vec::new()).collect();
     for tokens in &slices {
         let mut logits = head.logits(tokens, n);
         let rows = logits.par_chunks_exact_mut(tokens.len()).zip(&mut parts).zip(targets);
@@ -130,7 +112,7 @@ impl Job for Gradient<'_> {
 }
 
 /// Reads the logits of one row in the chunk from token `first`, and leaves them as they were.
-fn part(logits: &mut [Real], first: usize, target: u32) -> Part {
+fn part(logits: &mut [Real], first: usize, target: u32) -> GramPart {
     let target = (target as usize).wrapping_sub(first);
     let own = logits.get(target).copied();
     let top = simd(Max { row: &*logits });
@@ -141,21 +123,5 @@ fn part(logits: &mut [Real], first: usize, target: u32) -> Part {
     if let Some(z) = own {
         logits[target] = z;
     }
-    Part { top, own, others }
-}
-
-/// From each chunk's maximum, the target's logit if it is there, and Σ exp over the others.
-fn normalizer(parts: &[Part], weight: Real) -> Normalizer {
-    let top = parts.iter().fold(Real::NEG_INFINITY, |m, p| if p.top > m { p.top } else { m });
-    let (mut others, mut own) = (0.0f64, 0.0f64);
-    for part in parts {
-        if part.top > Real::NEG_INFINITY {
-            others += (f64::from(part.top) - f64::from(top)).exp() * part.others;
-        }
-        if let Some(z) = part.own {
-            own = (f64::from(z) - f64::from(top)).exp();
-        }
-    }
-    let total = others + own;
-    Normalizer { top, factor: (1.0 / total) as Real, target: -(f64::from(weight) * others / total) as Real }
+    GramPart { top, own, others }
 }

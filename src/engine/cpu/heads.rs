@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::check;
+use crate::check;
 use crate::error::Result;
 use crate::kernels::HeadLayout;
 use crate::tensor::{Real, Tensor};
@@ -15,18 +15,9 @@ fn place(layout: HeadLayout, part: usize, head: usize, n_head: usize, d: usize) 
     }
 }
 
-fn check_shapes(qkv: &Tensor, parts: [&Tensor; 3], n_head: usize) -> Result<()> {
-    let (n, width) = (qkv.rows(), qkv.cols());
-    let fits = n_head > 0 && width.is_multiple_of(3 * n_head) && parts.iter().all(|p| p.shape() == [n, width / 3]);
-    check::that(fits, || {
-        let shapes = parts.map(Tensor::shape);
-        format!("heads: fused {:?}, parts {shapes:?}, {n_head} heads", qkv.shape())
-    })
-}
-
 /// q, k, v (N,H·D) from qkv (N,3·H·D)
 pub(super) fn split(mut parts: [&mut Tensor; 3], qkv: &Tensor, n_head: usize, layout: HeadLayout) -> Result<()> {
-    check_shapes(qkv, [&*parts[0], &*parts[1], &*parts[2]], n_head)?;
+    check::heads(qkv, [&*parts[0], &*parts[1], &*parts[2]], n_head)?;
     for (index, part) in parts.iter_mut().enumerate() {
         let (value, tangent) = part.planes_mut();
         let sizes = [qkv.cols(), n_head];
@@ -55,7 +46,7 @@ fn take_part(out: &mut [Real], fused: &[Real], part: usize, [width, n_head]: [us
 
 /// The transpose of [`split`].
 pub(super) fn merge(qkv: &mut Tensor, parts: [&Tensor; 3], n_head: usize, layout: HeadLayout) -> Result<()> {
-    check_shapes(qkv, parts, n_head)?;
+    check::heads(qkv, parts, n_head)?;
     let width = qkv.cols();
     let (value, tangent) = qkv.planes_mut();
     for (index, part) in parts.iter().enumerate() {

@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use super::check;
 use super::gemm::{KC, Lhs, Matrix, Packed, Start, gemm, weight_matrix};
+use crate::check;
 use crate::error::Result;
 use crate::model::{Orientation, Weight};
 use crate::tensor::{Real, Tensor};
@@ -37,10 +37,7 @@ fn packed_tangent(w: &Weight) -> Option<&Packed> {
 /// y (N,O) = x (N,C) · Wᵀ + b (O)
 pub(super) fn forward(y: &mut Tensor, x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()> {
     let (n, c, o) = (x.rows(), w.d_in(), w.d_out());
-    check::that(x.cols() == c && y.shape() == [n, o], || {
-        format!("linear: y {:?} from x {:?} and {} {:?}", y.shape(), x.shape(), w.name, w.shape)
-    })?;
-    check::that(b.is_none_or(|b| b.len() == o), || format!("linear: the bias of {} has the wrong length", w.name))?;
+    check::linear(y, x, w, b)?;
     let bias = b.map(Weight::values);
     let rhs = packed(w).view();
     let lhs = Lhs::new(Matrix::new(x.value(), c), n, c);
@@ -66,10 +63,8 @@ pub(super) fn forward(y: &mut Tensor, x: &Tensor, w: &Weight, b: Option<&Weight>
 
 /// dx (N,C) += dy (N,O) · W
 pub(super) fn backward_acc(dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
-    let (n, c, o) = (dy.rows(), w.d_in(), w.d_out());
-    check::that(dy.cols() == o && dx.shape() == [n, c], || {
-        format!("linear backward: dx {:?} from dy {:?} and {} {:?}", dx.shape(), dy.shape(), w.name, w.shape)
-    })?;
+    check::linear_backward(dx, dy, w)?;
+    let n = dy.rows();
     let values = w.values();
     let (value, tangent) = dx.planes_mut();
     product_back(value, dy.value(), w, &values, n);
@@ -99,10 +94,7 @@ fn product_back(dx: &mut [Real], dy: &[Real], w: &Weight, values: &[Real], n: us
 /// dW += dyᵀ · x over `rows`, in the orientation of `w` on disk.
 pub(super) fn outer_acc(dw: &mut Tensor, x: &Tensor, dy: &Tensor, rows: Range<usize>, w: &Weight) -> Result<()> {
     let (c, o) = (w.d_in(), w.d_out());
-    check::that(x.cols() == c && dy.cols() == o && dw.value().len() == w.len(), || {
-        format!("outer: dw {:?} of {} {:?} from {:?}, {:?}", dw.shape(), w.name, w.shape, x.shape(), dy.shape())
-    })?;
-    check::that(rows.end <= x.rows() && rows.end <= dy.rows(), || format!("outer: no rows {rows:?}"))?;
+    check::outer(dw, x, dy, &rows, w)?;
     let (value, tangent) = dw.planes_mut();
     let outer = |dw: &mut [Real], x: &[Real], dy: &[Real]| {
         let (x, dy) = (Matrix::turned(x, c).after_step(rows.start), Matrix::turned(dy, o).after_step(rows.start));

@@ -6,7 +6,6 @@
 
 mod activation;
 mod attention;
-mod check;
 mod cross_entropy;
 mod embedding;
 mod gemm;
@@ -18,6 +17,7 @@ mod linear;
 mod norm;
 mod reduce;
 mod rope;
+mod rows;
 mod scalar;
 mod search;
 mod simd;
@@ -32,13 +32,45 @@ pub use gemm::Packed;
 use crate::error::Result;
 use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Want};
 use crate::model::{Activation, Norm, Weight};
-use crate::tensor::{Real, Tensor};
+use crate::tensor::{Device, Real, Tensor};
 
 /// All operations on the processor.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuKernels;
 
 impl Kernels for CpuKernels {
+    fn device(&self) -> Device {
+        Device::Cpu
+    }
+
+    fn wait(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn stale(&self, shape: &[usize], dual: bool) -> Result<Tensor> {
+        Ok(Tensor::stale(shape, dual))
+    }
+
+    fn zeros(&self, shape: &[usize], dual: bool) -> Result<Tensor> {
+        Ok(Tensor::zeros(shape, dual))
+    }
+
+    fn upload(&self, shape: &[usize], values: Vec<Real>, tangent: Option<Vec<Real>>) -> Result<Tensor> {
+        rows::upload(shape, values, tangent)
+    }
+
+    fn copy_rows(&self, to: &mut Tensor, at: usize, from: &Tensor, rows: Range<usize>) -> Result<()> {
+        rows::copy(to, at, from, rows)
+    }
+
+    fn repeat_rows(&self, x: &mut Tensor, rows: Range<usize>, at: usize) -> Result<()> {
+        rows::repeat(x, rows, at)
+    }
+
+    fn columns(&self, x: &Tensor, columns: &[u32]) -> Result<Vec<Real>> {
+        rows::columns(x, columns)
+    }
+
     fn linear(&self, y: &mut Tensor, x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()> {
         linear::forward(y, x, w, b)
     }
@@ -207,5 +239,9 @@ impl Kernels for CpuKernels {
 
     fn dot(&self, a: &Tensor, b: &Tensor) -> Result<f64> {
         reduce::dot(a, b)
+    }
+
+    fn dot_rows(&self, a: &Tensor, b: &Tensor, rows: Range<usize>) -> Result<f64> {
+        reduce::dot_rows(a, b, &rows)
     }
 }

@@ -6,9 +6,9 @@
 
 use rayon::prelude::*;
 
-use super::check;
 use super::scalar::{Dual, Scalar, Source, sum};
 use super::simd::{Job, simd};
+use crate::check;
 use crate::error::Result;
 use crate::model::{Norm, Weight};
 use crate::tensor::{Real, Tensor};
@@ -22,11 +22,7 @@ fn rows_per_task(cols: usize) -> usize {
 
 /// y = norm(x)·gain + bias
 pub(super) fn forward(y: &mut Tensor, x: &Tensor, gain: &Weight, bias: Option<&Weight>, norm: Norm) -> Result<()> {
-    check::same("norm", y, &[x])?;
-    let c = x.cols();
-    check::that(gain.len() == c && bias.is_none_or(|b| b.len() == c), || {
-        format!("norm: {} has {} numbers for rows of {c}", gain.name, gain.len())
-    })?;
+    check::norm(y, x, gain, bias)?;
     if y.is_dual() {
         forward_as::<Dual>(y, x, gain, bias, norm);
     } else {
@@ -117,11 +113,7 @@ pub(super) fn backward_acc(
     gain: &Weight,
     norm: Norm,
 ) -> Result<()> {
-    check::same("norm backward", dx, &[dy, x])?;
-    check::that(gain.len() == x.cols(), || format!("norm backward: {} has {} numbers", gain.name, gain.len()))?;
-    if let Some(dgain) = &dgain_rows {
-        check::same("norm backward", dx, &[dgain])?;
-    }
+    check::norm_backward(dx, dgain_rows.as_deref(), dy, x, gain)?;
     if dx.is_dual() {
         backward_as::<Dual>(dx, dgain_rows, dy, x, gain, norm);
     } else {

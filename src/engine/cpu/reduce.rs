@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::check;
 use super::gemm::{Lhs, Matrix, Packed, Start, gemm_serial};
 use super::simd::{Job, simd};
+use crate::check;
 use crate::error::Result;
 use crate::kernels::Rows;
 use crate::tensor::{Buffer, Real, Tensor};
@@ -24,10 +24,8 @@ const LANES: usize = 32;
 
 /// db (C) += Σ over `rows` of x (N,C)
 pub(super) fn column_sum_acc(db: &mut Tensor, x: &Tensor, rows: Range<usize>) -> Result<()> {
+    check::column_sum(db, x, &rows)?;
     let c = x.cols();
-    check::that(db.value().len() == c && rows.start <= rows.end && rows.end <= x.rows(), || {
-        format!("column sum: db {:?} from rows {rows:?} of {:?}", db.shape(), x.shape())
-    })?;
     let part = rows.start * c..rows.end * c;
     let (value, tangent) = db.planes_mut();
     column_sums(value, &x.value()[part.clone()], c);
@@ -58,8 +56,16 @@ fn column_sums(db: &mut [Real], x: &[Real], c: usize) {
 
 /// Σ a·b over all elements, in f64.
 pub(super) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
-    check::that(a.value().len() == b.value().len(), || format!("dot: {:?} and {:?}", a.shape(), b.shape()))?;
+    check::dot(a, b)?;
     Ok(dot_slices(a.value(), b.value()))
+}
+
+/// Σ a·b over `rows`, one number after the other, in f64.
+pub(super) fn dot_rows(a: &Tensor, b: &Tensor, rows: &Range<usize>) -> Result<f64> {
+    check::dot_rows(a, b, rows)?;
+    let range = rows.start * a.cols()..rows.end * a.cols();
+    let products = a.value()[range.clone()].iter().zip(&b.value()[range]);
+    Ok(products.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum())
 }
 
 fn dot_slices(a: &[Real], b: &[Real]) -> f64 {
@@ -95,14 +101,7 @@ impl Job for Dot<'_> {
 
 /// Σ over pairs s, t of (x_s·x'_t)(dy_s·dy'_t), tile after tile.
 pub(super) fn gram(a: &Rows<'_>, b: &Rows<'_>) -> Result<f64> {
-    for side in [a, b] {
-        check::that(side.rows.end <= side.x.rows() && side.rows.end <= side.dy.rows(), || {
-            format!("gram: rows {:?} of {:?} and {:?}", side.rows, side.x.shape(), side.dy.shape())
-        })?;
-    }
-    check::that(a.x.cols() == b.x.cols() && a.dy.cols() == b.dy.cols(), || {
-        format!("gram: widths {:?} {:?} and {:?} {:?}", a.x.shape(), a.dy.shape(), b.x.shape(), b.dy.shape())
-    })?;
+    check::gram(a, b)?;
     let tiles: Vec<(Range<usize>, Range<usize>)> =
         tiles(&a.rows).flat_map(|r| tiles(&b.rows).map(move |c| (r.clone(), c))).collect();
     let parts: Vec<f64> = tiles.into_par_iter().map(|(r, c)| gram_tile(a, b, &r, &c)).collect();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
-use super::check;
+use crate::check;
 use crate::error::Result;
 use crate::tensor::{Real, Tensor};
 
@@ -57,13 +57,8 @@ pub(super) struct Turn {
 
 /// Turns the first 2·`inv_freq.len()` channels of each head of x (N,H·D).
 pub(super) fn rotate(x: &mut Tensor, positions: &[u32], n_head: usize, inv_freq: &[f64], turn: Turn) -> Result<()> {
+    check::rotate(x, positions, n_head, inv_freq)?;
     let (n, width) = (x.rows(), x.cols());
-    let fits =
-        n_head > 0 && width.is_multiple_of(n_head) && positions.len() == n && 2 * inv_freq.len() * n_head <= width;
-    check::that(fits, || {
-        let (p, f) = (positions.len(), inv_freq.len());
-        format!("rotate: x {:?}, {n_head} heads, {p} positions, {f} frequencies", x.shape())
-    })?;
     if inv_freq.is_empty() || n == 0 {
         return Ok(());
     }

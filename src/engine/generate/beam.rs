@@ -76,7 +76,7 @@ pub(super) fn decode(
             job,
             plan,
             suppressed: job.config.suppressed(n_new - 1),
-            logits: logits.value(),
+            logits: &logits.to_host()?,
             vocab_size: model.vocab_size(),
             n_ctx: model.n_ctx(),
             n_new,

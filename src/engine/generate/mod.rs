@@ -78,7 +78,7 @@ pub fn generate<S: AsRef<[u32]>>(
     config.check(&model.config)?;
     let prompts: Vec<&[u32]> = prompts.iter().map(AsRef::as_ref).collect();
     check_prompts(&prompts, &model.config)?;
-    let mut session = Session::new(model);
+    let mut session = Session::new(model)?;
     let at_once = (config.rows_at_once / config.rows_per_prompt()).max(1);
     let limits = vec![config.max_new_tokens; at_once];
     let mut all = Vec::with_capacity(prompts.len());
@@ -113,7 +113,7 @@ pub fn greedy_from(
     // Those of similar length together: a batch is done when its longest is.
     let mut order: Vec<usize> = (0..prompts.len()).filter(|i| n_new[*i] > 0).collect();
     order.sort_by_key(|i| std::cmp::Reverse(n_new[*i]));
-    let mut session = Session::new(model);
+    let mut session = Session::new(model)?;
     let mut continuations = vec![Vec::new(); prompts.len()];
     for chosen in order.chunks(config.rows_at_once) {
         let prompts: Vec<&[u32]> = chosen.iter().map(|i| prompts[*i]).collect();

@@ -96,7 +96,7 @@ fn choose(model: &dyn StepModel, rows: &mut [Row], n_new: usize, config: &Genera
         return choose_likeliest(model, rows, &suppressed);
     }
     let logits = model.logits()?;
-    let (values, vocab_size) = (logits.value(), model.vocab_size());
+    let (values, vocab_size) = (logits.to_host()?, model.vocab_size());
     let sampling = config.sampling();
     rows.par_iter_mut().try_for_each_init(Vec::new, |scores: &mut Vec<f64>, row| {
         scores.clear();

@@ -3,7 +3,7 @@
 use super::step_model::StepModel;
 use crate::cache::KvCache;
 use crate::error::Result;
-use crate::kernels::Want;
+use crate::kernels::{Want, gather_rows};
 use crate::model::{Decoder, Weight};
 use crate::tensor::Tensor;
 
@@ -17,9 +17,9 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Nothing is read yet.
-    pub(super) fn new(model: &'a Decoder) -> Self {
-        let cache = KvCache::new(&model.config, 0, 0);
-        Self { model, cache, hidden: Tensor::stale(&[0, model.config.d_model], false) }
+    pub(super) fn new(model: &'a Decoder) -> Result<Self> {
+        let cache = KvCache::new(model, 0, 0)?;
+        Ok(Self { model, cache, hidden: model.kernels.stale(&[0, model.config.d_model], false)? })
     }
 
     fn head(&self) -> (&'a Weight, Option<&'a Weight>) {
@@ -38,17 +38,15 @@ impl StepModel for Session<'_> {
     }
 
     fn prefill(&mut self, prompts: &[&[u32]], n_rows: usize, capacity: usize) -> Result<()> {
-        self.cache = KvCache::new(&self.model.config, n_rows, capacity);
+        self.cache = KvCache::new(self.model, n_rows, capacity)?;
         self.cache.restart(prompts.len())?;
         let hidden = self.model.step(&mut self.cache, prompts)?;
-        let c = hidden.cols();
-        let mut last = Tensor::stale(&[prompts.len(), c], false);
-        let mut end = 0;
-        for (row, prompt) in last.value_mut().chunks_exact_mut(c.max(1)).zip(prompts) {
-            end += prompt.len() * c;
-            row.copy_from_slice(&hidden.value()[end - c..end]);
-        }
-        self.hidden = last;
+        let ends = prompts.iter().scan(0, |end, prompt| {
+            *end += prompt.len();
+            Some(*end)
+        });
+        let last: Vec<usize> = ends.map(|end| end - 1).collect();
+        self.hidden = gather_rows(&*self.model.kernels, &hidden, &last, false)?;
         Ok(())
     }
 
@@ -64,7 +62,7 @@ impl StepModel for Session<'_> {
 
     fn logits(&self) -> Result<Tensor> {
         let (weight, bias) = self.head();
-        let mut logits = Tensor::stale(&[self.hidden.rows(), self.vocab_size()], false);
+        let mut logits = self.model.kernels.stale(&[self.hidden.rows(), self.vocab_size()], false)?;
         self.model.kernels.linear(&mut logits, &self.hidden, weight, bias)?;
         Ok(logits)
     }

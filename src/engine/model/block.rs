@@ -33,13 +33,13 @@ impl Decoder {
     /// y = x·Wᵀ + b for rows x.
     pub(super) fn apply(&self, x: &Tensor, l: Linear) -> Result<Tensor> {
         let w = self.params.get(l.weight);
-        let mut y = Tensor::stale(&[x.rows(), w.d_out()], x.is_dual());
+        let mut y = self.kernels.stale(&[x.rows(), w.d_out()], x.is_dual())?;
         self.kernels.linear(&mut y, x, w, l.bias.map(|b| self.params.get(b)))?;
         Ok(y)
     }
 
     pub(super) fn apply_norm(&self, x: &Tensor, n: NormParams) -> Result<Tensor> {
-        let mut y = Tensor::stale(x.shape(), x.is_dual());
+        let mut y = self.kernels.stale(x.shape(), x.is_dual())?;
         let bias = n.bias.map(|b| self.params.get(b));
         self.kernels.norm(&mut y, x, self.params.get(n.gain), bias, self.config.norm)?;
         Ok(y)
@@ -52,7 +52,8 @@ impl Decoder {
             ProjectionParams::Separate { q, k, v } => [self.apply(x, q)?, self.apply(x, k)?, self.apply(x, v)?],
             ProjectionParams::Fused { qkv, layout } => {
                 let fused = self.apply(x, qkv)?;
-                let mut parts = [(); 3].map(|()| Tensor::stale(&[x.rows(), c.n_head * c.d_head], x.is_dual()));
+                let part = || self.kernels.stale(&[x.rows(), c.n_head * c.d_head], x.is_dual());
+                let mut parts = [part()?, part()?, part()?];
                 self.kernels.split_heads(parts.each_mut(), &fused, c.n_head, layout)?;
                 parts
             }
@@ -81,7 +82,7 @@ impl Decoder {
         for (part, site) in qkv.iter_mut().zip([Site::Q, Site::K, Site::V]) {
             visit(tap, layer, site, part)?;
         }
-        let mut z = Tensor::stale(qkv[0].shape(), normed1.is_dual());
+        let mut z = self.kernels.stale(qkv[0].shape(), normed1.is_dual())?;
         let patterns = attend(layer, &mut z, qkv.each_ref(), tap)?;
         visit(tap, layer, Site::Z, &mut z)?;
         let mut attn_out = self.apply(&z, block.attn_out)?;
@@ -92,7 +93,7 @@ impl Decoder {
         let sequential = self.config.residual == Residual::Sequential;
         let resid_mid = if sequential {
             visit(tap, layer, Site::ResidMid, &mut resid_post)?;
-            Some(resid_post.clone())
+            Some(resid_post.copied()?)
         } else {
             None
         };
@@ -112,7 +113,7 @@ impl Decoder {
         let params = self.blocks[layer].mlp;
         let mut pre = self.apply(x, params.gate.unwrap_or(params.up))?;
         visit(tap, layer, Site::MlpPre, &mut pre)?;
-        let mut post = Tensor::stale(pre.shape(), pre.is_dual());
+        let mut post = self.kernels.stale(pre.shape(), pre.is_dual())?;
         let up = match self.config.mlp {
             Mlp::Plain(f) => {
                 self.kernels.activation(&mut post, &pre, f)?;
@@ -146,9 +147,9 @@ impl Decoder {
         }
         let mut patterns = Vec::with_capacity(spans.len());
         for span in spans {
-            let mut p = Tensor::stale(&[spec.n_head, span.q.len(), span.kv.len()], z.is_dual());
+            let mut p = self.kernels.stale(&[spec.n_head, span.q.len(), span.kv.len()], z.is_dual())?;
             self.kernels.pattern(&mut p, qkv[0], qkv[1], span, &spec)?;
-            let unedited = p.clone();
+            let unedited = p.copied()?;
             tap.forward(layer, Site::Pattern, &mut p)?;
             self.kernels.pattern_apply(z, &p, qkv[2], span, &spec)?;
             patterns.push([unedited, p]);

@@ -23,7 +23,7 @@ impl Backward<'_> {
         if !self.tap.wants(layer, site) {
             return Ok(None);
         }
-        let mut copy = dy.clone();
+        let mut copy = dy.copied()?;
         self.tap.backward(layer, site, &mut copy)?;
         Ok(Some(copy))
     }
@@ -51,7 +51,8 @@ impl Decoder {
         dy: &Tensor,
         b: &mut Backward<'_>,
     ) -> Result<()> {
-        let mut gain_rows = b.sink.wants(n.gain).then(|| Tensor::stale(x.shape(), x.is_dual()));
+        let wanted = b.sink.wants(n.gain);
+        let mut gain_rows = wanted.then(|| self.kernels.stale(x.shape(), x.is_dual())).transpose()?;
         let gain = self.params.get(n.gain);
         self.kernels.norm_backward_acc(dx, gain_rows.as_mut(), dy, x, gain, self.config.norm)?;
         if let Some(rows) = &gain_rows {
@@ -109,14 +110,14 @@ impl Decoder {
     ) -> Result<Tensor> {
         let params = self.blocks[layer].mlp;
         let edited = b.branch(layer, Site::MlpOut, dy)?;
-        let mut dpost = Tensor::zeros(acts.mlp_post.shape(), dy.is_dual());
+        let mut dpost = self.kernels.zeros(acts.mlp_post.shape(), dy.is_dual())?;
         self.linear_backward(&mut dpost, params.down, &acts.mlp_post, edited.as_ref().unwrap_or(dy), b)?;
         b.visit(layer, Site::MlpPost, &mut dpost)?;
-        let mut dx = Tensor::zeros(x.shape(), dy.is_dual());
-        let mut dpre = Tensor::stale(acts.mlp_pre.shape(), dy.is_dual());
+        let mut dx = self.kernels.zeros(x.shape(), dy.is_dual())?;
+        let mut dpre = self.kernels.stale(acts.mlp_pre.shape(), dy.is_dual())?;
         match (self.config.mlp, &acts.mlp_up) {
             (Mlp::Gated(f), Some(up)) => {
-                let mut dup = Tensor::stale(up.shape(), dy.is_dual());
+                let mut dup = self.kernels.stale(up.shape(), dy.is_dual())?;
                 self.kernels.gate_backward([&mut dpre, &mut dup], &dpost, &acts.mlp_pre, up, f)?;
                 self.linear_backward(&mut dx, params.up, x, &dup, b)?;
             }
@@ -133,10 +134,12 @@ impl Decoder {
     fn attention_backward(&self, layer: usize, dy: &Tensor, acts: &BlockActs, b: &mut Backward<'_>) -> Result<Tensor> {
         let block = &self.blocks[layer];
         let edited = b.branch(layer, Site::AttnOut, dy)?;
-        let mut dz = Tensor::zeros(acts.z.shape(), dy.is_dual());
+        let mut dz = self.kernels.zeros(acts.z.shape(), dy.is_dual())?;
         self.linear_backward(&mut dz, block.attn_out, &acts.z, edited.as_ref().unwrap_or(dy), b)?;
         b.visit(layer, Site::Z, &mut dz)?;
-        let mut dqkv = acts.qkv.each_ref().map(|part| Tensor::zeros(part.shape(), dy.is_dual()));
+        let zeros = |part: &Tensor| self.kernels.zeros(part.shape(), dy.is_dual());
+        let [q, k, v] = &acts.qkv;
+        let mut dqkv = [zeros(q)?, zeros(k)?, zeros(v)?];
         match &acts.patterns {
             None => {
                 let spec = self.attention_spec(layer);
@@ -164,7 +167,7 @@ impl Decoder {
         let [q, k, v] = acts.qkv.each_ref();
         // Sequences in reverse, as everything on the way back.
         for (span, [unedited, edited]) in b.spans.iter().zip(patterns).rev() {
-            let mut dp = Tensor::stale(edited.shape(), dz.is_dual());
+            let mut dp = self.kernels.stale(edited.shape(), dz.is_dual())?;
             self.kernels.pattern_apply_backward(&mut dp, dv, dz, edited, v, span, &spec)?;
             b.tap.backward(layer, Site::Pattern, &mut dp)?;
             self.kernels.pattern_backward_acc([dq, dk], &dp, unedited, [q, k], span, &spec)?;
@@ -185,7 +188,7 @@ impl Decoder {
             self.kernels.rotate(dq, b.positions, c.n_head, inv_freq, *interleaved, true)?;
             self.kernels.rotate(dk, b.positions, c.n_kv_head, inv_freq, *interleaved, true)?;
         }
-        let mut dx = Tensor::zeros(x.shape(), x.is_dual());
+        let mut dx = self.kernels.zeros(x.shape(), x.is_dual())?;
         match self.blocks[layer].projection {
             ProjectionParams::Separate { q, k, v } => {
                 for (l, d) in [q, k, v].into_iter().zip(&dqkv) {
@@ -193,7 +196,7 @@ impl Decoder {
                 }
             }
             ProjectionParams::Fused { qkv, layout } => {
-                let mut fused = Tensor::stale(&[x.rows(), 3 * c.n_head * c.d_head], x.is_dual());
+                let mut fused = self.kernels.stale(&[x.rows(), 3 * c.n_head * c.d_head], x.is_dual())?;
                 self.kernels.merge_heads(&mut fused, dqkv.each_ref(), c.n_head, layout)?;
                 self.linear_backward(&mut dx, qkv, x, &fused, b)?;
             }

@@ -32,7 +32,7 @@ fn direction(model: &Decoder, seed: u64) -> Direction {
 }
 
 fn gradient(model: &Decoder, batch: &Batch, keep: Keep) -> (f64, Vec<(ParamId, Tensor)>) {
-    let mut sink = SumGrads::new(model, &everything);
+    let mut sink = SumGrads::new(model, &everything).unwrap();
     let loss = loss_gradient(model, batch, &mut sink, &mut NoTap, keep).unwrap();
     (loss.total, sink.into_gradients())
 }
@@ -105,7 +105,7 @@ fn sinks_agree() {
         let model = decoder(&config, 6);
         let texts = sequences(&[9, 2, 6], config.vocab_size, 7);
         let batch = Batch::causal(&texts).example_mean();
-        let mut per_sample = PerSample::new(&model, 3, &everything);
+        let mut per_sample = PerSample::new(&model, 3, &everything).unwrap();
         loss_gradient(&model, &batch, &mut per_sample, &mut NoTap, Keep::All).unwrap();
         let (_, sum) = gradient(&model, &batch, Keep::All);
         let mut gram = Gram::new(&model, &batch, Pairs::All, &everything);
@@ -147,7 +147,7 @@ fn head_products_need_no_gradient() {
         let batch = Batch::causal(&sequences(&[9, 5, 2], config.vocab_size, 21)).example_mean();
         let gram = head_gram(&model, &batch).unwrap();
         let ids = [Some(model.head.weight), model.head.bias];
-        let mut formed = PerSample::new(&model, 3, &|p| ids.contains(&Some(p)));
+        let mut formed = PerSample::new(&model, 3, &|p| ids.contains(&Some(p))).unwrap();
         loss_gradient(&model, &batch, &mut formed, &mut NoTap, Keep::All).unwrap();
         for (i, j) in Pairs::All.list(3) {
             let inner = |id: ParamId| {
@@ -168,7 +168,7 @@ fn batch_gradient_is_the_weighted_mean_of_sample_gradients() {
     let model = decoder(&config, 9);
     let texts = sequences(&[9, 4], config.vocab_size, 10);
     let (_, whole) = gradient(&model, &Batch::causal(&texts).token_mean(), Keep::All);
-    let mut own = PerSample::new(&model, 2, &everything);
+    let mut own = PerSample::new(&model, 2, &everything).unwrap();
     loss_gradient(&model, &Batch::causal(&texts).example_mean(), &mut own, &mut NoTap, Keep::All).unwrap();
     for (id, g) in whole {
         let [a, b] = own.get(id) else { panic!("two sequences") };
@@ -241,7 +241,7 @@ fn looking_changes_nothing() {
             .chain([(0, Site::Embed), (2, Site::FinalNorm)])
             .collect();
         let mut record = Record::new(&places);
-        let mut sink = SumGrads::new(&model, &everything);
+        let mut sink = SumGrads::new(&model, &everything).unwrap();
         let seen = loss_gradient(&model, &batch, &mut sink, &mut record, Keep::All).unwrap();
         assert_close(seen.total, loss, 1.0, name);
         for ((id, a), (_, b)) in plain.iter().zip(sink.into_gradients()) {
@@ -277,7 +277,7 @@ fn gradients_at_taps_are_slopes() {
             Site::MlpOut,
         ] {
             let mut record = Record::new(&[(1, site)]);
-            let mut sink = SumGrads::new(&model, &|_| false);
+            let mut sink = SumGrads::new(&model, &|_| false).unwrap();
             loss_gradient(&model, &batch, &mut sink, &mut record, Keep::All).unwrap();
             let d = &record.backward[&(1, site)][0];
             let channel = d.cols() / 2;
@@ -286,7 +286,7 @@ fn gradients_at_taps_are_slopes() {
                 let mut push = vec![0.0; d.cols()];
                 push[channel] = by as Real;
                 let mut tap = EditTap { layer: 1, site, edit: Edit::Add(push) };
-                let mut sink = SumGrads::new(&model, &|_| false);
+                let mut sink = SumGrads::new(&model, &|_| false).unwrap();
                 loss_gradient(&model, &batch, &mut sink, &mut tap, Keep::All).unwrap().total
             };
             let expected = (pushed(step) - pushed(-step)) / (2.0 * step);

@@ -90,7 +90,7 @@ impl Decoder {
 
     /// Token embeddings, with learned positions where the family has them.
     pub(crate) fn embed(&self, tokens: &[u32], positions: &[u32]) -> Result<Tensor> {
-        let mut x = Tensor::zeros(&[tokens.len(), self.config.d_model], self.is_dual());
+        let mut x = self.kernels.zeros(&[tokens.len(), self.config.d_model], self.is_dual())?;
         self.kernels.embed_acc(&mut x, self.params.get(self.embed), tokens)?;
         if let Some(table) = self.positions {
             self.kernels.embed_acc(&mut x, self.params.get(table), positions)?;
@@ -118,7 +118,7 @@ impl Decoder {
         let mut blocks = Vec::new();
         for layer in 0..self.blocks.len() {
             if keep == Keep::Residuals {
-                blocks.push(Kept::Input(resid.clone()));
+                blocks.push(Kept::Input(resid.copied()?));
             }
             let mut attend = |layer: usize, z: &mut Tensor, qkv: [&Tensor; 3], tap: &mut dyn Tap| {
                 self.attend_packed(layer, z, qkv, &spans, tap)
@@ -152,7 +152,7 @@ impl Decoder {
         let spans = spans(&acts.offsets);
         let mut b = Backward { sink, tap, offsets: &acts.offsets, positions: &acts.positions, spans: &spans };
         b.visit(self.blocks.len(), Site::FinalNorm, &mut dhidden)?;
-        let mut dx = Tensor::zeros(dhidden.shape(), dhidden.is_dual());
+        let mut dx = self.kernels.zeros(dhidden.shape(), dhidden.is_dual())?;
         self.norm_backward(&mut dx, self.final_norm, &acts.resid, &dhidden, &mut b)?;
         for (layer, kept) in acts.blocks.into_iter().enumerate().rev() {
             let inside = match kept {

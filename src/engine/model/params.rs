@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use half::{bf16, f16};
 
 use crate::error::{Error, Result};
-use crate::tensor::{Buffer, Real};
+use crate::tensor::{Buffer, DeviceBuffer, Real};
 
 /// Index of a parameter in [`Params`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,6 +83,9 @@ pub struct Weight {
     /// Repacked for products; made at first use, dropped when the numbers change.
     pub(crate) packed: OnceLock<crate::cpu::Packed>,
     pub(crate) packed_tangent: OnceLock<crate::cpu::Packed>,
+    /// Copies in the memory of a card, likewise.
+    pub(crate) on_card: OnceLock<DeviceBuffer>,
+    pub(crate) tangent_on_card: OnceLock<DeviceBuffer>,
 }
 
 impl Weight {
@@ -96,6 +99,8 @@ impl Weight {
             tangent: None,
             packed: OnceLock::new(),
             packed_tangent: OnceLock::new(),
+            on_card: OnceLock::new(),
+            tangent_on_card: OnceLock::new(),
         }
     }
 
@@ -168,6 +173,7 @@ impl Weight {
     /// The numbers, to be changed; a mapped parameter is copied into memory first.
     pub fn values_mut(&mut self) -> &mut [Real] {
         self.packed = OnceLock::new();
+        self.on_card = OnceLock::new();
         if let Store::Mapped { .. } = self.store {
             self.store = Store::Owned(Arc::new(self.values().into_owned().into()));
         }
@@ -188,13 +194,16 @@ impl Weight {
     /// Sets or clears the direction.
     pub fn set_tangent(&mut self, tangent: Option<Arc<Buffer>>) {
         self.packed_tangent = OnceLock::new();
+        self.tangent_on_card = OnceLock::new();
         self.tangent = tangent;
     }
 
-    /// Frees what was repacked for products.
+    /// Frees what was repacked for products, and copies on a card.
     pub fn unpack(&mut self) {
         self.packed = OnceLock::new();
         self.packed_tangent = OnceLock::new();
+        self.on_card = OnceLock::new();
+        self.tangent_on_card = OnceLock::new();
     }
 }
 

@@ -32,13 +32,11 @@ impl<'a> DotWith<'a> {
     }
 
     /// Adds Σ over the rows of each sequence of a·b.
-    fn add_row_dots(&mut self, a: &Tensor, b: &Tensor, rows: &Range<usize>, samples: &Offsets) {
-        let c = a.cols();
+    fn add_row_dots(&mut self, a: &Tensor, b: &Tensor, rows: &Range<usize>, samples: &Offsets) -> Result<()> {
         for (i, own) in within(samples, rows) {
-            let range = own.start * c..own.end * c;
-            let products = a.value()[range.clone()].iter().zip(&b.value()[range]);
-            self.dots[i] += products.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+            self.dots[i] += self.model.kernels.dot_rows(a, b, own)?;
         }
+        Ok(())
     }
 }
 
@@ -50,9 +48,9 @@ impl GradSink for DotWith<'_> {
     fn linear(&mut self, l: &Linear, x: &Tensor, dy: &Tensor, rows: Range<usize>, samples: &Offsets) -> Result<()> {
         let model = self.model;
         if let Some(v) = &self.direction[l.weight.0 as usize] {
-            let mut y = Tensor::stale(dy.shape(), false);
+            let mut y = model.kernels.stale(dy.shape(), false)?;
             model.kernels.linear(&mut y, x, v, None)?;
-            self.add_row_dots(&y, dy, &rows, samples);
+            self.add_row_dots(&y, dy, &rows, samples)?;
         }
         match l.bias {
             Some(b) if self.wants(b) => self.vector_rows(b, dy, &rows, samples),
@@ -66,9 +64,9 @@ impl GradSink for DotWith<'_> {
 
     fn embedding(&mut self, p: ParamId, ids: &[u32], dy: &Tensor, samples: &Offsets) -> Result<()> {
         if let Some(v) = &self.direction[p.0 as usize] {
-            let mut y = Tensor::zeros(dy.shape(), false);
+            let mut y = self.model.kernels.zeros(dy.shape(), false)?;
             self.model.kernels.embed_acc(&mut y, v, ids)?;
-            self.add_row_dots(&y, dy, &(0..dy.rows()), samples);
+            self.add_row_dots(&y, dy, &(0..dy.rows()), samples)?;
         }
         Ok(())
     }
@@ -79,10 +77,10 @@ impl DotWith<'_> {
         let Some(v) = &self.direction[p.0 as usize] else { return Ok(()) };
         // A vector repeated on every row is the product of a column of ones with it.
         let one = Weight::owned("", &[1, v.len()], Orientation::InOut, v.values().into_owned())?;
-        let ones = Tensor::from_vec(&[per_row.rows(), 1], vec![1.0; per_row.rows()])?;
-        let mut repeated = Tensor::stale(per_row.shape(), false);
-        self.model.kernels.linear(&mut repeated, &ones, &one, None)?;
-        self.add_row_dots(&repeated, per_row, rows, samples);
-        Ok(())
+        let kernels = &*self.model.kernels;
+        let ones = kernels.upload(&[per_row.rows(), 1], vec![1.0; per_row.rows()], None)?;
+        let mut repeated = kernels.stale(per_row.shape(), false)?;
+        kernels.linear(&mut repeated, &ones, &one, None)?;
+        self.add_row_dots(&repeated, per_row, rows, samples)
     }
 }

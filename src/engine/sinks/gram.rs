@@ -10,9 +10,9 @@ use std::ops::Range;
 use super::per_sample::within;
 use crate::error::Result;
 use crate::grads::GradSink;
-use crate::kernels::Rows;
+use crate::kernels::{Kernels, Rows};
 use crate::model::{Decoder, Linear, ParamId};
-use crate::tensor::{Batch, Offsets, Tensor};
+use crate::tensor::{Batch, Offsets, Real, Tensor};
 
 /// Which inner products are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl<'a> Gram<'a> {
     fn add_vector(&mut self, p: ParamId, per_row: &Tensor, rows: &Range<usize>, samples: &Offsets) -> Result<()> {
         let mut sums: BTreeMap<usize, Tensor> = BTreeMap::new();
         for (i, own) in within(samples, rows) {
-            let mut sum = Tensor::zeros(&[per_row.cols()], false);
+            let mut sum = self.model.kernels.zeros(&[per_row.cols()], false)?;
             self.model.kernels.column_sum_acc(&mut sum, per_row, own)?;
             sums.insert(i, sum);
         }
@@ -121,7 +121,7 @@ impl<'a> Gram<'a> {
         }
         let mut gradients = BTreeMap::new();
         for (i, r) in own {
-            let mut dw = Tensor::zeros(&weight.shape, false);
+            let mut dw = self.model.kernels.zeros(&weight.shape, false)?;
             self.model.kernels.outer_acc(&mut dw, x, dy, r.clone(), weight)?;
             gradients.insert(*i, dw);
         }
@@ -146,7 +146,7 @@ impl GradSink for Gram<'_> {
             if *l == self.model.head
                 && let Some(tied) = &mut self.tied
             {
-                tied.keep(x, dy, rows.start);
+                tied.keep(&*self.model.kernels, x, dy, rows.start)?;
             }
         }
         match l.bias {
@@ -160,14 +160,15 @@ impl GradSink for Gram<'_> {
     }
 
     fn embedding(&mut self, p: ParamId, ids: &[u32], dy: &Tensor, samples: &Offsets) -> Result<()> {
-        let sums: Vec<BTreeMap<u32, Vec<f64>>> = samples.iter().map(|r| by_token(ids, dy, r)).collect();
+        let (values, c) = (dy.to_host()?, dy.cols());
+        let sums: Vec<BTreeMap<u32, Vec<f64>>> = samples.iter().map(|r| by_token(ids, &values, c, r)).collect();
         let mut products: Vec<f64> = self.pairs.iter().map(|(i, j)| shared_tokens(&sums[*i], &sums[*j])).collect();
         if p == self.model.embed
             && let Some(tied) = &self.tied
         {
             for (product, (i, j)) in products.iter_mut().zip(&self.pairs) {
-                *product += tied.cross(dy, samples.range(*i), samples.range(*j));
-                *product += tied.cross(dy, samples.range(*j), samples.range(*i));
+                *product += tied.cross(&values, c, samples.range(*i), samples.range(*j));
+                *product += tied.cross(&values, c, samples.range(*j), samples.range(*i));
             }
         }
         self.add(p, products);
@@ -176,26 +177,26 @@ impl GradSink for Gram<'_> {
 }
 
 impl Tied {
-    fn keep(&mut self, x: &Tensor, dy: &Tensor, start: usize) {
-        let (c, v, n) = (x.cols(), dy.cols(), self.tokens.len());
+    fn keep(&mut self, kernels: &dyn Kernels, x: &Tensor, dy: &Tensor, start: usize) -> Result<()> {
+        let (c, n) = (x.cols(), self.tokens.len());
+        let (values, at_tokens) = (x.to_host()?, kernels.columns(dy, &self.tokens)?);
         for row in 0..x.rows() {
             let hidden = &mut self.hidden[(start + row) * c..(start + row + 1) * c];
-            hidden.iter_mut().zip(&x.value()[row * c..]).for_each(|(to, from)| *to = f64::from(*from));
+            hidden.iter_mut().zip(&values[row * c..]).for_each(|(to, from)| *to = f64::from(*from));
             let at = &mut self.at_tokens[(start + row) * n..(start + row + 1) * n];
-            for (to, token) in at.iter_mut().zip(&self.tokens) {
-                *to = f64::from(dy.value()[row * v + *token as usize]);
-            }
+            at.iter_mut().zip(&at_tokens[row * n..]).for_each(|(to, from)| *to = f64::from(*from));
         }
+        Ok(())
     }
 
     /// ⟨head part of the rows `head`, embedding part of the rows `embed`⟩ = Σ a_{s, id_t} (h_s·δ_t).
-    fn cross(&self, delta: &Tensor, head: Range<usize>, embed: Range<usize>) -> f64 {
-        let (c, n) = (delta.cols(), self.tokens.len());
+    fn cross(&self, delta: &[Real], c: usize, head: Range<usize>, embed: Range<usize>) -> f64 {
+        let n = self.tokens.len();
         let mut sum = 0.0;
         for s in head {
             let h = &self.hidden[s * c..(s + 1) * c];
             for t in embed.clone() {
-                let d = &delta.value()[t * c..(t + 1) * c];
+                let d = &delta[t * c..(t + 1) * c];
                 let inner: f64 = h.iter().zip(d).map(|(a, b)| a * f64::from(*b)).sum();
                 sum += self.at_tokens[s * n + t] * inner;
             }
@@ -205,12 +206,11 @@ impl Tied {
 }
 
 /// Σ δ over the rows of each token.
-fn by_token(ids: &[u32], dy: &Tensor, rows: Range<usize>) -> BTreeMap<u32, Vec<f64>> {
-    let c = dy.cols();
+fn by_token(ids: &[u32], dy: &[Real], c: usize, rows: Range<usize>) -> BTreeMap<u32, Vec<f64>> {
     let mut sums: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for row in rows {
         let sum = sums.entry(ids[row]).or_insert_with(|| vec![0.0; c]);
-        sum.iter_mut().zip(&dy.value()[row * c..]).for_each(|(to, from)| *to += f64::from(*from));
+        sum.iter_mut().zip(&dy[row * c..]).for_each(|(to, from)| *to += f64::from(*from));
     }
     sums
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::grads::GradSink;
-use crate::model::{Decoder, Linear, ParamId};
+use crate::model::{Decoder, Linear, ParamId, Weight};
 use crate::tensor::{Offsets, Tensor};
 
 /// One gradient a sequence and parameter.
@@ -16,11 +16,16 @@ pub struct PerSample<'a> {
 
 impl<'a> PerSample<'a> {
     /// Zero gradients of `n` sequences for the parameters `wants` names.
-    pub fn new(model: &'a Decoder, n: usize, wants: &dyn Fn(ParamId) -> bool) -> Self {
+    ///
+    /// # Errors
+    /// `Device` when a card has no memory left.
+    pub fn new(model: &'a Decoder, n: usize, wants: &dyn Fn(ParamId) -> bool) -> Result<Self> {
         let dual = model.is_dual();
-        let zeros = |shape: &[usize]| (0..n).map(|_| Tensor::zeros(shape, dual)).collect();
-        let gradients = model.params.iter().map(|(id, w)| if wants(id) { zeros(&w.shape) } else { Vec::new() });
-        Self { model, gradients: gradients.collect() }
+        let zeros = |(id, w): (ParamId, &Weight)| {
+            let n = if wants(id) { n } else { 0 };
+            (0..n).map(|_| model.kernels.zeros(&w.shape, dual)).collect()
+        };
+        Ok(Self { model, gradients: model.params.iter().map(zeros).collect::<Result<_>>()? })
     }
 
     /// The gradients of a parameter by sequence; empty if it was not wanted.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::grads::GradSink;
-use crate::model::{Decoder, Linear, ParamId};
+use crate::model::{Decoder, Linear, ParamId, Weight};
 use crate::tensor::{Offsets, Tensor};
 
 /// Sums gradients in the shapes on disk; with a directed model, H·v in the tangents.
@@ -15,10 +15,13 @@ pub struct SumGrads<'a> {
 
 impl<'a> SumGrads<'a> {
     /// Zero gradients for the parameters `wants` names.
-    pub fn new(model: &'a Decoder, wants: &dyn Fn(ParamId) -> bool) -> Self {
+    ///
+    /// # Errors
+    /// `Device` when a card has no memory left.
+    pub fn new(model: &'a Decoder, wants: &dyn Fn(ParamId) -> bool) -> Result<Self> {
         let dual = model.is_dual();
-        let gradients = model.params.iter().map(|(id, w)| wants(id).then(|| Tensor::zeros(&w.shape, dual))).collect();
-        Self { model, gradients }
+        let zeros = |(id, w): (ParamId, &Weight)| wants(id).then(|| model.kernels.zeros(&w.shape, dual)).transpose();
+        Ok(Self { model, gradients: model.params.iter().map(zeros).collect::<Result<_>>()? })
     }
 
     /// The gradient of a parameter, if it was wanted.

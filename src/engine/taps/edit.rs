@@ -60,22 +60,22 @@ impl Tap for EditTap {
     fn forward(&mut self, _layer: usize, _site: Site, x: &mut Tensor) -> Result<()> {
         self.check(x)?;
         let c = x.cols();
-        let (value, tangent) = x.planes_mut();
-        self.apply(value, c, true);
-        if let Some(tangent) = tangent {
-            self.apply(tangent, c, false);
-        }
-        Ok(())
+        x.edit(|value, tangent| {
+            self.apply(value, c, true);
+            if let Some(tangent) = tangent {
+                self.apply(tangent, c, false);
+            }
+        })
     }
 
     fn backward(&mut self, _layer: usize, _site: Site, dx: &mut Tensor) -> Result<()> {
         self.check(dx)?;
         let c = dx.cols();
-        let (value, tangent) = dx.planes_mut();
-        self.apply(value, c, false);
-        if let Some(tangent) = tangent {
-            self.apply(tangent, c, false);
-        }
-        Ok(())
+        dx.edit(|value, tangent| {
+            self.apply(value, c, false);
+            if let Some(tangent) = tangent {
+                self.apply(tangent, c, false);
+            }
+        })
     }
 }

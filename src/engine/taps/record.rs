@@ -28,12 +28,12 @@ impl Tap for Record {
     }
 
     fn forward(&mut self, layer: usize, site: Site, x: &mut Tensor) -> Result<()> {
-        self.forward.entry((layer, site)).or_default().push(x.clone());
+        self.forward.entry((layer, site)).or_default().push(x.copied()?);
         Ok(())
     }
 
     fn backward(&mut self, layer: usize, site: Site, dx: &mut Tensor) -> Result<()> {
-        self.backward.entry((layer, site)).or_default().push(dx.clone());
+        self.backward.entry((layer, site)).or_default().push(dx.copied()?);
         Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! A model folder becomes a decoder.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,10 +8,9 @@ use super::checkpoint::{Checkpoint, shorten};
 use super::folder::{CONFIG, GENERATION};
 use super::json;
 use super::tensor_file::{Entry, Stamp, TensorFile};
-use crate::cpu::CpuKernels;
 use crate::error::{Error, Result};
 use crate::families::{self, Blueprint, Wanted};
-use crate::kernels::Kernels;
+use crate::kernels::kernels;
 use crate::model::{Decoder, Weight};
 use crate::tensor::Device;
 
@@ -175,7 +173,7 @@ impl Model {
     /// # Errors
     /// Missing tensors, wrong shapes or types, and tensors of a block that the family does not know.
     pub fn load(self, device: Device) -> Result<Loaded> {
-        let kernels = kernels(device);
+        let kernels = kernels(device)?;
         let findings = self.findings();
         self.refuse(&findings)?;
         self.check_tied()?;
@@ -272,13 +270,6 @@ impl Model {
         let prefix = &self.blueprint.block_prefix;
         let short = prefix.split_once('.').map_or("", |(_, rest)| rest);
         name.starts_with(prefix.as_str()) || (!short.is_empty() && name.starts_with(short))
-    }
-}
-
-/// The operations on a device.
-fn kernels(device: Device) -> Arc<dyn Kernels> {
-    match device {
-        Device::Cpu => Arc::new(CpuKernels),
     }
 }
 

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::{Streams, json_arg, path_arg, run, text};
 use crate::data::Tokenizer;
-use crate::engine::Device;
 use crate::engine::generate::{self, EarlyStopping, GenerateConfig, Strategy};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
@@ -29,6 +28,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("Write the texts as rows of token ids (JSONL), which a memorization score reads back exactly"),
         )
+        .arg(super::device_arg())
         .arg(run::seed_arg())
         .arg(json_arg())
 }
@@ -81,7 +81,7 @@ fn number(name: &'static str, shown: &'static str, help: &'static str) -> Arg {
 pub(super) fn generate(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     let reference = inputs::model_ref(&text(args, "model"));
     let folder = inputs::model_folder(&reference, &mut super::access(args))?;
-    let model = inputs::load_model(&inputs::model_name(&reference, &folder), &folder, Device::Cpu)?;
+    let model = inputs::load_model(&inputs::model_name(&reference, &folder), &folder, super::device(args)?)?;
     match args.get_one::<PathBuf>("out") {
         Some(path) => write(args, &model, path, streams),
         None => print(args, &model, streams),

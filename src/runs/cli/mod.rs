@@ -7,6 +7,7 @@
 mod columns;
 mod compose;
 mod control;
+mod devices;
 mod export;
 mod generate;
 mod method;
@@ -23,6 +24,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::bench;
 use super::inputs::{self, Access};
+use crate::engine::Device;
 use crate::error::{Error, Result};
 
 pub use compose::{export_run, spec_file};
@@ -85,7 +87,8 @@ pub fn command() -> Command {
     let shows = [show::list_command(), show::describe_command(), show::runs_command()];
     let files =
         [export::command(), inspect_command(), verify_command(), generate::command(), bench_command(), open_command()];
-    for verb in verbs.into_iter().chain(shows).chain(files).chain(method::commands()) {
+    let machine = [devices::devices_command(), devices::check_command()];
+    for verb in verbs.into_iter().chain(shows).chain(files).chain(machine).chain(method::commands()) {
         command = command.subcommand(verb);
     }
     command
@@ -123,6 +126,8 @@ fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
         "bench" => run_bench(args, streams),
         "inspect" => return inspect(args, streams),
         "verify" => return verify(args, streams),
+        "check" => return devices::check(args, streams),
+        "devices" => devices::devices(args, streams),
         "open" => (streams.window)(paths(args, "paths")),
         method => method::run(method, args, streams),
     };
@@ -211,13 +216,14 @@ fn verify_command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("Safetensors file with input_ids and what belongs to them: logits, nll, loss, grad/…, hvp/…"),
         )
+        .arg(device_arg())
         .arg(json_arg())
 }
 
 fn verify(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
     let folder = inputs::model_folder(&inputs::model_ref(&text(args, "model")), &mut access(args))?;
     let reference: PathBuf = args.get_one("reference").cloned().unwrap_or_default();
-    let agrees = super::verify::verify(&folder, &reference, args.get_flag("json"), streams.out)?;
+    let agrees = super::verify::verify(&folder, device(args)?, &reference, args.get_flag("json"), streams.out)?;
     Ok(u8::from(!agrees))
 }
 
@@ -229,6 +235,19 @@ fn refuse(error: &clap::Error, streams: &mut Streams<'_>) -> u8 {
     // Nobody is left to tell when the stream is closed.
     let _ = write!(stream, "{text}");
     code
+}
+
+fn device_arg() -> Arg {
+    Arg::new("device")
+        .long("device")
+        .value_name("DEVICE")
+        .default_value("cpu")
+        .help("Where to compute: cpu, cuda (the first card) or cuda:N; see `memoscope devices`")
+}
+
+/// The device that was asked for.
+fn device(args: &ArgMatches) -> Result<Device> {
+    inputs::parse_device(&text(args, "device"))
 }
 
 fn json_arg() -> Arg {

@@ -166,7 +166,7 @@ fn embeddings_add_rows_in_order() {
     assert_eq!(on_y.read::<f32>(), y.value(), "embedded");
 
     let start = tensor(&[vocab as usize, c], 3, false);
-    let mut want = start.clone();
+    let mut want = start.copied().unwrap();
     CPU.embed_backward_acc(&mut want, &ids, &y, 3..n - 2).unwrap();
     for remainders in [1, 4, 64] {
         let dtable = device.upload(start.value());

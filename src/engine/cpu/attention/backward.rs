@@ -5,10 +5,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    AttentionSpec, Pair, Place, Sight, Span, Start, Weights, blocks, check, heads, left, product, right, softmax,
-    tiles, weights,
+    AttentionSpec, Pair, Place, Sight, Span, Start, Weights, blocks, heads, left, product, right, softmax, tiles,
+    weights,
 };
-use crate::cpu::check as shapes;
+use crate::check;
 use crate::cpu::gemm::{Lhs, Matrix, NR, Packed};
 use crate::cpu::grid::TileMut;
 use crate::error::Result;
@@ -39,13 +39,8 @@ pub(in crate::cpu) fn backward_acc(
     spans: &[Span],
     spec: &AttentionSpec,
 ) -> Result<()> {
-    check(&[dq, dz, qkv[0]], &[dk, dv, qkv[1], qkv[2]], spans, spec)?;
+    check::attention_backward([dq, dk, dv], dz, qkv, spans, spec)?;
     let dual = dq.is_dual();
-    shapes::that(dk.is_dual() == dual && dv.is_dual() == dual, || {
-        "attention backward: only some results have a tangent".to_owned()
-    })?;
-    let disjoint = spans.windows(2).all(|w| w[0].kv.end <= w[1].kv.start);
-    shapes::that(disjoint, || "attention backward: sequences share keys".to_owned())?;
     let (kv, d) = (spec.n_kv_head, spec.d_head);
     let width = spec.n_head / kv * d;
     let inputs = Inputs {

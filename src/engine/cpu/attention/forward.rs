@@ -3,16 +3,15 @@
 use rayon::prelude::*;
 
 use super::single::single;
-use super::{
-    AttentionSpec, Pair, Place, Sight, Span, Start, blocks, check, heads, left, product, right, tiles, weights,
-};
+use super::{AttentionSpec, Pair, Place, Sight, Span, Start, blocks, heads, left, product, right, tiles, weights};
+use crate::check;
 use crate::cpu::gemm::{Matrix, Packed};
 use crate::error::Result;
 use crate::tensor::{Real, Tensor};
 
 /// z (N,H·D) = softmax(scale·q·kᵀ, causal) · v
 pub(in crate::cpu) fn forward(z: &mut Tensor, qkv: [&Tensor; 3], spans: &[Span], spec: &AttentionSpec) -> Result<()> {
-    check(&[z, qkv[0]], &[qkv[1], qkv[2]], spans, spec)?;
+    check::attention(&[z, qkv[0]], &[qkv[1], qkv[2]], spans, spec)?;
     let dual = z.is_dual();
     if !dual && spans.iter().all(|s| s.q.len() == 1) {
         single(z, qkv, spans, spec);

@@ -19,11 +19,9 @@ pub(super) use backward::backward_acc;
 pub(super) use forward::forward;
 pub(super) use pattern::{pattern, pattern_apply, pattern_apply_backward, pattern_backward_acc};
 
-use super::check;
 use super::gemm::{KC, Lhs, Matrix, NR, Packed, Rhs, Start, gemm_tile};
 use super::grid::TileMut;
 use super::softmax;
-use crate::error::Result;
 use crate::kernels::{AttentionSpec, Span};
 use crate::tensor::{Buffer, Real, Tensor};
 
@@ -191,24 +189,4 @@ fn blocks(span: &Span) -> impl Iterator<Item = Range<usize>> + use<> {
 /// Columns of each head.
 fn heads(n: usize, d: usize) -> Vec<Range<usize>> {
     (0..n).map(|h| h * d..(h + 1) * d).collect()
-}
-
-/// Shapes of q-like and k-like tensors, spans and heads fit.
-fn check(q: &[&Tensor], kv: &[&Tensor], spans: &[Span], spec: &AttentionSpec) -> Result<()> {
-    let (h, k, d) = (spec.n_head, spec.n_kv_head, spec.d_head);
-    check::that(k > 0 && h > 0 && h.is_multiple_of(k) && spec.window != Some(0), || {
-        format!("attention: {h} heads, {k} key/value heads, window {:?}", spec.window)
-    })?;
-    let fits = q.iter().all(|t| t.cols() == h * d) && kv.iter().all(|t| t.cols() == k * d);
-    check::that(fits, || {
-        let shapes: Vec<_> = q.iter().chain(kv).map(|t| t.shape()).collect();
-        format!("attention: shapes {shapes:?} with {h} and {k} heads of {d}")
-    })?;
-    let rows = |tensors: &[&Tensor]| tensors.iter().map(|t| t.rows()).min().unwrap_or(0);
-    let (n, s) = (rows(q), rows(kv));
-    for span in spans {
-        let fits = span.q.start <= span.q.end && span.q.end <= n && span.kv.end <= s && span.q.len() <= span.kv.len();
-        check::that(fits, || format!("attention: {span:?} of {n} queries and {s} keys"))?;
-    }
-    check::that(spans.windows(2).all(|w| w[0].q.end <= w[1].q.start), || "attention: spans overlap".to_owned())
 }

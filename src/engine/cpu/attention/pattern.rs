@@ -5,20 +5,12 @@
 use rayon::prelude::*;
 
 use super::backward::softmax_backward;
-use super::{
-    AttentionSpec, Pair, Place, Sight, Span, Start, blocks, check, heads, left, product, right, tiles, weights,
-};
-use crate::cpu::check as shapes;
+use super::{AttentionSpec, Pair, Place, Sight, Span, Start, blocks, heads, left, product, right, tiles, weights};
+use crate::check;
 use crate::cpu::gemm::{Matrix, Packed};
 use crate::cpu::grid::TileMut;
 use crate::error::Result;
 use crate::tensor::{Buffer, Real, Tensor};
-
-/// p has the shape (H, T, S) of this span.
-fn check_pattern(p: &Tensor, span: &Span, spec: &AttentionSpec) -> Result<()> {
-    let want = [spec.n_head, span.q.len(), span.kv.len()];
-    shapes::that(p.shape() == want, || format!("attention pattern {:?} where {want:?} is expected", p.shape()))
-}
 
 fn q_place(span: &Span, spec: &AttentionSpec, head: usize) -> Place {
     Place { row: span.q.start, column: head * spec.d_head, ld: spec.n_head * spec.d_head }
@@ -42,8 +34,8 @@ fn head_of<'a>(p: &Pair<&'a [Real]>, span: &Span, head: usize) -> Pair<&'a [Real
 
 /// p (H, T, S): the attention weights of one span.
 pub(in crate::cpu) fn pattern(p: &mut Tensor, q: &Tensor, k: &Tensor, span: &Span, spec: &AttentionSpec) -> Result<()> {
-    check(&[q], &[k], std::slice::from_ref(span), spec)?;
-    check_pattern(p, span, spec)?;
+    check::attention(&[q], &[k], std::slice::from_ref(span), spec)?;
+    check::pattern(p, span, spec)?;
     let (dual, d, group) = (p.is_dual(), spec.d_head, spec.n_head / spec.n_kv_head);
     let (q, k) = (Pair::of(q, dual), Pair::of(k, dual));
     head_tiles(p, span).into_par_iter().enumerate().for_each(|(head, mut p)| {
@@ -76,8 +68,8 @@ pub(in crate::cpu) fn pattern_apply(
     span: &Span,
     spec: &AttentionSpec,
 ) -> Result<()> {
-    check(&[z], &[v], std::slice::from_ref(span), spec)?;
-    check_pattern(p, span, spec)?;
+    check::attention(&[z], &[v], std::slice::from_ref(span), spec)?;
+    check::pattern(p, span, spec)?;
     let (dual, d, group) = (z.is_dual(), spec.d_head, spec.n_head / spec.n_kv_head);
     let (t, s) = (span.q.len(), span.kv.len());
     let (p, v) = (Pair::of(p, dual), Pair::of(v, dual));
@@ -99,9 +91,9 @@ pub(in crate::cpu) fn pattern_apply_backward(
     span: &Span,
     spec: &AttentionSpec,
 ) -> Result<()> {
-    check(&[dz], &[dv, v], std::slice::from_ref(span), spec)?;
-    check_pattern(p, span, spec)?;
-    check_pattern(dp, span, spec)?;
+    check::attention(&[dz], &[dv, v], std::slice::from_ref(span), spec)?;
+    check::pattern(p, span, spec)?;
+    check::pattern(dp, span, spec)?;
     let (dual, d, group) = (dp.is_dual(), spec.d_head, spec.n_head / spec.n_kv_head);
     let (t, s) = (span.q.len(), span.kv.len());
     let (p, v, dz) = (Pair::of(p, dual), Pair::of(v, dual), Pair::of(dz, dual));
@@ -130,11 +122,11 @@ pub(in crate::cpu) fn pattern_backward_acc(
     span: &Span,
     spec: &AttentionSpec,
 ) -> Result<()> {
-    check(&[dq, q], &[dk, k], std::slice::from_ref(span), spec)?;
-    check_pattern(p, span, spec)?;
-    check_pattern(dp, span, spec)?;
+    check::attention(&[dq, q], &[dk, k], std::slice::from_ref(span), spec)?;
+    check::pattern(p, span, spec)?;
+    check::pattern(dp, span, spec)?;
     let (dual, d, group) = (dq.is_dual(), spec.d_head, spec.n_head / spec.n_kv_head);
-    shapes::that(dk.is_dual() == dual, || "attention pattern: only one result has a tangent".to_owned())?;
+    check::that(dk.is_dual() == dual, || "attention pattern: only one result has a tangent".to_owned())?;
     let (t, s) = (span.q.len(), span.kv.len());
     let [dp, p, q, k] = [dp, p, q, k].map(|x| Pair::of(x, dual));
     let dq = tiles(dq, std::slice::from_ref(&span.q), &heads(spec.n_kv_head, group * d));

@@ -28,7 +28,7 @@ pub enum TensorNorm {
 /// Mean over the tensors of the norm of the gradient of the mean loss of `ids`.
 pub(in crate::methods::mia) fn mean_of_tensors(model: &Decoder, ids: &[u32], norm: TensorNorm) -> Result<f64> {
     let batch = Batch::causal(&[ids]).example_mean();
-    let mut sums = SumGrads::new(model, &|_| true);
+    let mut sums = SumGrads::new(model, &|_| true)?;
     loss_gradient(model, &batch, &mut sums, &mut NoTap, Keep::All)?;
     let gradients = sums.into_gradients();
     let of = |values: &[crate::engine::Real]| {
@@ -39,5 +39,9 @@ pub(in crate::methods::mia) fn mean_of_tensors(model: &Decoder, ids: &[u32], nor
             TensorNorm::Max => sizes.fold(0.0, f64::max),
         }
     };
-    Ok(gradients.iter().map(|(_, g)| of(g.value())).sum::<f64>() / gradients.len().max(1) as f64)
+    let mut sum = 0.0;
+    for (_, gradient) in &gradients {
+        sum += of(&gradient.to_host()?);
+    }
+    Ok(sum / gradients.len().max(1) as f64)
 }

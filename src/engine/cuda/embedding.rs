@@ -1,0 +1,59 @@
+//! Rows of a table in, rows of a table's gradient out; sums of tensors. Twin of `cpu/embedding.rs`.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::gpu::{Args, Gpu, Planes, elements};
+use super::launch::THREADS;
+use super::memory::DeviceBuffer;
+use super::module::EMBEDDING;
+use crate::check;
+use crate::error::Result;
+use crate::model::Weight;
+use crate::tensor::Tensor;
+
+/// Blocks that share the ids of a gradient among them.
+const SHARES: usize = 32;
+
+/// y (N,C) += rows `ids` of `table` (V,C)
+pub(super) fn embed_acc(gpu: &Arc<Gpu>, y: &Tensor, table: &Weight, ids: &[u32]) -> Result<()> {
+    check::embed(y, table, ids)?;
+    let n_c = [ids.len(), y.cols()];
+    let ids = DeviceBuffer::of(gpu, ids)?;
+    for (y, table) in Planes::of(y)?.each().zip(gpu.weight(table)?.each()) {
+        let args = Args::default().buffer(y, 0)?.buffer(table, 0)?.buffer(&ids, 0)?;
+        gpu.launch(&EMBEDDING, "embed_acc", false, elements(n_c[0] * n_c[1]), args.sizes(n_c))?;
+    }
+    Ok(())
+}
+
+/// dtable rows `ids[n]` += dy row n, for n in `rows`, in row order
+pub(super) fn embed_backward_acc(
+    gpu: &Arc<Gpu>,
+    dtable: &Tensor,
+    ids: &[u32],
+    dy: &Tensor,
+    rows: &Range<usize>,
+) -> Result<()> {
+    check::embed_backward(dtable, ids, dy, rows)?;
+    let c = dy.cols();
+    let shares = if rows.is_empty() { 0 } else { SHARES };
+    let ids = DeviceBuffer::of(gpu, ids)?;
+    for (dtable, dy) in Planes::of(dtable)?.each().zip(Planes::of(dy)?.each()) {
+        let args = Args::default().buffer(dtable, 0)?.buffer(dy, 0)?.buffer(&ids, 0)?;
+        let args = args.sizes([rows.start, rows.end, c]);
+        gpu.launch(&EMBEDDING, "embed_backward_acc", false, [c.div_ceil(THREADS as usize), shares, 1], args)?;
+    }
+    Ok(())
+}
+
+/// y += x
+pub(super) fn add(gpu: &Gpu, y: &Tensor, x: &Tensor) -> Result<()> {
+    check::same("add", y, &[x])?;
+    let n = y.len();
+    for (y, x) in Planes::of(y)?.each().zip(Planes::of(x)?.each()) {
+        let args = Args::default().buffer(y, 0)?.buffer(x, 0)?.sizes([n]);
+        gpu.launch(&EMBEDDING, "add", false, elements(n), args)?;
+    }
+    Ok(())
+}

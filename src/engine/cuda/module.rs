@@ -1,0 +1,237 @@
+//! Kernel files, compiled for a card when they are first used and kept in a folder.
+//!
+//! A file in the folder is named by the hash of source, architecture, options and compiler, and is written beside its
+//! place and then renamed, so that two programs at once do no harm. A damaged one is compiled again.
+#![expect(unsafe_code, reason = "the compiler is a C library")]
+
+use std::ffi::{CString, c_int};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use cudarc::nvrtc::{result, sys};
+
+use crate::error::{Error, Result};
+
+/// A kernel file and what is put before it.
+#[derive(Debug)]
+pub(super) struct KernelFile {
+    pub(super) stem: &'static str,
+    parts: &'static [&'static str],
+}
+
+macro_rules! kernel_files {
+    ($($name:ident = $stem:literal after [$($before:literal),*];)*) => {
+        $(pub(super) static $name: KernelFile = KernelFile {
+            stem: $stem,
+            parts: &[
+                $(include_str!(concat!("../../../kernels/", $before)),)*
+                include_str!(concat!("../../../kernels/", $stem, ".cu")),
+            ],
+        };)*
+    };
+}
+
+kernel_files! {
+    LINEAR = "linear" after ["prelude.cuh"];
+    REDUCE = "reduce" after ["prelude.cuh"];
+    NORM = "norm" after ["prelude.cuh"];
+    ACTIVATION = "activation" after ["prelude.cuh"];
+    ROPE = "rope" after ["prelude.cuh"];
+    HEADS = "heads" after ["prelude.cuh"];
+    EMBEDDING = "embedding" after ["prelude.cuh"];
+    ATTENTION = "attention" after ["prelude.cuh", "attention_tiles.cuh"];
+    PATTERN = "pattern" after ["prelude.cuh", "attention_tiles.cuh"];
+    CROSS_ENTROPY = "cross_entropy" after ["prelude.cuh"];
+    HEAD = "head" after ["prelude.cuh"];
+    HEAD_GRAM = "head_gram" after ["prelude.cuh"];
+}
+
+/// IEEE arithmetic: the kernels say where a fused multiply-add belongs.
+const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=false"];
+
+static CACHE: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Compiled kernels are kept in this folder from now on; without one they are compiled in every program.
+pub fn cache_in(folder: &Path) {
+    if let Ok(mut cache) = CACHE.lock() {
+        *cache = Some(folder.to_owned());
+    }
+}
+
+/// Whether the compiler's library is there.
+pub(super) fn compiler_is_present() -> bool {
+    // SAFETY: opening the library runs only its own initializers.
+    unsafe { sys::is_culib_present() }
+}
+
+/// Version of the compiler.
+pub(super) fn compiler_version() -> Option<[i32; 2]> {
+    if !compiler_is_present() {
+        return None;
+    }
+    let (mut major, mut minor): (c_int, c_int) = (0, 0);
+    // SAFETY: both numbers are written.
+    unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) }.result().ok()?;
+    Some([major, minor])
+}
+
+/// What to do without the compiler.
+pub(super) const COMPILER_HINT: &str = "install NVIDIA's run-time compiler: `pip install nvidia-cuda-nvrtc`, or the CUDA \
+     toolkit, and put its folder of libraries on the search path (LD_LIBRARY_PATH)";
+
+impl KernelFile {
+    /// The compiled file for a card of this compute capability, from the folder if it is there.
+    ///
+    /// # Errors
+    /// `Device` when there is no compiler, or none for this card.
+    pub(super) fn image(&self, capability: [i32; 2]) -> Result<Vec<u8>> {
+        let Some(version) = compiler_version() else {
+            return Err(Error::device("the compiler of the kernels (NVRTC) is not there").hint(COMPILER_HINT));
+        };
+        let target = target(capability, version)?;
+        let source = self.parts.join("\n");
+        let mut hash = DefaultHasher::new();
+        (&source, &target, OPTIONS, version, env!("CARGO_PKG_VERSION")).hash(&mut hash);
+        let name = format!("{}-{:016x}", self.stem, hash.finish());
+        let place = CACHE.lock().ok().and_then(|folder| Some(folder.as_ref()?.join(name)));
+        if let Some(image) = place.as_deref().and_then(read_whole) {
+            return Ok(image);
+        }
+        let image = self.compile(&source, &target)?;
+        if let Some(place) = place {
+            // a folder that cannot be written costs only time
+            let _ = keep(&place, &image);
+        }
+        Ok(image)
+    }
+
+    fn compile(&self, source: &str, target: &Target) -> Result<Vec<u8>> {
+        let zero = |_| Error::bug(format!("a zero byte in the kernel file {}", self.stem));
+        let source = CString::new(source).map_err(zero)?;
+        let name = CString::new(format!("{}.cu", self.stem)).map_err(zero)?;
+        let failed = |error: result::NvrtcError| Error::device(format!("compiling {}: {error:?}", self.stem));
+        let program = Program(result::create_program(&source, Some(&name)).map_err(failed)?);
+        let options: Vec<String> =
+            OPTIONS.iter().map(|o| (*o).to_owned()).chain([format!("--gpu-architecture={}", target.name())]).collect();
+        // SAFETY: the program was created above and lives until it is dropped.
+        if let Err(error) = unsafe { result::compile_program(program.0, &options) } {
+            // SAFETY: as above.
+            let log = unsafe { result::get_program_log(program.0) }.map(text).unwrap_or_default();
+            return Err(Error::device(format!("compiling the kernels of {}: {error:?}\n{log}", self.stem))
+                .hint("this is a bug, or a compiler that is too old: please report it with this message"));
+        }
+        let mut image = if target.is_exact { cubin(&program) } else { ptx(&program) }.map_err(failed)?;
+        image.push(0);
+        Ok(image)
+    }
+}
+
+/// A program of the compiler, destroyed when dropped.
+struct Program(sys::nvrtcProgram);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // SAFETY: it was created and is not used any more.
+        let _ = unsafe { result::destroy_program(self.0) };
+    }
+}
+
+fn cubin(program: &Program) -> Result<Vec<u8>, result::NvrtcError> {
+    let mut bytes = 0;
+    // SAFETY: the size is written.
+    unsafe { sys::nvrtcGetCUBINSize(program.0, &raw mut bytes) }.result()?;
+    let mut image = vec![0u8; bytes];
+    // SAFETY: as many bytes are there as will be written.
+    unsafe { sys::nvrtcGetCUBIN(program.0, image.as_mut_ptr().cast()) }.result()?;
+    Ok(image)
+}
+
+fn ptx(program: &Program) -> Result<Vec<u8>, result::NvrtcError> {
+    // SAFETY: the program was compiled.
+    unsafe { result::get_ptx(program.0) }.map(|text| text.into_iter().map(|c| c as u8).collect())
+}
+
+fn text(characters: Vec<std::ffi::c_char>) -> String {
+    let bytes: Vec<u8> = characters.into_iter().map(|c| c as u8).take_while(|b| *b != 0).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What is compiled for.
+#[derive(Debug, Hash, PartialEq, Eq)]
+struct Target {
+    arch: i32,
+    /// For this very architecture, not for an older one from which the driver goes on.
+    is_exact: bool,
+}
+
+impl Target {
+    fn name(&self) -> String {
+        format!("{}_{}", if self.is_exact { "sm" } else { "compute" }, self.arch)
+    }
+}
+
+/// The architecture of a card if the compiler knows it, else the latest before it.
+fn target(capability: [i32; 2], version: [i32; 2]) -> Result<Target> {
+    let own = capability[0] * 10 + capability[1];
+    let known = known_architectures();
+    if let Some(&arch) = known.iter().filter(|arch| **arch <= own).max() {
+        return Ok(Target { arch, is_exact: arch == own });
+    }
+    let (card, [major, minor]) = (format!("{}.{}", capability[0], capability[1]), version);
+    Err(Error::device(format!(
+        "the compiler (NVRTC {major}.{minor}) knows no card as old as compute capability {card}"
+    ))
+    .hint("use an older NVRTC (12 compiles for 5.0 and later), or the device `cpu`"))
+}
+
+fn known_architectures() -> Vec<i32> {
+    let mut count: c_int = 0;
+    // SAFETY: the count is written.
+    if unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) }.result().is_err() {
+        return Vec::new();
+    }
+    let mut known = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: as many numbers are there as were announced.
+    if unsafe { sys::nvrtcGetSupportedArchs(known.as_mut_ptr()) }.result().is_err() {
+        return Vec::new();
+    }
+    known
+}
+
+/// Marks a file that was written to its end.
+const END: &[u8] = b"memoscope kernels\n";
+
+fn read_whole(place: &Path) -> Option<Vec<u8>> {
+    let mut image = std::fs::read(place).ok()?;
+    let len = image.strip_suffix(END)?.len();
+    image.truncate(len);
+    Some(image)
+}
+
+fn keep(place: &Path, image: &[u8]) -> std::io::Result<()> {
+    let folder = place.parent().unwrap_or(place);
+    std::fs::create_dir_all(folder)?;
+    let scratch = place.with_extension(format!("{}.part", std::process::id()));
+    std::fs::write(&scratch, [image, END].concat())?;
+    std::fs::rename(&scratch, place).inspect_err(|_| drop(std::fs::remove_file(&scratch)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_image_comes_back_whole_or_not_at_all() {
+        let folder = std::env::temp_dir().join(format!("memoscope-kernels-{}", std::process::id()));
+        let place = folder.join("a").join("linear-0123");
+        keep(&place, b"image\0").unwrap();
+        keep(&place, b"again\0").unwrap();
+        assert_eq!(read_whole(&place).as_deref(), Some(&b"again\0"[..]));
+        assert_eq!(std::fs::read_dir(place.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+        let whole = std::fs::read(&place).unwrap();
+        std::fs::write(&place, &whole[..whole.len() - 3]).unwrap();
+        assert_eq!(read_whole(&place), None, "a file that was cut");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,96 @@
+//! The whole backend, host code included, on the shim's driver: every operation and every golden model.
+
+use std::process::{Command, Output};
+
+use memoscope::engine::{Device, weights};
+use memoscope::runs::check::{Comparison, check, operations};
+use memoscope::runs::verify::compare;
+
+use super::build;
+use crate::models::build::{GOLDEN, golden};
+
+const CARD: Device = Device::Cuda(0);
+
+#[test]
+fn every_operation_and_family_gives_the_numbers_of_the_processor() {
+    if build::preload().is_none() {
+        return;
+    }
+    let found = check(CARD, &mut |_| Ok(())).unwrap();
+    let wrong: Vec<&Comparison> = found.comparisons.iter().filter(|c| !c.ok).collect();
+    assert!(wrong.is_empty() && found.ok, "{wrong:#?}");
+    assert!(found.comparisons.iter().all(|c| c.n > 0), "something compares nothing");
+}
+
+/// An operation that is added must be compared too.
+#[test]
+fn every_operation_is_compared() {
+    let source = include_str!("../../src/engine/kernels.rs");
+    let (_, traits) = source.split_once("pub trait Kernels").unwrap();
+    let (traits, _) = traits.split_once("\n}\n").unwrap();
+    let compared: Vec<&str> = operations().collect();
+    // what only makes tensors is used by all the others
+    let makers = ["device", "wait", "stale", "zeros", "upload"];
+    for name in traits.split("    fn ").skip(1).filter_map(|text| text.split('(').next()) {
+        assert!(compared.contains(&name) || makers.contains(&name), "`{name}` is not compared");
+    }
+}
+
+#[test]
+fn golden_models_agree_with_transformers() {
+    if build::preload().is_none() {
+        return;
+    }
+    for name in GOLDEN {
+        let dir = golden(name);
+        let mut model = weights::load(&dir, CARD).unwrap().decoder;
+        let found = compare(&mut model, &dir.join("reference.safetensors")).unwrap();
+        let wrong: Vec<_> = found.items.iter().filter(|item| !item.ok).collect();
+        assert!(found.ok && wrong.is_empty(), "{name}: {wrong:#?}");
+    }
+}
+
+/// The program with the shim's libraries and these settings of theirs.
+fn program(arguments: &[&str], settings: &[(&str, &str)]) -> Option<Output> {
+    let folder = build::libraries()?;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_memoscope"));
+    child.args(arguments).env("LD_LIBRARY_PATH", folder).envs(settings.iter().copied());
+    Some(child.output().unwrap())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn cards_are_listed_with_name_memory_and_versions() {
+    let Some(output) = program(&["devices"], &[]) else { return };
+    let listed = text(&output.stdout);
+    assert!(listed.contains("cuda:0   Shim device, 4.3 GB, 4.3 GB free, compute capability 8.0"), "{listed}");
+    assert!(listed.contains("driver 13.0, NVRTC 13.0") && !listed.contains("not available"), "{listed}");
+}
+
+#[test]
+fn a_machine_without_cards_says_so_and_what_to_do() {
+    let settings = [("MEMOSCOPE_FAKE_DEVICES", "0")];
+    let Some(output) = program(&["devices"], &settings) else { return };
+    assert!(output.status.success(), "listing never fails");
+    assert!(text(&output.stdout).contains("the NVIDIA driver finds no card"), "{}", text(&output.stdout));
+    let output = program(&["check", "--device", "cuda"], &settings).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("hint: check that the card is visible"), "{}", text(&output.stderr));
+    let output = program(&["check", "--device", "cuda:3"], &[]).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("this machine has `cuda:0` (Shim device)"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn too_little_memory_is_a_refusal_with_numbers() {
+    let dir = golden("gpt2");
+    let reference = dir.join("reference.safetensors");
+    let arguments = ["verify", dir.to_str().unwrap(), "--reference", reference.to_str().unwrap(), "--device", "cuda"];
+    let Some(output) = program(&arguments, &[("MEMOSCOPE_FAKE_MEMORY", "100000")]) else { return };
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("the card has not enough memory: 1 MiB more are wanted, 0 MiB of 0 MiB are free"), "{said}");
+}

@@ -16,6 +16,7 @@ mod host;
 pub mod index;
 pub mod inputs;
 pub mod inspect;
+mod kernel_cache;
 mod plan;
 pub mod queue;
 mod rate;

@@ -204,9 +204,13 @@ impl Gpu {
         if let Some(found) = self.kernels.read().unwrap_or_else(PoisonError::into_inner).get(&(name, dual)) {
             return Ok(found.clone());
         }
-        let image = file.image(self.capability)?;
         let full = if dual { format!("{name}_dual") } else { name.to_owned() };
-        let kernel = self.card.load(image, &full).map_err(|error| {
+        let kept = self.card.load(file.image(self.capability, false)?, &full);
+        let loaded = match kept {
+            Err(_) => self.card.load(file.image(self.capability, true)?, &full),
+            found => found,
+        };
+        let kernel = loaded.map_err(|error| {
             Error::device(format!("the card takes no kernel `{full}` of {}: {error}", file.stem))
                 .hint("the driver may be older than the compiler: update the driver, or use an older NVRTC")
         })?;

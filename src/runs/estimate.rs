@@ -9,7 +9,7 @@ use super::inputs;
 use super::plan::{Plan, PlannedModel, PlannedStep};
 use crate::data::{Dataset, Record, Tokenizer};
 use crate::engine::score::score_tokens;
-use crate::engine::{Decoder, Want};
+use crate::engine::{Decoder, Device, Want, cuda};
 use crate::error::{Error, Result};
 use crate::methods::{self, Amount, Work};
 
@@ -28,7 +28,7 @@ const CALIBRATION_PARAMETERS: u64 = 2_000_000_000;
 /// Memory and time of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// Bytes of main memory at the peak.
+    /// Bytes of the device's memory at the peak.
     pub memory_bytes: u64,
     /// Bytes that were free when the plan was made.
     pub available_bytes: u64,
@@ -42,25 +42,34 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Fails when the memory does not suffice.
-    pub fn check(&self) -> Result<()> {
+    /// Fails when the memory of `device` does not suffice.
+    pub fn check(&self, device: Device) -> Result<()> {
         if self.memory_bytes <= self.available_bytes || self.available_bytes == 0 {
             return Ok(());
         }
         Err(Error::device(format!(
-            "this needs about {} of memory, and {} are free",
+            "this needs about {} of memory, and {} are free{}",
             bytes_text(self.memory_bytes),
-            bytes_text(self.available_bytes)
+            bytes_text(self.available_bytes),
+            if device == Device::Cpu { String::new() } else { format!(" on {device}") }
         ))
-        .hint("close other programs, use a smaller model, or run it on a larger machine"))
+        .hint(match device {
+            Device::Cpu => "close other programs, use a smaller model, or run it on a larger machine",
+            Device::Cuda(_) => "close other programs on the card, use a smaller model, or the device `cpu`",
+        }))
     }
 }
 
 /// The estimate of a plan, and sentences about rows that will be left out; `calibrate` runs a few tokens through each
 /// model to learn its speed. Fails when no row is long enough for its method.
-pub fn estimate(plan: &Plan, data: &BTreeMap<String, Dataset>, calibrate: bool) -> Result<(Estimate, Vec<String>)> {
+pub fn estimate(
+    plan: &Plan,
+    device: Device,
+    data: &BTreeMap<String, Dataset>,
+    calibrate: bool,
+) -> Result<(Estimate, Vec<String>)> {
     let mut warnings = Vec::new();
-    let mut total = Estimate { available_bytes: available_memory(), ..Estimate::default() };
+    let mut total = Estimate { available_bytes: available_on(device), ..Estimate::default() };
     let mut secs = Some(0.0);
     let mut speeds: BTreeMap<&str, Option<f64>> = BTreeMap::new();
     for step in &plan.steps {
@@ -72,15 +81,22 @@ pub fn estimate(plan: &Plan, data: &BTreeMap<String, Dataset>, calibrate: bool) 
         total.work.backward_tokens += work.backward_tokens;
         total.work.decoded_tokens += work.decoded_tokens;
         let speed = match step.model().and_then(|name| plan.models.get_key_value(name)) {
-            Some((name, model)) if calibrate => *speeds.entry(name).or_insert_with(|| tokens_per_sec(model)),
+            Some((name, model)) if calibrate => *speeds.entry(name).or_insert_with(|| tokens_per_sec(model, device)),
             _ => None,
         };
         secs = secs.zip(speed).map(|(secs, speed)| secs + cost(work) / speed);
     }
-    total.memory_bytes += data.values().flat_map(|set| &set.records).map(record_bytes).sum::<u64>();
+    if device == Device::Cpu {
+        total.memory_bytes += data_bytes(data);
+    }
     total.about_secs = secs;
     total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * (total.work.forward_tokens + total.work.decoded_tokens);
     Ok((total, warnings))
+}
+
+/// Bytes of all rows.
+fn data_bytes(data: &BTreeMap<String, Dataset>) -> u64 {
+    data.values().flat_map(|set| &set.records).map(record_bytes).sum()
 }
 
 /// Bytes for people: `512 MB`, `1.4 GB`.
@@ -94,6 +110,17 @@ pub fn bytes_text(bytes: u64) -> String {
     }
     let digits = usize::from(value < 10.0 && unit > 0);
     format!("{value:.digits$} {}", UNITS.get(unit).unwrap_or(&""))
+}
+
+/// Memory of a device that can still be taken; zero when it does not say.
+fn available_on(device: Device) -> u64 {
+    match device {
+        Device::Cpu => available_memory(),
+        Device::Cuda(number) => {
+            let cards = cuda::cards().cards;
+            cards.iter().find(|card| card.number == number).and_then(|card| card.free).unwrap_or(0)
+        }
+    }
 }
 
 /// Main memory that programs can still take; zero when the system does not say.
@@ -212,11 +239,11 @@ fn model_bytes(model: &PlannedModel, work: Work) -> u64 {
 }
 
 /// Tokens of a forward pass a second, measured on a short text; absent when measuring fails or would take long.
-fn tokens_per_sec(model: &PlannedModel) -> Option<f64> {
+fn tokens_per_sec(model: &PlannedModel, device: Device) -> Option<f64> {
     if model.parameters > CALIBRATION_PARAMETERS {
         return None;
     }
-    let loaded = inputs::load_model(&model.name, &model.path, crate::engine::Device::Cpu).ok()?;
+    let loaded = inputs::load_model(&model.name, &model.path, device).ok()?;
     let pass = |decoder: &Decoder| {
         const TOKENS: usize = 64;
         let vocab_size = decoder.config.vocab_size.max(1);
@@ -236,9 +263,11 @@ mod tests {
     #[test]
     fn too_little_memory_is_refused_with_both_numbers() {
         let estimate = Estimate { memory_bytes: 29_600_000_000, available_bytes: 8_000_000_000, ..Estimate::default() };
-        let error = estimate.check().unwrap_err();
+        let error = estimate.check(Device::Cpu).unwrap_err();
         assert_eq!(error.exit_code(), 3);
         assert!(error.to_string().starts_with("this needs about 30 GB of memory, and 8.0 GB are free"), "{error}");
+        let error = estimate.check(Device::Cuda(1)).unwrap_err().to_string();
+        assert!(error.contains("8.0 GB are free on cuda:1") && error.contains("device `cpu`"), "{error}");
     }
 
     #[test]

@@ -135,6 +135,7 @@ pub fn parse_device(name: &str) -> Result<Device> {
         Some(rest) => rest.strip_prefix(':').and_then(|n| n.parse().ok()).ok_or_else(unknown)?,
     };
     let device = Device::Cuda(number);
+    super::kernel_cache::use_folder();
     // opening says at once, and in words, what hinders
     kernels(device).map(|_| device).map_err(|error| error.context(&format!("the device `{name}` is not available")))
 }

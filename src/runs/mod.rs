@@ -17,6 +17,7 @@ mod host;
 pub mod index;
 pub mod inputs;
 pub mod inspect;
+mod kernel_cache;
 mod page;
 mod plan;
 pub mod queue;

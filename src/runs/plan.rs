@@ -16,7 +16,7 @@ use super::store::fingerprint;
 use crate::data::{Dataset, check_vocabulary};
 use crate::engine::memory::{self, Optimizer};
 use crate::engine::model::Keep;
-use crate::engine::weights;
+use crate::engine::{Device, weights};
 use crate::error::{Error, Result};
 use crate::methods::common::tables::counted;
 use crate::methods::{self, InputKind};
@@ -123,7 +123,7 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
     if let Some(problem) = experiment.problems().into_iter().next() {
         return Err(problem.into_error());
     }
-    inputs::parse_device(&experiment.device).map_err(|e| e.context("device"))?;
+    let device = inputs::parse_device(&experiment.device).map_err(|e| e.context("device"))?;
     let mut plan = Plan {
         schema: SCHEMA,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -137,8 +137,8 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
     };
     for name in plan.used(InputKind::Model) {
         let pinned = earlier.and_then(|plan| plan.models.get(&name)).map(|model| model.path.clone());
-        let (model, note) =
-            planned_model(experiment, &name, pinned, access).map_err(|e| e.context(&format!("model `{name}`")))?;
+        let (model, note) = planned_model(experiment, &name, device, pinned, access)
+            .map_err(|e| e.context(&format!("model `{name}`")))?;
         plan.warnings.extend(note.map(|note| format!("model `{name}`: {note}")));
         plan.models.insert(name, model);
     }
@@ -153,13 +153,13 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
         data.insert(name, set);
     }
     check_fit(&plan, &data)?;
-    let (estimate, short) = estimate::estimate(&plan, &data, earlier.is_none())?;
+    let (estimate, short) = estimate::estimate(&plan, device, &data, earlier.is_none())?;
     plan.estimate = estimate;
     plan.warnings.extend(short);
     if let Some(earlier) = earlier {
         plan.estimate.about_secs = earlier.estimate.about_secs;
     }
-    plan.estimate.check()?;
+    plan.estimate.check(device)?;
     Ok(Ready { plan, data })
 }
 
@@ -186,6 +186,11 @@ impl Plan {
                 let message = format!("the data `{name}` changed since the run began");
                 return refuse(message, "restore the file, or start a new run").map_err(|e| e.at(&set.path));
             }
+        }
+        if self.device != earlier.device {
+            let (before, now) = (&earlier.device, &self.device);
+            let message = format!("the run began on the device `{before}`; this is `{now}`");
+            return refuse(message, "last digits differ between devices: start a new run");
         }
         if self.steps != earlier.steps || self.seed != earlier.seed || self.precision != earlier.precision {
             return refuse(
@@ -238,6 +243,7 @@ fn planned_steps(experiment: &Experiment) -> Result<Vec<PlannedStep>> {
 fn planned_model(
     experiment: &Experiment,
     name: &str,
+    device: Device,
     pinned: Option<PathBuf>,
     access: &mut Access,
 ) -> Result<(PlannedModel, Option<String>)> {
@@ -249,12 +255,14 @@ fn planned_model(
     let opened = weights::open(&folder)?;
     let config = &opened.blueprint.config;
     let (parameters, longest) = (opened.blueprint.n_elements() as u64, config.n_ctx as u64);
+    let training = memory::train_bytes(config, parameters, longest, Optimizer::Sgd, Keep::All);
     let planned = PlannedModel {
         name: inputs::model_name(model, &folder),
         family: format!("{:?}", config.family),
         parameters,
         score_bytes: memory::score_bytes(config, parameters, 0, longest).total(),
-        gradient_bytes: memory::train_bytes(config, parameters, longest, Optimizer::Sgd, Keep::All).total(),
+        // on a card the numbers are there once, as what is counted as packed
+        gradient_bytes: training.total() - if device == Device::Cpu { 0 } else { training.weights },
         n_ctx: config.n_ctx,
         vocab_size: config.vocab_size,
         has_tokenizer: inputs::has_tokenizer(&folder),

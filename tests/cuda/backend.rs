@@ -1,5 +1,7 @@
 //! The whole backend, host code included, on the shim's driver: every operation and every golden model.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use memoscope::engine::{Device, weights};
@@ -50,11 +52,16 @@ fn golden_models_agree_with_transformers() {
     }
 }
 
-/// The program with the shim's libraries and these settings of theirs.
+/// The program with the shim's libraries, these settings of theirs, and a cache of its own.
 fn program(arguments: &[&str], settings: &[(&str, &str)]) -> Option<Output> {
+    let cache = tempfile::tempdir().unwrap();
+    program_with_cache(arguments, settings, cache.path())
+}
+
+fn program_with_cache(arguments: &[&str], settings: &[(&str, &str)], cache: &Path) -> Option<Output> {
     let folder = build::libraries()?;
     let mut child = Command::new(env!("CARGO_BIN_EXE_memoscope"));
-    child.args(arguments).env("LD_LIBRARY_PATH", folder).envs(settings.iter().copied());
+    child.args(arguments).env("LD_LIBRARY_PATH", folder).env("XDG_CACHE_HOME", cache).envs(settings.iter().copied());
     Some(child.output().unwrap())
 }
 
@@ -93,4 +100,81 @@ fn too_little_memory_is_a_refusal_with_numbers() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("the card has not enough memory: 1 MiB more are wanted, 0 MiB of 0 MiB are free"), "{said}");
+}
+
+#[test]
+fn compiled_kernels_are_kept_and_those_the_card_refuses_are_compiled_again() {
+    let cache = tempfile::tempdir().unwrap();
+    let dir = golden("gpt2");
+    let arguments = ["generate", dir.to_str().unwrap(), "--device", "cuda", "--opening", "2", "--max-new-tokens", "2"];
+    let out = cache.path().join("out.jsonl");
+    let arguments = [&arguments[..], &["--out", out.to_str().unwrap()]].concat();
+    let Some(first) = program_with_cache(&arguments, &[], cache.path()) else { return };
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    let rows = fs::read(&out).unwrap();
+    let kernels = cache.path().join("memoscope/kernels");
+    let files = || -> Vec<_> {
+        let mut files: Vec<_> = fs::read_dir(&kernels).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    let kept = files();
+    assert!(kept.iter().any(|file| file.to_string_lossy().contains("linear-")), "{kept:?}");
+    let whole = fs::read(&kept[0]).unwrap();
+    // one file is cut, one is whole but no image
+    fs::write(&kept[0], &whole[..whole.len() / 2]).unwrap();
+    fs::write(&kept[1], b"nonsense\0memoscope kernels\n").unwrap();
+    let second = program_with_cache(&arguments, &[], cache.path()).unwrap();
+    assert!(second.status.success(), "{}", text(&second.stderr));
+    assert_eq!(fs::read(&out).unwrap(), rows);
+    assert_eq!((files(), fs::read(&kept[0]).unwrap()), (kept, whole), "mended in place, and nothing left beside");
+}
+
+/// Every method; the number of rows is small because the shim is slow.
+#[test]
+fn every_method_reports_the_numbers_of_the_processor() {
+    let scratch = tempfile::tempdir().unwrap();
+    let sample = crate::tidy::root().join("assets/sample");
+    let start_of = |name: &str| {
+        let place = scratch.path().join(name);
+        let rows = fs::read_to_string(sample.join(name)).unwrap();
+        fs::write(&place, rows.lines().take(2).collect::<Vec<_>>().join("\n")).unwrap();
+        place.to_str().unwrap().to_owned()
+    };
+    let (members, nonmembers) = (start_of("members.jsonl"), start_of("nonmembers.jsonl"));
+    let paraphrases = sample.join("paraphrases.json").to_str().unwrap().to_owned();
+    let methods: [&[&str]; 4] = [
+        &["perplexity", "--data", &members],
+        &["memorization-score", "--data", &members, "--k", "8", "--l", "4"],
+        &["mia", "--members", &members, "--nonmembers", &nonmembers],
+        &["gradient-alignment", "--data", &paraphrases, "--limit", "1"],
+    ];
+    assert_eq!(methods.len(), memoscope::methods::registry().len(), "a method is missing here");
+    for method in methods {
+        let run = |device: &str| {
+            let out = scratch.path().join(format!("{}-{device}", method[0]));
+            let places = ["--model", sample.to_str().unwrap(), "--out", out.to_str().unwrap(), "--device", device];
+            let output = program(&[method, &places, &["--json"]].concat(), &[])?;
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            let plan = fs::read_to_string(out.join("plan.json")).unwrap();
+            assert!(plan.contains(&format!("\"device\": \"{device}\"")), "{plan}");
+            Some(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap())
+        };
+        let (Some(card), Some(processor)) = (run("cuda:0"), run("cpu")) else { return };
+        let [card, processor] = [card, processor].map(|report| numbers(&report["steps"][0]["scalars"]));
+        assert!(card.len() == processor.len() && card.len() > 1, "{card:?}");
+        for (a, b) in card.iter().zip(&processor) {
+            assert!((a - b).abs() <= 1e-4 * b.abs().max(1.0), "{}: {a} is not {b}", method[0]);
+        }
+    }
+}
+
+/// Every number of a value.
+fn numbers(value: &serde_json::Value) -> Vec<f64> {
+    match value {
+        serde_json::Value::Number(n) => n.as_f64().into_iter().collect(),
+        serde_json::Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        serde_json::Value::Object(fields) => fields.values().flat_map(numbers).collect(),
+        _ => Vec::new(),
+    }
 }

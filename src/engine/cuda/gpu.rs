@@ -153,7 +153,7 @@ impl Gpu {
             Ok((card, [major, minor]))
         }));
         let (card, capability) =
-            started.map_err(|_| Trouble::OldDriver.error())?.map_err(|error| Trouble::Refused(error).error())?;
+            started.map_err(|_panic| Trouble::OldDriver.error())?.map_err(|error| Trouble::Refused(error).error())?;
         let kernels = RwLock::new(HashMap::new());
         Ok(Self { number, card: Arc::new(card), capability, pool: Pool::default(), kernels })
     }
@@ -188,7 +188,7 @@ impl Gpu {
         name: &'static str,
         dual: bool,
         grid: [usize; 3],
-        args: Args,
+        Args(args): Args,
     ) -> Result<()> {
         if grid.contains(&0) {
             return Ok(());
@@ -197,16 +197,20 @@ impl Gpu {
         let [x, y, z] = [u32::try_from(grid[0]), u32::try_from(grid[1]), u32::try_from(grid[2])];
         let grid = [x.map_err(too_large)?, y.map_err(too_large)?, z.map_err(too_large)?];
         let kernel = self.kernel(file, name, dual)?;
-        self.card.launch(&kernel, name, grid, &args.0)
+        self.card.launch(&kernel, name, grid, &args)
     }
 
     fn kernel(&self, file: &'static KernelFile, name: &'static str, dual: bool) -> Result<CudaFunction> {
         if let Some(found) = self.kernels.read().unwrap_or_else(PoisonError::into_inner).get(&(name, dual)) {
             return Ok(found.clone());
         }
-        let image = file.image(self.capability)?;
         let full = if dual { format!("{name}_dual") } else { name.to_owned() };
-        let kernel = self.card.load(image, &full).map_err(|error| {
+        let kept = self.card.load(file.image(self.capability, false)?, &full);
+        let loaded = match kept {
+            Err(_) => self.card.load(file.image(self.capability, true)?, &full),
+            found => found,
+        };
+        let kernel = loaded.map_err(|error| {
             Error::device(format!("the card takes no kernel `{full}` of {}: {error}", file.stem))
                 .hint("the driver may be older than the compiler: update the driver, or use an older NVRTC")
         })?;
@@ -232,12 +236,11 @@ fn kept<'w>(
     name: &str,
     make: impl FnOnce() -> Result<DeviceBuffer>,
 ) -> Result<&'w DeviceBuffer> {
-    let found = match place.get() {
-        Some(found) => found,
-        None => {
-            let made = make()?;
-            place.get_or_init(|| made)
-        }
+    let found = if let Some(found) = place.get() {
+        found
+    } else {
+        let made = make()?;
+        place.get_or_init(|| made)
     };
     if found.gpu().number == gpu.number {
         return Ok(found);

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use device::{CardInfo, Cards, cards};
 pub use memory::DeviceBuffer;
-pub use module::cache_in;
+pub use module::{KernelStore, keep_kernels};
 
 use crate::error::Result;
 use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Want};

@@ -1,13 +1,12 @@
-//! Kernel files, compiled for a card when they are first used and kept in a folder.
+//! Kernel files, compiled for a card when they are first used and kept for the next program.
 //!
-//! A file in the folder is named by the hash of source, architecture, options and compiler, and is written beside its
-//! place and then renamed, so that two programs at once do no harm. A damaged one is compiled again.
+//! A kept image is named by the hash of source, architecture, options and compiler. One that was cut, or that the card
+//! refuses, is compiled again.
 #![expect(unsafe_code, reason = "the compiler is a C library")]
 
 use std::ffi::{CString, c_int};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use cudarc::nvrtc::{result, sys};
 
@@ -50,12 +49,20 @@ kernel_files! {
 /// IEEE arithmetic: the kernels say where a fused multiply-add belongs.
 const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=false"];
 
-static CACHE: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// Keeps compiled kernels from one program to the next.
+pub trait KernelStore: Send + Sync {
+    /// What was put under this name, if it is still there.
+    fn get(&self, name: &str) -> Option<Vec<u8>>;
+    /// Keeps an image; a failure costs only time. Two programs may put the same name at once.
+    fn put(&self, name: &str, image: &[u8]);
+}
 
-/// Compiled kernels are kept in this folder from now on; without one they are compiled in every program.
-pub fn cache_in(folder: &Path) {
-    if let Ok(mut cache) = CACHE.lock() {
-        *cache = Some(folder.to_owned());
+static STORE: Mutex<Option<Arc<dyn KernelStore>>> = Mutex::new(None);
+
+/// Compiled kernels are kept there from now on; without a store every program compiles them.
+pub fn keep_kernels(store: Arc<dyn KernelStore>) {
+    if let Ok(mut place) = STORE.lock() {
+        *place = Some(store);
     }
 }
 
@@ -81,11 +88,11 @@ pub(super) const COMPILER_HINT: &str = "install NVIDIA's run-time compiler: `pip
      toolkit, and put its folder of libraries on the search path (LD_LIBRARY_PATH)";
 
 impl KernelFile {
-    /// The compiled file for a card of this compute capability, from the folder if it is there.
+    /// The compiled file for a card of this compute capability: the one that was kept, unless a `fresh` one is wanted.
     ///
     /// # Errors
     /// `Device` when there is no compiler, or none for this card.
-    pub(super) fn image(&self, capability: [i32; 2]) -> Result<Vec<u8>> {
+    pub(super) fn image(&self, capability: [i32; 2], fresh: bool) -> Result<Vec<u8>> {
         let Some(version) = compiler_version() else {
             return Err(Error::device("the compiler of the kernels (NVRTC) is not there").hint(COMPILER_HINT));
         };
@@ -94,14 +101,14 @@ impl KernelFile {
         let mut hash = DefaultHasher::new();
         (&source, &target, OPTIONS, version, env!("CARGO_PKG_VERSION")).hash(&mut hash);
         let name = format!("{}-{:016x}", self.stem, hash.finish());
-        let place = CACHE.lock().ok().and_then(|folder| Some(folder.as_ref()?.join(name)));
-        if let Some(image) = place.as_deref().and_then(read_whole) {
+        let store = STORE.lock().ok().and_then(|store| store.clone());
+        let kept = store.as_ref().filter(|_| !fresh).and_then(|store| whole(store.get(&name)?));
+        if let Some(image) = kept {
             return Ok(image);
         }
         let image = self.compile(&source, &target)?;
-        if let Some(place) = place {
-            // a folder that cannot be written costs only time
-            let _ = keep(&place, &image);
+        if let Some(store) = store {
+            store.put(&name, &[&image, END].concat());
         }
         Ok(image)
     }
@@ -199,39 +206,12 @@ fn known_architectures() -> Vec<i32> {
     known
 }
 
-/// Marks a file that was written to its end.
+/// Marks an image that was kept to its end.
 const END: &[u8] = b"memoscope kernels\n";
 
-fn read_whole(place: &Path) -> Option<Vec<u8>> {
-    let mut image = std::fs::read(place).ok()?;
-    let len = image.strip_suffix(END)?.len();
-    image.truncate(len);
-    Some(image)
-}
-
-fn keep(place: &Path, image: &[u8]) -> std::io::Result<()> {
-    let folder = place.parent().unwrap_or(place);
-    std::fs::create_dir_all(folder)?;
-    let scratch = place.with_extension(format!("{}.part", std::process::id()));
-    std::fs::write(&scratch, [image, END].concat())?;
-    std::fs::rename(&scratch, place).inspect_err(|_| drop(std::fs::remove_file(&scratch)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kept_image_comes_back_whole_or_not_at_all() {
-        let folder = std::env::temp_dir().join(format!("memoscope-kernels-{}", std::process::id()));
-        let place = folder.join("a").join("linear-0123");
-        keep(&place, b"image\0").unwrap();
-        keep(&place, b"again\0").unwrap();
-        assert_eq!(read_whole(&place).as_deref(), Some(&b"again\0"[..]));
-        assert_eq!(std::fs::read_dir(place.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
-        let whole = std::fs::read(&place).unwrap();
-        std::fs::write(&place, &whole[..whole.len() - 3]).unwrap();
-        assert_eq!(read_whole(&place), None, "a file that was cut");
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
+/// An image without its mark, if it is whole.
+fn whole(mut kept: Vec<u8>) -> Option<Vec<u8>> {
+    let len = kept.strip_suffix(END)?.len();
+    kept.truncate(len);
+    Some(kept)
 }

@@ -10,10 +10,13 @@ mod peer;
 mod workloads;
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::engine::Device;
+use crate::engine::kernels::{Kernels, kernels};
 use crate::error::{Error, Result};
 pub use workloads::{WORKLOADS, Workload};
 
@@ -26,6 +29,8 @@ pub struct BenchSpec {
     pub runs: usize,
     /// Threads; 0 takes all cores.
     pub threads: usize,
+    /// Where to compute.
+    pub device: Device,
     /// Whether to print JSON lines only.
     pub json: bool,
     /// A command that prints the same JSON lines for the same names, such as `python3 torch_peer.py`.
@@ -52,7 +57,7 @@ pub struct Rate {
     /// Threads.
     pub threads: usize,
     /// Device.
-    pub device: &'static str,
+    pub device: String,
     /// Version of this program.
     pub memoscope: &'static str,
 }
@@ -69,13 +74,14 @@ pub fn bench(spec: &BenchSpec, out: &mut dyn Write) -> Result<Vec<Rate>> {
         .num_threads(threads)
         .build()
         .map_err(|e| Error::device(format!("no pool of {threads} threads: {e}")))?;
-    let ceiling = pool.install(|| median_rate(&WORKLOADS[0], spec.runs))?;
+    let kernels = kernels(spec.device)?;
+    let ceiling = pool.install(|| median_rate(&WORKLOADS[0], &kernels, spec.runs))?;
     let mut rates = Vec::new();
     for workload in chosen {
         let value = if workload.name == WORKLOADS[0].name {
             ceiling
         } else {
-            pool.install(|| median_rate(workload, spec.runs))?
+            pool.install(|| median_rate(workload, &kernels, spec.runs))?
         };
         let peer =
             spec.peer.as_deref().map(|command| peer::rate(command, workload.name, threads, spec.runs)).transpose()?;
@@ -88,7 +94,7 @@ pub fn bench(spec: &BenchSpec, out: &mut dyn Write) -> Result<Vec<Rate>> {
             peer,
             ratio: peer.map(|p| value / p),
             threads,
-            device: "cpu",
+            device: spec.device.to_string(),
             memoscope: env!("CARGO_PKG_VERSION"),
         };
         print(&rate, spec.json, out)?;
@@ -110,13 +116,15 @@ fn choose(names: &[String]) -> Result<Vec<&'static Workload>> {
     names.iter().map(find).collect()
 }
 
-fn median_rate(workload: &Workload, runs: usize) -> Result<f64> {
-    let mut work = (workload.make)()?;
+fn median_rate(workload: &Workload, kernels: &Arc<dyn Kernels>, runs: usize) -> Result<f64> {
+    let mut work = (workload.make)(kernels)?;
     work()?;
+    kernels.wait()?;
     let mut rates = Vec::with_capacity(runs.max(1));
     for _ in 0..runs.max(1) {
         let start = Instant::now();
         let units = work()?;
+        kernels.wait()?;
         rates.push(units / start.elapsed().as_secs_f64());
     }
     rates.sort_by(f64::total_cmp);

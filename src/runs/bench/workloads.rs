@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::models::{gpt2, ids, pythia_70m, pythia_160m};
+use crate::engine::Kernels;
 use crate::engine::alignment::head_gram;
 use crate::engine::generate::greedy_from;
 use crate::engine::hooks::NoTap;
@@ -14,8 +15,7 @@ use crate::engine::model::{Keep, Orientation, Weight};
 use crate::engine::rng::Stream;
 use crate::engine::score::{score_targets, score_tokens};
 use crate::engine::sinks::{Gram, Pairs};
-use crate::engine::tensor::{Batch, Real, Tensor};
-use crate::engine::{Kernels as _, cpu::CpuKernels};
+use crate::engine::tensor::{Batch, Real};
 use crate::error::Result;
 
 /// Repeatable work; each call says how many units it did.
@@ -32,7 +32,7 @@ pub struct Workload {
     /// Multiply-adds of matrix products that one unit cannot avoid, in GFLOP; absent where memory decides.
     pub gflop: Option<f64>,
     /// Builds model and data.
-    pub make: fn() -> Result<Work>,
+    pub(super) make: fn(&Arc<dyn Kernels>) -> Result<Work>,
 }
 
 /// Parameters in the matrices of the blocks and of the head.
@@ -45,7 +45,7 @@ pub const WORKLOADS: &[Workload] = &[
     Workload {
         name: "sgemm",
         unit: "GFLOP/s",
-        about: "The machine's own ceiling: a 1024 x 1024 x 1024 product.",
+        about: "The device's own ceiling: a 1024 x 1024 x 1024 product.",
         gflop: Some(1.0),
         make: sgemm,
     },
@@ -93,22 +93,23 @@ pub const WORKLOADS: &[Workload] = &[
     },
 ];
 
-fn sgemm() -> Result<Work> {
+fn sgemm(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     let mut stream = Stream::new(0, "bench product");
     let mut numbers = || (0..1 << 20).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
-    let x = Tensor::from_vec(&[1024, 1024], numbers())?;
+    let x = kernels.upload(&[1024, 1024], numbers(), None)?;
     let w = Weight::owned("w", &[1024, 1024], Orientation::OutIn, numbers())?;
-    let mut y = Tensor::stale(&[1024, 1024], false);
+    let mut y = kernels.stale(&[1024, 1024], false)?;
+    let kernels = Arc::clone(kernels);
     Ok(Box::new(move || {
         for _ in 0..20 {
-            CpuKernels.linear(&mut y, &x, &w, None)?;
+            kernels.linear(&mut y, &x, &w, None)?;
         }
         Ok(20.0 * 2.0 * 1024f64.powi(3) / 1e9)
     }))
 }
 
-fn forward_gpt2() -> Result<Work> {
-    let (model, texts) = (gpt2()?, ids(2, 512, 50257, 1));
+fn forward_gpt2(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let (model, texts) = (gpt2(kernels)?, ids(2, 512, 50257, 1));
     Ok(Box::new(move || {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         black_box(score_tokens(&model, &texts, Want::default())?);
@@ -116,8 +117,8 @@ fn forward_gpt2() -> Result<Work> {
     }))
 }
 
-fn score_decode() -> Result<Work> {
-    let (model, texts) = (pythia_160m()?, ids(8, 32, 50304, 1));
+fn score_decode(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let (model, texts) = (pythia_160m(kernels)?, ids(8, 32, 50304, 1));
     Ok(Box::new(move || {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         black_box(greedy_from(&model, &texts, &[32; 8], &mut |_| true)?);
@@ -125,8 +126,8 @@ fn score_decode() -> Result<Work> {
     }))
 }
 
-fn exact_scan() -> Result<Work> {
-    let (model, texts) = (pythia_160m()?, ids(8, 64, 50304, 1));
+fn exact_scan(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let (model, texts) = (pythia_160m(kernels)?, ids(8, 64, 50304, 1));
     Ok(Box::new(move || {
         let mut batch = Batch::causal(&texts);
         for rows in batch.offsets.clone().iter() {
@@ -139,8 +140,8 @@ fn exact_scan() -> Result<Work> {
     }))
 }
 
-fn align_head() -> Result<Work> {
-    let model = pythia_160m()?;
+fn align_head(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let model = pythia_160m(kernels)?;
     let mut texts = ids(1, 128, 50304, 1);
     texts.extend(ids(1, 128, 50304, 2));
     Ok(Box::new(move || {
@@ -150,8 +151,8 @@ fn align_head() -> Result<Work> {
     }))
 }
 
-fn persample_gradnorm() -> Result<Work> {
-    let (model, texts) = (pythia_70m()?, ids(4, 64, 50304, 1));
+fn persample_gradnorm(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let (model, texts) = (pythia_70m(kernels)?, ids(4, 64, 50304, 1));
     Ok(Box::new(move || {
         let batch = Batch::causal(&texts).example_mean();
         let mut norms = Gram::new(&model, &batch, Pairs::Norms, &|_| true);
@@ -161,8 +162,8 @@ fn persample_gradnorm() -> Result<Work> {
     }))
 }
 
-fn hessian_vector() -> Result<Work> {
-    let mut model = pythia_70m()?;
+fn hessian_vector(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let mut model = pythia_70m(kernels)?;
     let batch = Batch::causal(&ids(4, 64, 50304, 1)).token_mean();
     let mut stream = Stream::new(3, "bench direction");
     let mut numbers = |n: usize| (0..n).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();

@@ -149,6 +149,7 @@ fn bench_command() -> Command {
         )
         .arg(number("repeats", "3", "Timed repeats of which the median counts"))
         .arg(number("threads", "0", "Processor threads; 0 takes all"))
+        .arg(device_arg())
         .arg(
             Arg::new("peer")
                 .long("peer")
@@ -164,6 +165,7 @@ fn run_bench(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
         names: args.get_many("workloads").into_iter().flatten().cloned().collect(),
         runs: number("repeats").max(1),
         threads: number("threads"),
+        device: device(args)?,
         json: args.get_flag("json"),
         peer: args.get_one("peer").cloned(),
     };

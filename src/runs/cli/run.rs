@@ -68,7 +68,10 @@ pub(super) fn place_args() -> [Arg; 2] {
 /// `--device` and `--threads`.
 pub(super) fn machine_args() -> [Arg; 2] {
     [
-        Arg::new("device").long("device").value_name("DEVICE").help("Where to compute [default: cpu]"),
+        Arg::new("device")
+            .long("device")
+            .value_name("DEVICE")
+            .help("Where to compute: cpu, cuda or cuda:N [default: cpu]"),
         Arg::new("threads")
             .long("threads")
             .value_name("N")

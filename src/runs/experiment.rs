@@ -24,7 +24,7 @@ pub struct Experiment {
     pub name: String,
     /// Seed of everything random.
     pub seed: u64,
-    /// Where to compute: `cpu`.
+    /// Where to compute: `cpu`, `cuda` or `cuda:N`.
     pub device: String,
     /// Number type of the arithmetic: `f32`.
     pub precision: String,

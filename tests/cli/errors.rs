@@ -77,9 +77,9 @@ fn wrong_values_say_what_is_allowed() {
 
 #[test]
 fn a_device_that_is_not_there_has_its_own_exit_code() {
-    let (code, message) = experiment(&valid(), &["--device", "cuda"]);
+    let (code, message) = experiment(&valid(), &["--device", "cuda:99"]);
     assert_eq!(code, 3);
-    assert!(message.contains("the device `cuda` is not available"), "{message}");
+    assert!(message.contains("the device `cuda:99` is not available"), "{message}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
-use cudarc::driver::CudaFunction;
+use cudarc::driver::{CudaFunction, CudaModule, DriverError};
 
 use super::device::{self, Trouble};
 use super::launch::{Arg, Block, Card, THREADS};
@@ -28,6 +28,8 @@ pub(super) struct Gpu {
     card: Arc<Card>,
     capability: [i32; 2],
     pool: Pool,
+    /// By stem of the kernel file.
+    modules: Mutex<HashMap<&'static str, Arc<CudaModule>>>,
     /// By name, and whether it carries tangents.
     kernels: RwLock<HashMap<(&'static str, bool), CudaFunction>>,
 }
@@ -154,8 +156,14 @@ impl Gpu {
         }));
         let (card, capability) =
             started.map_err(|_panic| Trouble::OldDriver.error())?.map_err(|error| Trouble::Refused(error).error())?;
-        let kernels = RwLock::new(HashMap::new());
-        Ok(Self { number, card: Arc::new(card), capability, pool: Pool::default(), kernels })
+        Ok(Self {
+            number,
+            card: Arc::new(card),
+            capability,
+            pool: Pool::default(),
+            modules: Mutex::default(),
+            kernels: RwLock::default(),
+        })
     }
 
     pub(super) fn device(&self) -> Device {
@@ -169,11 +177,6 @@ impl Gpu {
     /// Memory of any content.
     pub(super) fn block(&self, bytes: usize) -> Result<Block> {
         self.pool.take(&self.card, bytes)
-    }
-
-    /// Bytes that can still be taken: those nobody has and those at rest in the pool.
-    pub(super) fn free_bytes(&self) -> Result<usize> {
-        Ok(self.card.memory()?[0] + self.pool.at_rest())
     }
 
     /// Waits until everything is done.
@@ -205,17 +208,25 @@ impl Gpu {
             return Ok(found.clone());
         }
         let full = if dual { format!("{name}_dual") } else { name.to_owned() };
-        let kept = self.card.load(file.image(self.capability, false)?, &full);
-        let loaded = match kept {
-            Err(_) => self.card.load(file.image(self.capability, true)?, &full),
-            found => found,
-        };
-        let kernel = loaded.map_err(|error| {
-            Error::device(format!("the card takes no kernel `{full}` of {}: {error}", file.stem))
-                .hint("the driver may be older than the compiler: update the driver, or use an older NVRTC")
-        })?;
+        let kernel = self.module(file)?.load_function(&full).map_err(|e| refused(file, e))?;
         let mut kernels = self.kernels.write().unwrap_or_else(PoisonError::into_inner);
         Ok(kernels.entry((name, dual)).or_insert(kernel).clone())
+    }
+
+    /// A kernel file on the card, compiled if need be. Other threads wait: they need it too.
+    fn module(&self, file: &'static KernelFile) -> Result<Arc<CudaModule>> {
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = modules.get(file.stem) {
+            return Ok(Arc::clone(found));
+        }
+        let loaded = match self.card.load(file.image(self.capability, false)?) {
+            // a kept image may be damaged
+            Err(_) => self.card.load(file.image(self.capability, true)?),
+            found => found,
+        };
+        let module = loaded.map_err(|e| refused(file, e))?;
+        modules.insert(file.stem, Arc::clone(&module));
+        Ok(module)
     }
 
     /// A parameter, copied to the card when it is first used.
@@ -227,6 +238,13 @@ impl Gpu {
         };
         Ok(Planes { value, tangent })
     }
+}
+
+fn refused(file: &KernelFile, error: DriverError) -> Error {
+    Error::device(format!("the card refuses the kernels of {}: {error}", file.stem)).hint(
+        "the compiler must not be newer than the driver: update the driver, or take NVRTC of its major version \
+               (`pip install nvidia-cuda-nvrtc-cu12` for CUDA 12)",
+    )
 }
 
 /// What is in `place`, made if it is empty. Two threads may both make it; one result is kept.

@@ -9,7 +9,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cudarc::driver::sys::CUresult;
-use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DriverError, LaunchConfig, PushKernelArg as _, result};
+use cudarc::driver::{
+    CudaContext, CudaFunction, CudaModule, CudaStream, DriverError, LaunchConfig, PushKernelArg as _, result,
+};
 use cudarc::nvrtc::Ptx;
 
 use crate::error::{Error, Result};
@@ -93,9 +95,9 @@ impl Card {
         }
     }
 
-    /// The kernel `name` of a compiled file.
-    pub(super) fn load(&self, image: Vec<u8>, name: &str) -> Result<CudaFunction, DriverError> {
-        self.context.load_module(Ptx::from_binary(image))?.load_function(name)
+    /// The kernels of a compiled file.
+    pub(super) fn load(&self, image: Vec<u8>) -> Result<Arc<CudaModule>, DriverError> {
+        self.context.load_module(Ptx::from_binary(image))
     }
 
     /// Starts a kernel.

@@ -54,11 +54,6 @@ impl Pool {
         let rest = self.rest.lock().map(|mut rest| std::mem::take(&mut *rest));
         drop(rest);
     }
-
-    /// Bytes at rest.
-    pub(super) fn at_rest(&self) -> usize {
-        self.rest.lock().map_or(0, |rest| rest.iter().map(Block::bytes).sum())
-    }
 }
 
 fn out_of_memory(card: &Card, bytes: usize) -> Error {

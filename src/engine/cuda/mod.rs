@@ -48,14 +48,6 @@ impl CudaKernels {
     pub fn open(number: usize) -> Result<Self> {
         Ok(Self { gpu: gpu::Gpu::open(number)? })
     }
-
-    /// Bytes that can still be taken.
-    ///
-    /// # Errors
-    /// `Device` when the card fails.
-    pub fn free_bytes(&self) -> Result<u64> {
-        Ok(self.gpu.free_bytes()? as u64)
-    }
 }
 
 impl Kernels for CudaKernels {

@@ -215,3 +215,29 @@ fn whole(mut kept: Vec<u8>) -> Option<Vec<u8>> {
     kept.truncate(len);
     Some(kept)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_that_was_cut_is_not_used() {
+        let image = b"\x7fELF\0";
+        assert_eq!(whole([&image[..], END].concat()).as_deref(), Some(&image[..]));
+        assert_eq!(whole([&image[..], &END[1..]].concat()), None);
+        assert_eq!(whole([&image[..], &END[..END.len() - 1]].concat()), None);
+    }
+
+    #[test]
+    fn a_card_gets_its_own_code_and_a_later_one_that_of_an_earlier() {
+        if compiler_version().is_none() {
+            println!("skipped: no NVRTC on the search path of libraries");
+            return;
+        }
+        assert!(LINEAR.image([8, 0], true).unwrap().starts_with(b"\x7fELF"), "machine code");
+        let later = LINEAR.image([99, 0], true).unwrap();
+        assert!(String::from_utf8_lossy(&later).contains(".version"), "PTX, from which the driver goes on");
+        let error = LINEAR.image([1, 0], true).unwrap_err().to_string();
+        assert!(error.contains("knows no card as old as compute capability 1.0"), "{error}");
+    }
+}

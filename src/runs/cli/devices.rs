@@ -16,7 +16,7 @@ pub(super) fn devices_command() -> Command {
 pub(super) fn check_command() -> Command {
     Command::new("check")
         .about("Compare every operation on a device with the processor, with errors and times")
-        .arg(device_arg())
+        .arg(device_arg().default_value("cuda"))
         .arg(json_arg())
 }
 

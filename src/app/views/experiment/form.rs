@@ -312,7 +312,7 @@ fn run_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui)
             }
         },
     );
-    plain_ui(cx, "device", "Where to compute: cpu", &experiment.device, problems, typed, ui, &|text| {
+    plain_ui(cx, "device", "Where to compute: cpu, cuda or cuda:N", &experiment.device, problems, typed, ui, &|text| {
         edit(DraftCommand::Device(text.trim().to_owned()));
     });
     let threads = experiment.threads.map(|n| n.to_string()).unwrap_or_default();

@@ -11,6 +11,7 @@ use super::log::Level;
 use super::state::{MeasuredPair, Settings, Slot, Toast};
 use super::window::Window;
 use super::worker::{Answer, Ask, FileAnswer, Trouble};
+use crate::methods::common::tables::counted;
 use crate::methods::compare::Pair;
 
 impl Window {
@@ -168,7 +169,12 @@ impl Window {
         let slot = match read {
             Ok(sheet) => {
                 let dataset = &sheet.dataset;
-                let what = format!("{}: {} rows, {} left out", dataset.name, dataset.records.len(), dataset.bad.len());
+                let what = format!(
+                    "{}: {}, {} left out",
+                    dataset.name,
+                    counted(dataset.records.len(), "row"),
+                    dataset.bad.len()
+                );
                 let level = if dataset.bad.is_empty() { Level::Info } else { Level::Warning };
                 self.state.log.add(level, "data", what);
                 let Settings { recent_data, favorites, .. } = &mut self.state.settings;
@@ -196,7 +202,7 @@ impl Window {
             let was = before.get(&entry.id).copied();
             if was.is_some_and(super::runs::RunState::is_active) && !entry.state.is_active() {
                 self.state.runs.details.remove(&entry.id);
-                let text = format!("{} is {}", entry.name, entry.state.title().to_lowercase());
+                let text = format!("{}: {}", entry.name, entry.state.title().to_lowercase());
                 self.state.log.add(Level::Info, "runs", text.clone());
                 self.state.toasts.push(Toast { text, is_bad: entry.trouble.is_some(), since: Instant::now() });
             }

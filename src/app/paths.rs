@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::command::Command;
 
-/// The command that opens a path, whatever it is. What exists gets its full path, so that it is found again in another
-/// session; what does not may be a hub id.
+/// The command that opens a path, whatever it is.
 pub(super) fn recognize(path: &Path) -> Command {
-    let path = expand_home(path);
-    let path = if path.exists() { std::path::absolute(&path).unwrap_or(path) } else { path };
+    let path = full(path);
     if path.is_dir() && path.join("experiment.json").is_file() {
         return Command::OpenExperiment(path.join("experiment.json"));
     }
@@ -21,6 +19,13 @@ pub(super) fn recognize(path: &Path) -> Command {
         Some(value) if value.get("panels").is_some() => Command::OpenPage(path),
         _ => Command::OpenData(path),
     }
+}
+
+/// What exists gets its full path, so that it is found from other folders and in other sessions; what does not may be
+/// a hub id.
+pub(super) fn full(path: &Path) -> PathBuf {
+    let path = expand_home(path);
+    if path.exists() { std::path::absolute(&path).unwrap_or(path) } else { path }
 }
 
 /// `~` is the user's folder.
@@ -42,6 +47,12 @@ fn small_json(path: &Path) -> Option<serde_json::Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_exists_gets_its_full_path() {
+        assert!(full(Path::new("Cargo.toml")).is_absolute());
+        assert_eq!(full(Path::new("owner/name")), Path::new("owner/name"));
+    }
 
     #[test]
     fn files_are_recognized_by_what_they_hold() {

@@ -157,8 +157,10 @@ pub struct RunDetails {
     pub steps: Vec<SavedStep>,
     /// Whether all steps are there.
     pub is_complete: bool,
-    /// The tables.
+    /// The tables; of very long ones only the beginning.
     pub tables: Vec<Arc<Table>>,
+    /// Rows that the files of the tables have, in the same order.
+    pub table_rows: Vec<usize>,
     /// The files of the tables, in the same order.
     pub table_files: Vec<String>,
     /// The figures by file name.
@@ -168,6 +170,14 @@ pub struct RunDetails {
 }
 
 impl RunDetails {
+    /// What is to be said about a table of which only the beginning was read.
+    pub fn only_beginning(&self, table: usize) -> Option<String> {
+        let (read, all) = (self.tables.get(table)?.rows(), *self.table_rows.get(table)?);
+        let file = self.table_files.get(table)?;
+        (read < all)
+            .then(|| format!("The first {read} of {all} rows are shown; {file} in the run's folder has them all."))
+    }
+
     /// Which table the figure in `file` means by `id`: the one of the same step.
     pub fn table_of(&self, file: &str, id: &str) -> Option<usize> {
         let step = self.steps.iter().find(|step| step.figures.iter().any(|f| f.file == file))?;
@@ -295,6 +305,20 @@ pub enum RunCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_of_which_only_the_beginning_was_read_says_so() {
+        let table = Table::new("t", "T").column("row", "", "", crate::methods::Values::ints(0..3));
+        let details = RunDetails {
+            tables: vec![Arc::new(table.clone()), Arc::new(table)],
+            table_rows: vec![3, 1_000_000],
+            table_files: vec!["tables/a.csv".into(), "tables/tokens.parquet".into()],
+            ..RunDetails::default()
+        };
+        assert_eq!(details.only_beginning(0), None);
+        let remark = details.only_beginning(1).unwrap();
+        assert!(remark.starts_with("The first 3 of 1000000 rows") && remark.contains("tables/tokens.parquet"));
+    }
 
     #[test]
     fn figures_follow_the_choice() {

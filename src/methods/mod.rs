@@ -17,5 +17,7 @@ pub mod score;
 
 pub use context::{Context, Host, LoadedModel};
 pub use presets::{Preset, presets};
-pub use registry::{Amount, Card, Compat, Input, InputKind, Method, Typed, Work, any_row, find, no_check, registry};
+pub use registry::{
+    Amount, Card, Compat, Input, InputKind, Method, Typed, Work, any_amount, any_row, find, no_check, registry,
+};
 pub use report::{Column, Report, Scalar, Table, Values};

@@ -77,6 +77,10 @@ pub struct Amount {
     pub tokens: BTreeMap<String, u64>,
     /// Models by model slot.
     pub models: BTreeMap<String, u64>,
+    /// Rows with the label 0 and with the label 1 by data slot.
+    pub labels: BTreeMap<String, [u64; 2]>,
+    /// Rows with paraphrases by data slot.
+    pub with_paraphrases: BTreeMap<String, u64>,
 }
 
 impl Amount {
@@ -114,6 +118,8 @@ pub trait Method: Sync {
     fn defaults(&self) -> Value;
     /// Everything that is wrong with a configuration, field by field; empty when it is good.
     fn problems(&self, config: &Value) -> Vec<Problem>;
+    /// Says what is missing when it could do nothing with this input.
+    fn fits(&self, amount: &Amount) -> Result<()>;
     /// What it will do with this much input.
     fn work(&self, config: &Value, amount: &Amount) -> Result<Work>;
     /// Runs it.
@@ -152,6 +158,8 @@ pub struct Typed<C: 'static> {
     pub check: fn(&C) -> Result<()>,
     /// Fields that ask for tokens of every row, and how many; [`any_row`] when every row is of use.
     pub row_needs: fn(&C) -> Vec<(&'static str, usize)>,
+    /// Says what is missing when it could do nothing with this input; [`any_amount`] when every input will do.
+    pub fits: fn(&Amount) -> Result<()>,
     /// What it will do with this much input, for the time estimate.
     pub work: fn(&C, &Amount) -> Work,
     /// The work.
@@ -166,6 +174,11 @@ pub fn no_check<C>(_: &C) -> Result<()> {
 /// For [`Typed::row_needs`] of methods that can use every row.
 pub fn any_row<C>(_: &C) -> Vec<(&'static str, usize)> {
     Vec::new()
+}
+
+/// For [`Typed::fits`] of methods that can use every input.
+pub fn any_amount(_: &Amount) -> Result<()> {
+    Ok(())
 }
 
 impl<C: DeserializeOwned> Typed<C> {
@@ -205,6 +218,10 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
 
     fn row_needs(&self, config: &Value) -> Result<Vec<(&'static str, usize)>> {
         Ok((self.row_needs)(&Self::parse(&self.resolved(config))?))
+    }
+
+    fn fits(&self, amount: &Amount) -> Result<()> {
+        (self.fits)(amount)
     }
 
     fn work(&self, config: &Value, amount: &Amount) -> Result<Work> {

@@ -161,9 +161,15 @@ fn step_work(
         for (set, counted) in sets.iter().zip(&counted) {
             warnings.extend(short_rows(set, counted, &needs)?);
         }
+        let records = || sets.iter().flat_map(|set| &set.records);
+        let labelled = |label: u8| records().filter(|r| r.label == Some(label)).count() as u64;
+        amount.labels.insert(slot.clone(), [labelled(0), labelled(1)]);
+        let with_paraphrases = records().filter(|r| !r.paraphrases.is_empty()).count() as u64;
+        amount.with_paraphrases.insert(slot.clone(), with_paraphrases);
         amount.texts.insert(slot.clone(), counted.iter().map(|c| c.texts).sum());
         amount.tokens.insert(slot.clone(), counted.iter().map(|c| c.tokens).sum());
     }
+    method.fits(&amount)?;
     method.work(&step.config, &amount)
 }
 

@@ -255,7 +255,11 @@ impl Experiment {
     fn check_slot(&self, at: &str, step: &Step, slot: &methods::Input, found: &mut Vec<schema::Problem>) {
         let names = self.input_names(step, slot);
         if names.is_empty() && slot.required {
-            found.push(problem(at, &format!("{} is missing", slot.about), Some("name a model or data set here")));
+            found.push(problem(
+                at,
+                &format!("`{}` is missing", slot.name),
+                Some(&format!("name it: {}", slot.about.trim_end_matches('.'))),
+            ));
         }
         if names.len() > 1 && !slot.many {
             found.push(problem(at, "takes one name, not several", None));

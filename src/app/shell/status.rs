@@ -8,6 +8,7 @@ use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, size};
 use crate::app::views::ViewId;
+use crate::methods::common::tables::counted;
 
 /// Draws the status bar.
 pub fn status_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
@@ -31,7 +32,7 @@ fn opened_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     };
     item_ui(cx, Icon::Model, &model, ViewId::Model, ui);
     let data = match cx.state.sheet() {
-        Some(sheet) => format!("{} · {} rows", sheet.dataset.name, sheet.dataset.records.len()),
+        Some(sheet) => format!("{} · {}", sheet.dataset.name, counted(sheet.dataset.records.len(), "row")),
         None => "No data".to_owned(),
     };
     item_ui(cx, Icon::Data, &data, ViewId::Data, ui);

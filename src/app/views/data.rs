@@ -18,6 +18,7 @@ use crate::app::widgets::{
 };
 use crate::app::worker::DataSheet;
 use crate::data::{Record, Role as ColumnRole};
+use crate::methods::common::tables::counted;
 
 const SIDE: f32 = 320.0;
 
@@ -120,7 +121,7 @@ impl Data {
 
     fn rows_ui(&mut self, cx: &ViewCx<'_>, sheet: &DataSheet, ui: &mut Ui) {
         let records = &sheet.dataset.records;
-        card_title(ui, &format!("{} rows", records.len()), |ui| {
+        card_title(ui, &counted(records.len(), "row"), |ui| {
             search_ui(&mut self.search, "rows", 260.0, ui);
         });
         self.found.update(sheet, &self.search, ui);
@@ -151,7 +152,7 @@ impl Data {
         let dataset = &sheet.dataset;
         ui.label(RichText::new(&dataset.schema).font(semibold(size::BODY)));
         ui.horizontal_wrapped(|ui| {
-            badge(ui, &format!("{} rows", dataset.records.len()), cx.tokens.text_soft, cx.tokens.hover);
+            badge(ui, &counted(dataset.records.len(), "row"), cx.tokens.text_soft, cx.tokens.hover);
             if sheet.n_duplicates > 0 {
                 badge(ui, &format!("{} duplicates", sheet.n_duplicates), cx.tokens.warn, cx.tokens.warn_soft);
             }

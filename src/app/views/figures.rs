@@ -22,6 +22,7 @@ use crate::app::widgets::{
 };
 use crate::figures::{Figure, Mark, Scale};
 use crate::methods::Values;
+use crate::methods::common::tables::counted;
 use crate::runs::{Page, Panel};
 
 const SIDE: f32 = 280.0;
@@ -248,13 +249,16 @@ fn brush(details: &RunDetails, file: &str, figure: &Figure, hit: Hit) -> Option<
 fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, ui: &mut Ui) {
     ui.add_space(GAP);
     ui.horizontal(|ui| {
-        ui.label(title(format!("{} rows", brushed.rows.len())));
+        ui.label(title(counted(brushed.rows.len(), "row")));
         ui.label(soft(ui, brushed.what.as_str()));
         if button(ui, None, "Close").clicked() {
             cx.send(Command::Run(RunCommand::Brush(None)));
         }
     });
     let Some(table) = details.tables.get(brushed.table) else { return };
+    if let Some(remark) = details.only_beginning(brushed.table) {
+        ui.label(caption(ui, format!("{remark} Rows beyond them stay empty here.")));
+    }
     let columns: Vec<GridColumn> = table
         .columns
         .iter()

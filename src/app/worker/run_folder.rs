@@ -16,6 +16,9 @@ use crate::figures::palette::SERIES;
 use crate::runs::RunDir;
 use crate::runs::store::{Event, Notes, SavedReport, State, Tail, list_runs};
 
+/// Rows of a table that are read to be looked at: nobody scrolls through more, and a table of every token has millions.
+const MOST_ROWS: usize = 50_000;
+
 /// Follows all runs below a folder.
 pub(super) struct RunFolder {
     root: PathBuf,
@@ -131,8 +134,9 @@ impl RunFolder {
         details.experiment = run.experiment().ok();
         let Some(report) = SavedReport::read(&run)? else { return Ok(details) };
         for saved in report.tables() {
-            match saved.read(&run) {
+            match saved.read_head(&run, MOST_ROWS) {
                 Ok(table) => {
+                    details.table_rows.push(saved.rows);
                     details.tables.push(Arc::new(table));
                     details.table_files.push(saved.file.clone());
                 }
@@ -249,7 +253,7 @@ fn log_line(source: &str, time: f64, event: &Event) -> Option<LogLine> {
     let (level, text) = match event {
         Event::Log { message } => (Level::Info, message.clone()),
         Event::Warning { message } => (Level::Warning, message.clone()),
-        Event::State { state } => (Level::Info, format!("{} is {}", source, state.name())),
+        Event::State { state } => (Level::Info, format!("{source}: {}", state.name())),
         Event::Progress { .. } | Event::Metric { .. } | Event::Unknown => return None,
     };
     let at = chrono::DateTime::from_timestamp(time as i64, 0)?.with_timezone(&chrono::Local);

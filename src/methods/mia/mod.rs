@@ -155,6 +155,7 @@ pub static METHOD: Typed<Config> = Typed {
         },
     ],
     row_needs: any_row,
+    fits,
     check,
     work,
     run,
@@ -167,9 +168,9 @@ const CARD: Card = Card {
     about: "How well scores of a text tell whether it was in the training data.",
     formula: "loss: (1/n) Σ ln p; zlib: LL/|zlib(x)|; lowercase: LL(lower x)/LL(x); Min-K%: mean of the lowest ln p; \
         Min-K%++: the same of (ln p − μ)/σ; reference: LL − LL_ref; neighborhood: LL − mean LL of neighbors; ReCaLL: \
-        LL(x | prefix)/LL(x); gradient norm: −‖∇L‖₂; alignment: mean cos(∇L(x'), ∇L(x))",
+        LL(x | prefix)/LL(x); gradient norm: −‖grad L‖₂; alignment: mean cos(grad L(x'), grad L(x))",
     conventions: "Larger = more likely a member. LL is the mean log-probability, nats per token. zlib level 6 with \
-        header. A share takes ⌊n·r⌋ tokens, at least one. AUROC counts ties one half; FPR at 95 % TPR is the smallest, \
+        header. A share r takes n·r tokens, rounded down, at least one. AUROC counts ties one half; FPR at 95 % TPR is the smallest, \
         TPR at x % FPR the largest that qualifies, on the unthinned curve; intervals: stratified bootstrap, \
         percentiles. Paper mode: a share of no token is undefined, operating points on scikit-learn's thinned curve, \
         the reference model reads the target's token ids, gradient norm is the mean of the tensors' norms, positive.",
@@ -207,6 +208,12 @@ fn check(config: &Config) -> Result<()> {
         return Err(Error::config("ratios: Min-K% needs at least one ratio").hint("give, for example, 0.2"));
     }
     Ok(())
+}
+
+fn fits(amount: &Amount) -> Result<()> {
+    let texts = |slot: &str| amount.texts.get(slot).copied().unwrap_or_default();
+    let [labelled_0, labelled_1] = amount.labels.get("data").copied().unwrap_or_default();
+    samples::both_sides(texts("members") + labelled_1, texts("nonmembers") + labelled_0)
 }
 
 fn work(config: &Config, amount: &Amount) -> Work {

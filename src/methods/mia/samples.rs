@@ -72,10 +72,17 @@ pub(super) fn samples<'a>(config: &Config, cx: &Context<'a>, model: &LoadedModel
         }
     }
     let n_members = samples.list.iter().filter(|s| s.is_member).count();
-    if n_members == 0 || n_members == samples.list.len() {
-        let which = if n_members == 0 { "members" } else { "nonmembers" };
-        return Err(Error::config(format!("there are no {which}"))
-            .hint("give the inputs `members` and `nonmembers`, or `data` with a column of labels 1 and 0"));
-    }
+    both_sides(n_members as u64, (samples.list.len() - n_members) as u64)?;
     Ok(samples)
+}
+
+/// Refuses to tell members from nonmembers where one of them is missing.
+pub(super) fn both_sides(members: u64, nonmembers: u64) -> Result<()> {
+    let which = match (members, nonmembers) {
+        (0, _) => "members",
+        (_, 0) => "nonmembers",
+        _ => return Ok(()),
+    };
+    Err(Error::config(format!("there are no {which}"))
+        .hint("give the inputs `members` and `nonmembers`, or `data` with a column of labels 1 and 0"))
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Streams, json_arg, run::RUNS, text};
 use crate::error::Result;
+use crate::methods::common::tables::counted;
 use crate::methods::schema::{Field, FieldKind, range_text};
 use crate::methods::{Method, Scalar, find, registry};
 use crate::runs::estimate::bytes_text;
@@ -108,7 +109,12 @@ pub(super) fn plan(plan: &Plan, streams: &mut Streams<'_>) -> Result<()> {
         ))?;
     }
     for (name, data) in &plan.data {
-        streams.line(&format!("data {name}: {} rows · {} · {}", data.rows, data.schema, data.path.display()))?;
+        streams.line(&format!(
+            "data {name}: {} · {} · {}",
+            counted(data.rows, "row"),
+            data.schema,
+            data.path.display()
+        ))?;
     }
     for (i, step) in plan.steps.iter().enumerate() {
         streams.line(&format!("step {i}: {} version {}", step.method, step.version))?;

@@ -157,7 +157,12 @@ impl SavedTable {
 
     /// Reads the table of a run.
     pub fn read(&self, run: &RunDir) -> Result<Table> {
-        tables::read_table(&inside(run, &self.file)?, self)
+        self.read_head(run, usize::MAX)
+    }
+
+    /// Reads the first `most` rows of the table of a run.
+    pub fn read_head(&self, run: &RunDir, most: usize) -> Result<Table> {
+        tables::read_table(&inside(run, &self.file)?, self, most)
     }
 }
 

@@ -22,12 +22,12 @@ pub fn write_table(path: &Path, table: &Table) -> Result<()> {
     super::write_atomic(path, &csv_bytes(table).map_err(|e| e.at(path))?)
 }
 
-/// Reads a table of a run back; `saved` says which columns it has.
-pub fn read_table(path: &Path, saved: &SavedTable) -> Result<Table> {
+/// Reads a table of a run back, its first `most` rows; `saved` says which columns it has.
+pub fn read_table(path: &Path, saved: &SavedTable, most: usize) -> Result<Table> {
     let columns = if path.extension().is_some_and(|e| e == "parquet") {
-        parquet::read(path, saved)
+        parquet::read(path, saved, most)
     } else {
-        read_csv(path, saved)
+        read_csv(path, saved, most)
     };
     let parquet = path.extension().is_some_and(|e| e == "parquet");
     Ok(Table { id: saved.id.clone(), title: saved.title.clone(), columns: columns.map_err(|e| e.at(path))?, parquet })
@@ -57,11 +57,11 @@ fn cell(values: &Values, row: usize) -> String {
     }
 }
 
-fn read_csv(path: &Path, saved: &SavedTable) -> Result<Vec<Column>> {
+fn read_csv(path: &Path, saved: &SavedTable, most: usize) -> Result<Vec<Column>> {
     let fault = |e: csv::Error| Error::data(format!("the table cannot be read: {e}"));
     let mut reader = csv::Reader::from_path(path).map_err(fault)?;
     let mut columns = saved.empty_columns();
-    for (row, record) in reader.records().enumerate() {
+    for (row, record) in reader.records().take(most).enumerate() {
         let record = record.map_err(fault)?;
         if record.len() != columns.len() {
             let message = format!("row {} has {} cells, expected {}", row + 1, record.len(), columns.len());
@@ -108,7 +108,10 @@ mod tests {
             let table = table(parquet);
             write_table(&path, &table).unwrap();
             let saved = SavedTable::new(&table, format!("tables/{name}"));
-            assert_eq!(read_table(&path, &saved).unwrap(), table, "{name}");
+            assert_eq!(read_table(&path, &saved, usize::MAX).unwrap(), table, "{name}");
+            let head = read_table(&path, &saved, 2).unwrap();
+            assert_eq!(head.columns[0].values, Values::Float(vec![Some(0.1), None]), "{name}");
+            assert_eq!(head.rows(), 2, "{name}");
         }
     }
 
@@ -126,7 +129,7 @@ mod tests {
         let path = folder.path().join("t.csv");
         let saved = SavedTable::new(&table(false), "tables/t.csv".to_owned());
         std::fs::write(&path, "loss,n,text,ok\nx,1,a,true\n").unwrap();
-        let message = read_table(&path, &saved).unwrap_err().to_string();
+        let message = read_table(&path, &saved, usize::MAX).unwrap_err().to_string();
         assert!(message.contains("row 1: `x` in column `loss` is no value"), "{message}");
     }
 }

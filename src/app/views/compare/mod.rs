@@ -109,6 +109,12 @@ impl Compare {
                 ));
             }
         }
+        for (side, text) in pair.sides.iter().zip(["original", "paraphrase"]) {
+            if side.cells.len() == 1 {
+                let why = "nothing stands before it from which it could be predicted";
+                ui.label(caption(ui, format!("The {text} is a single token: {why}, so it has no numbers.")));
+            }
+        }
         if compare.is_stale() {
             ui.set_opacity(0.55);
         }

@@ -8,6 +8,7 @@ use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, size};
 use crate::app::widgets::{caption, search_ui};
 use crate::app::worker::DataSheet;
+use crate::methods::common::tables::counted;
 
 const ROW: f32 = 46.0;
 
@@ -34,7 +35,7 @@ impl PairList {
         search_ui(&mut self.search, "pairs", ui.available_width(), ui);
         let n = self.find(sheet, ui);
         let what =
-            if self.search.is_empty() { format!("{n} pairs") } else { format!("{n} of {} pairs", sheet.pairs.len()) };
+            if self.search.is_empty() { counted(n, "pair") } else { format!("{n} of {} pairs", sheet.pairs.len()) };
         ui.label(caption(ui, what));
         self.keys(cx, ui);
         let chosen = cx.state.compare.pair;

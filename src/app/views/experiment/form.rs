@@ -1,7 +1,7 @@
 //! The fields: inputs, run settings, and the configuration of the method.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::{Checkbox, ComboBox, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo, vec2};
 use serde_json::Value;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::app::command::Command;
 use crate::app::context::{ViewCx, short_path};
 use crate::app::draft::{DraftCommand, field};
+use crate::app::paths::full;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
@@ -153,7 +154,7 @@ fn choose_ui(
         let response = ui.add(edit);
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, format!("Path for {}", input.name)));
         if response.lost_focus() && !text.trim().is_empty() {
-            set(with(PathBuf::from(text.trim())));
+            set(with(full(Path::new(text.trim()))));
             text.clear();
         }
         let mut fresh: Vec<&PathBuf> = known.iter().filter(|p| !given.contains(p)).collect();

@@ -14,7 +14,7 @@ use crate::app::context::ViewCx;
 use crate::app::draft::DraftCommand;
 use crate::app::state::Slot;
 use crate::app::style::Icon;
-use crate::app::style::tokens::{PAD, TIGHT, size};
+use crate::app::style::tokens::{GAP, PAD, size};
 use crate::app::widgets::{accent_button, button, caption, header, icon_button, region, soft, title};
 use crate::methods;
 use crate::methods::schema::Problem;
@@ -95,26 +95,28 @@ fn methods_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
         groups.sort_unstable();
         groups.dedup();
         for group in groups {
-            ui.add_space(TIGHT);
+            ui.add_space(GAP);
             ui.label(caption(ui, group.to_uppercase()));
             for method in methods::registry().iter().filter(|m| m.card().group == group) {
                 let card = method.card();
                 let is_on = chosen == Some(card.id);
-                let (rect, response) =
-                    ui.allocate_exact_size(vec2(ui.available_width() - 8.0, 54.0), egui::Sense::click());
+                let width = ui.available_width() - 8.0;
+                let small = egui::FontId::proportional(size::SMALL);
+                let about = ui.painter().layout(card.about.to_owned(), small, t.text_faint, width - 24.0);
+                let height = about.size().y + 38.0;
+                let (rect, response) = ui.allocate_exact_size(vec2(width, height), egui::Sense::click());
                 response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, is_on, card.title));
                 if is_on || response.hovered() {
                     ui.painter().rect_filled(rect, 8.0, if is_on { t.accent_soft } else { t.hover });
                 }
                 let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink2(vec2(12.0, 8.0))));
                 inner.spacing_mut().item_spacing.y = 2.0;
-                inner.style_mut().wrap_mode = Some(egui::TextWrapMode::Truncate);
                 let ink = if is_on { t.accent } else { t.text };
                 inner.label(
                     egui::RichText::new(card.title).font(crate::app::style::fonts::semibold(size::BODY)).color(ink),
                 );
-                inner.label(caption(&inner, card.about));
-                if response.on_hover_text(card.about).clicked() {
+                inner.label(about);
+                if response.clicked() {
                     cx.send(Command::Edit(DraftCommand::Method(card.id.to_owned())));
                 }
             }

@@ -10,6 +10,7 @@ use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
 use crate::app::widgets::{button, caption, card, card_title, mono, soft};
+use crate::methods::common::tables::counted;
 use crate::methods::schema::Problem;
 
 /// Draws the column at the right.
@@ -81,7 +82,7 @@ fn estimate_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
             line_ui("Tokens", &tokens.collect::<Vec<_>>().join(", "), ui);
             for data in plan.data.values() {
                 let bad = if data.bad_rows > 0 { format!(", {} left out", data.bad_rows) } else { String::new() };
-                line_ui(&data.name, &format!("{} rows{bad}", data.rows), ui);
+                line_ui(&data.name, &format!("{}{bad}", counted(data.rows, "row")), ui);
             }
             for warning in &plan.warnings {
                 ui.horizontal_top(|ui| {
@@ -112,13 +113,13 @@ fn estimate_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
 }
 
 fn line_ui(name: &str, value: &str, ui: &mut Ui) {
-    ui.horizontal(|ui| {
+    ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = GAP;
         ui.allocate_ui(egui::vec2(76.0, 18.0), |ui| {
             ui.set_min_width(76.0);
             ui.add(egui::Label::new(caption(ui, name)).truncate());
         });
-        ui.add(egui::Label::new(RichText::new(value).font(semibold(size::BODY))).truncate());
+        ui.add(egui::Label::new(RichText::new(value).font(semibold(size::BODY))).wrap());
     });
 }
 

@@ -12,6 +12,7 @@ use crate::app::widgets::{
     GridColumn, accent_button, button, caption, card, card_title, grid_ui, mono, segmented, title,
 };
 use crate::figures::{Cell, Direction, TableColumn, TableFormat, TableView, export_table};
+use crate::methods::common::tables::counted;
 use crate::runs::cli::table_view;
 
 /// Which table.
@@ -81,9 +82,13 @@ impl Tables {
 
     /// The table itself.
     pub(super) fn table_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
+        let remark = match self.chosen {
+            Some((_, Which::Own(index))) => details.only_beginning(index),
+            _ => None,
+        };
         let Some(view) = self.view(cx, details) else { return };
         ui.label(title(&view.title));
-        ui.label(caption(ui, format!("{} rows", view.rows.len())));
+        ui.label(caption(ui, remark.unwrap_or_else(|| counted(view.rows.len(), "row"))));
         let columns: Vec<GridColumn> = view.columns.iter().enumerate().map(|(i, c)| column(view, i, c)).collect();
         ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
             let mut cell = |row: usize, column: usize, ui: &mut Ui| {

@@ -16,6 +16,7 @@ use crate::app::shared::SharedRows;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, size};
 use crate::app::widgets::{GridColumn, caption, grid_ui, mono, region, segmented, soft, title};
+use crate::methods::common::tables::counted;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Tab {
@@ -117,7 +118,7 @@ impl Compare {
                 choice_ui(ui, "Text", &mut self.text, &texts);
                 ui.checkbox(&mut self.only_differing, "Only where texts differ");
             }
-            ui.label(caption(ui, format!("{} shared rows", shared.keys.len())));
+            ui.label(caption(ui, counted(shared.keys.len(), "shared row")));
         });
     }
 
@@ -211,7 +212,11 @@ fn choice_ui(ui: &mut Ui, name: &str, value: &mut String, all: &[&str]) {
 
 /// What was set differently, and the numbers with their difference to the first run.
 fn overview_ui(cx: &ViewCx<'_>, runs: &[&Arc<RunEntry>], ui: &mut Ui) {
-    Grid::new("side by side").num_columns(runs.len() + 1).spacing(vec2(2.0 * PAD, 5.0)).show(ui, |ui| {
+    // Every run gets the same room, or a path beside a short name would be cut though there is space.
+    const NAMES: f32 = 260.0;
+    let room = (ui.available_width() - NAMES) / runs.len().max(1) as f32 - 2.0 * PAD;
+    let grid = Grid::new("side by side").num_columns(runs.len() + 1).spacing(vec2(2.0 * PAD, 5.0));
+    grid.min_col_width(room.clamp(60.0, 320.0)).show(ui, |ui| {
         ui.label("");
         for run in runs {
             ui.horizontal(|ui| {
@@ -231,7 +236,8 @@ fn overview_ui(cx: &ViewCx<'_>, runs: &[&Arc<RunEntry>], ui: &mut Ui) {
             }
             ui.label(soft(ui, name.as_str()));
             for value in values {
-                ui.add(egui::Label::new(mono(value.cloned().unwrap_or_else(|| "–".to_owned()))).truncate());
+                let value = value.map_or("–", String::as_str);
+                ui.add(egui::Label::new(mono(value)).truncate()).on_hover_text(value);
             }
             ui.end_row();
         }

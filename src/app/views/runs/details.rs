@@ -113,6 +113,9 @@ impl Details {
                 }
             }
         });
+        if let Some(remark) = details.only_beginning(self.table) {
+            ui.label(caption(ui, remark));
+        }
         if let Some(table) = details.tables.get(self.table) {
             table_ui(table, ui);
         }

@@ -19,6 +19,7 @@ use crate::app::style::{Tokens, tokens};
 use crate::app::table::TableLook;
 use crate::app::widgets::{GridColumn, GridSort, badge, button, caption, icon_button, mono, pinned_grid_ui};
 use crate::figures::palette::SERIES;
+use crate::methods::common::tables::counted;
 
 /// Columns before the chosen ones: color and star.
 const MARKS: usize = 1;
@@ -147,7 +148,7 @@ impl RunTable {
             let value = if group.value.is_empty() { "without" } else { &group.value };
             let n = group.runs.len();
             ui.label(RichText::new(value).font(semibold(size::BODY))).on_hover_text(value);
-            ui.label(caption(ui, if n == 1 { "1 run".to_owned() } else { format!("{n} runs") }));
+            ui.label(caption(ui, counted(n, "run")));
         } else if let Some(Some(spread)) = place.checked_sub(MARKS).and_then(|i| group.numbers.get(i)) {
             spread_ui(spread, column, ui);
         }
@@ -283,7 +284,7 @@ fn state_ui(run: &RunEntry, ui: &mut Ui) {
     };
     ui.spacing_mut().item_spacing.x = TIGHT;
     let share = done as f32 / total.max(1) as f32;
-    let (rect, _) = ui.allocate_exact_size(vec2(64.0, 6.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(40.0, 6.0), Sense::hover());
     ui.painter().rect_filled(rect, 3.0, t.pressed);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + rect.width() * share), 3.0, t.accent);
     let left = run.eta.map_or_else(String::new, |s| format!(" · {}", crate::app::views::runs::details::duration(s)));

@@ -117,6 +117,7 @@ pub static METHOD: Typed<Config> = Typed {
     ],
     check: no_check,
     row_needs: any_row,
+    fits: pairs::fits,
     work,
     run,
 };
@@ -126,8 +127,8 @@ const CARD: Card = Card {
     group: "pairs",
     title: "Gradient alignment",
     about: "How far a text and its paraphrases pull the parameters in the same direction.",
-    formula: "mean over paraphrases x' of cos(g(x'), g(x)), g = ∇ of the mean next-token loss; \
-        head: ⟨G₁, G₂⟩ = Σ (A₁A₂ᵀ)∘(H₁H₂ᵀ)",
+    formula: "mean over paraphrases x' of cos(g(x'), g(x)), g = gradient of the mean next-token loss; \
+        head: G₁·G₂ = Σ (A₁A₂^T)∘(H₁H₂^T)",
     conventions: "f32 products, f64 sums. A text's own valid paraphrases are averaged; empty ones and copies of the \
         original are left out and counted; texts without any are left out. The cosine with a zero gradient is \
         undefined. Bands: above 0.7 strong, 0.3 to 0.7 partial, below 0.3 weak. Paper mode: targets two tokens ahead, \

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::methods::common::quality::{Quality, is_valid, quality};
 use crate::methods::common::tables::counted;
 use crate::methods::common::texts::{Encoder, LongTexts, Prepared, Skipped, Text, TextOptions};
-use crate::methods::{Context, LoadedModel};
+use crate::methods::{Amount, Context, LoadedModel};
 
 /// A file and what its texts are.
 pub(super) struct Set<'a> {
@@ -59,7 +59,7 @@ pub(super) fn sets<'a>(cx: &Context<'a>) -> Result<Vec<Set<'a>>> {
     let of = |(slot, label): (&str, Option<bool>)| cx.datasets(slot).iter().map(move |data| Set { data, label });
     let sets: Vec<Set<'a>> = labelled.into_iter().flat_map(of).collect();
     if sets.is_empty() {
-        return Err(Error::config("no texts were given").hint("give `data`, or `members` and `nonmembers`"));
+        return Err(no_texts());
     }
     Ok(sets)
 }
@@ -109,10 +109,28 @@ pub(super) fn collect(
     }
     if collected.items.is_empty() {
         let names: Vec<&str> = sets.iter().map(|s| s.data.name.as_str()).collect();
-        return Err(Error::data(format!("no text of {} has a valid paraphrase", names.join(", ")))
-            .hint("the file needs a column `paraphrases`, a list of texts for each original"));
+        return Err(no_paraphrase(&format!("no text of {} has a valid paraphrase", names.join(", "))));
     }
     Ok(collected)
+}
+
+fn no_texts() -> Error {
+    Error::config("no texts were given").hint("give `data`, or `members` and `nonmembers`")
+}
+
+fn no_paraphrase(message: &str) -> Error {
+    Error::data(message).hint("the file needs a column `paraphrases`, a list of texts for each original")
+}
+
+/// Refuses inputs without any pair.
+pub(super) fn fits(amount: &Amount) -> Result<()> {
+    if amount.all_texts() == 0 {
+        return Err(no_texts());
+    }
+    match amount.with_paraphrases.values().sum() {
+        0u64 => Err(no_paraphrase("no text has a paraphrase")),
+        _ => Ok(()),
+    }
 }
 
 struct Sorting<'a> {

@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::methods::common::overlap::{common_prefix, common_substring};
 use crate::methods::common::texts::{Bos, chunk_len};
-use crate::methods::{Amount, Card, Compat, Context, Input, InputKind, LoadedModel, Report, Typed, Work, no_check};
+use crate::methods::{
+    Amount, Card, Compat, Context, Input, InputKind, LoadedModel, Report, Typed, Work, any_amount, no_check,
+};
 use decode::Plan;
 use rows::{Row, Rows};
 
@@ -122,6 +124,7 @@ pub static METHOD: Typed<Config> = Typed {
     ],
     check: no_check,
     row_needs,
+    fits: any_amount,
     work,
     run,
 };
@@ -131,7 +134,7 @@ const CARD: Card = Card {
     group: "score",
     title: "Memorization score",
     about: "How many continuation tokens greedy decoding reproduces from the prefix of a row.",
-    formula: "score = (1/l) Σᵢ 1[Gᵢ = Cᵢ]; exact match: score = 1",
+    formula: "score = (1/l) Σ_i 1[G_i = C_i]; exact match: score = 1",
     conventions: "Position by position: a match after a mismatch counts. Ties go to the lower token id. No \
         beginning token. An end-of-text token is a token like any other unless eos_policy says otherwise. Paper mode: \
         it stops the row, which is filled with pad_token (Analysis360), so that a continuation with a true one cannot \

@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{TokenScore, Want};
 use crate::error::Result;
 use crate::methods::common::texts::{Bos, LongTexts, TextOptions, chunk_len, prepare, score};
-use crate::methods::{Amount, Card, Compat, Context, Input, InputKind, Report, Typed, Work, any_row, no_check};
+use crate::methods::{
+    Amount, Card, Compat, Context, Input, InputKind, Report, Typed, Work, any_amount, any_row, no_check,
+};
 
 /// Options of [`METHOD`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +80,7 @@ pub static METHOD: Typed<Config> = Typed {
     ],
     check: no_check,
     row_needs: any_row,
+    fits: any_amount,
     work,
     run,
 };

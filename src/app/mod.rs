@@ -8,6 +8,7 @@ mod apply;
 mod apply_runs;
 pub mod command;
 pub mod context;
+mod corner;
 pub mod curves;
 pub mod desk;
 mod dialogs;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use egui::{Id, Ui};
-use egui_plot::PlotPoint;
+use egui_plot::{Corner, PlotPoint};
 
+use super::corner;
 use crate::figures::{Figure, Mark, Scale};
 
 /// Points drawn of a line at most; more are thinned so that extremes stay.
@@ -19,6 +20,8 @@ pub(super) struct Placed {
     /// Where zeros of a logarithmic axis stand.
     lows: [f64; 2],
     series: Vec<Shape>,
+    /// Where a legend covers the least.
+    corner: Corner,
 }
 
 /// What is drawn of a series.
@@ -45,9 +48,34 @@ impl Placed {
     }
 
     fn new(figure: &Arc<Figure>, scales: [Scale; 2]) -> Self {
-        let mut placed = Self { figure: Arc::clone(figure), scales, lows: lows(figure, scales), series: Vec::new() };
+        let lows = lows(figure, scales);
+        let corner = Corner::RightBottom;
+        let mut placed = Self { figure: Arc::clone(figure), scales, lows, series: Vec::new(), corner };
         placed.series = figure.series.iter().map(|s| placed.shape(&s.mark)).collect();
+        placed.corner = placed.quiet_corner();
         placed
+    }
+
+    /// Where a legend covers the least.
+    pub(super) fn corner(&self) -> Corner {
+        self.corner
+    }
+
+    fn quiet_corner(&self) -> Corner {
+        let highest = |heights: &[f64]| heights.iter().copied().fold(0.0, f64::max);
+        let bars = self.figure.series.iter().filter_map(|s| match &s.mark {
+            Mark::Histogram { edges, heights } => Some((edges, heights)),
+            _ => None,
+        });
+        let top = bars.clone().map(|(_, heights)| highest(heights)).fold(0.0, f64::max);
+        let mut points: Vec<[f64; 2]> = self.series.iter().flat_map(|s| &s.points).map(|p| [p.x, p.y]).collect();
+        for (edges, heights) in bars {
+            let middles = edges.windows(2).map(|w| f64::midpoint(w[0], w[1]));
+            let filled = middles.zip(heights).flat_map(|(x, h)| corner::bar(x, *h, top));
+            points.extend(filled.map(|p| self.point(p)));
+        }
+        let range = |axis: usize, range: Option<[f64; 2]>| range.map(|r| r.map(|v| self.value(v, axis)));
+        corner::quiet_corner(&points, [range(0, self.figure.x.range), range(1, self.figure.y.range)])
     }
 
     /// What is drawn of the series `index`.

@@ -59,7 +59,7 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
         plot = plot.y_grid_spacer(|input| decades(&input));
     }
     if named > 1 {
-        plot = plot.legend(Legend::default().position(egui_plot::Corner::RightBottom).background_alpha(0.85));
+        plot = plot.legend(Legend::default().position(placed.corner()).background_alpha(0.85));
     }
     if is_square(figure) {
         plot = plot.view_aspect(1.0).width(height);

@@ -1,5 +1,6 @@
 //! The Figures view: any figure of a run, the texts behind its marks, its tables, pages of figures, and their export.
 
+mod brushed;
 mod export;
 mod page;
 mod tables;
@@ -17,12 +18,10 @@ use crate::app::runs::{Brush, RunCommand, RunDetails, RunState};
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, PAD, TIGHT};
 use crate::app::widgets::{
-    GridColumn, accent_button, button, caption, empty_ui, fitted, grid_ui, header, icon_button, mono, region,
-    segmented, soft, title,
+    accent_button, button, caption, empty_ui, fitted, header, icon_button, region, segmented, soft, title,
 };
+use crate::figures::ticks::short;
 use crate::figures::{Figure, Mark, Scale};
-use crate::methods::Values;
-use crate::methods::common::tables::counted;
 use crate::runs::{Page, Panel};
 
 const SIDE: f32 = 280.0;
@@ -139,7 +138,7 @@ impl Figures {
         }
         ui.add(egui::Label::new(caption(ui, figure.caption.as_str())).wrap().selectable(true));
         if let Some(brushed) = brushed {
-            rows_ui(cx, details, brushed, ui);
+            brushed::rows_ui(cx, details, brushed, ui);
         }
     }
 
@@ -232,64 +231,15 @@ fn brush(details: &RunDetails, file: &str, figure: &Figure, hit: Hit) -> Option<
     let what = match &series.mark {
         Mark::Histogram { edges, .. } => {
             let (low, high) = (edges.get(hit.point)?, edges.get(hit.point + 1)?);
-            format!("{} from {low:.3} to {high:.3}", figure.x.label)
+            format!("{} from {} to {}", figure.x.label, short(*low), short(*high))
         }
         Mark::Line { points, .. } | Mark::Step { points, .. } | Mark::Scatter { points } => {
             let [x, y] = points.get(hit.point)?;
-            format!("{} {x:.3}, {} {y:.3}", figure.x.label, figure.y.label)
+            format!("{} {}, {} {}", figure.x.label, short(*x), figure.y.label, short(*y))
         }
         Mark::Bars { .. } => figure.x.categories.get(hit.point)?.clone(),
         Mark::Heatmap { .. } | Mark::Reference { .. } => return None,
     };
     let what = if series.name.is_empty() { what } else { format!("{}: {what}", series.name) };
     Some(Brush { run: details.id.clone(), what, table, rows: rows.to_vec() })
-}
-
-/// What is brushed, row by row.
-fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, ui: &mut Ui) {
-    ui.add_space(GAP);
-    ui.horizontal(|ui| {
-        ui.label(title(counted(brushed.rows.len(), "row")));
-        ui.label(soft(ui, brushed.what.as_str()));
-        if button(ui, None, "Close").clicked() {
-            cx.send(Command::Run(RunCommand::Brush(None)));
-        }
-    });
-    let Some(table) = details.tables.get(brushed.table) else { return };
-    if let Some(remark) = details.only_beginning(brushed.table) {
-        ui.label(caption(ui, format!("{remark} Rows beyond them stay empty here.")));
-    }
-    let columns: Vec<GridColumn> = table
-        .columns
-        .iter()
-        .map(|c| {
-            if matches!(c.values, Values::Text(_)) {
-                GridColumn::text(&c.name, 240.0)
-            } else {
-                GridColumn::number(&c.name, 100.0)
-            }
-        })
-        .collect();
-    ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
-        grid_ui(
-            "brushed",
-            &columns,
-            None,
-            brushed.rows.len(),
-            &|_| false,
-            &mut |row, column, ui| {
-                let (Some(column), Some(index)) = (table.columns.get(column), brushed.rows.get(row)) else { return };
-                let text = match &column.values {
-                    Values::Float(v) => {
-                        v.get(*index).copied().flatten().map_or_else(String::new, |x| format!("{x:.4}"))
-                    }
-                    Values::Int(v) => v.get(*index).copied().flatten().map_or_else(String::new, |x| x.to_string()),
-                    Values::Text(v) => v.get(*index).cloned().unwrap_or_default(),
-                    Values::Bool(v) => v.get(*index).map(ToString::to_string).unwrap_or_default(),
-                };
-                ui.label(mono(&text)).on_hover_text(text);
-            },
-            ui,
-        );
-    });
 }

@@ -31,13 +31,14 @@ pub fn roc(scores: &[Scored<'_>], caption: &str) -> [Figure; 2] {
         ..Axis::default()
     };
     let figure = |id: &str, scale: Scale| {
+        let title = "Members against nonmembers".to_owned() + if scale == Scale::Log { ", log–log" } else { "" };
         let low = if scale == Scale::Log { smallest_rate(scores) } else { 0.0 };
         let chance = Mark::Reference { from: [low, low], to: [1.0, 1.0] };
         let mut series: Vec<Series> = scores.iter().filter_map(|s| curve(s, low)).collect();
         series.push(Series { name: "chance".to_owned(), color: series.len(), mark: chance, rows: Rows::default() });
         Figure {
             id: id.to_owned(),
-            title: "Members against nonmembers".to_owned(),
+            title,
             x: axis("false positive rate", scale, low),
             y: axis("true positive rate", scale, low),
             series,

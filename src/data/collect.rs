@@ -179,6 +179,7 @@ impl<'a> Collector<'a> {
         if self.records.is_empty() {
             return Err(match self.bad.len() {
                 0 => Error::data("no rows: the file is empty").hint("choose a file with at least one example"),
+                1 => self.with_first_reason("no rows: the only row cannot be used".to_owned()),
                 n => self.with_first_reason(format!("no rows: none of the {n} rows can be used")),
             });
         }

@@ -87,7 +87,10 @@ fn names(record: &ByteRecord) -> Result<Vec<String>, Error> {
     let mut names: Vec<String> = Vec::with_capacity(record.len());
     for field in record {
         let name = std::str::from_utf8(field)
-            .map_err(|error| Error::data(format!("the header is {}", detect::not_utf8(field, &error))))?
+            .map_err(|error| {
+                let hint = "open a JSONL, JSON, CSV, TSV, text or Parquet file";
+                Error::data(format!("the header is {}", detect::not_utf8(field, &error))).hint(hint)
+            })?
             .trim();
         if names.iter().any(|other| other == name) {
             return Err(

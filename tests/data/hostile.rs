@@ -79,7 +79,7 @@ fn empty_and_hopeless_files() {
     let error = refusal("blank.jsonl", "\n\n  \n");
     assert!(error.contains("no rows"), "{error}");
     let error = refusal("one.jsonl", "{\"text\": \"\"}\n");
-    assert!(error.contains("none of the 1 rows") && error.contains("the text is empty"), "{error}");
+    assert!(error.contains("the only row cannot be used") && error.contains("the text is empty"), "{error}");
 }
 
 #[test]

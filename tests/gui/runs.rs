@@ -285,6 +285,6 @@ fn a_click_on_a_bar_shows_the_texts_behind_it() {
     click(&mut harness, egui::pos2(480.0, 420.0), egui::Modifiers::NONE);
     let brushed = harness.state().state().runs.brushed.clone().expect("rows behind the bar");
     assert_eq!(brushed.rows, [1], "{brushed:?}");
-    harness.get_by_label("1 rows");
+    harness.get_by_label("1 row");
     harness.get_by_label("a plain line");
 }

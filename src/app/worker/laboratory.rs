@@ -29,6 +29,8 @@ pub struct ModelCard {
     pub vocab_size: usize,
     /// Tokenizer in names and values; empty when the folder has none.
     pub tokenizer: Vec<(String, String)>,
+    /// Why the tokenizer may not be the model's.
+    pub doubt: Option<String>,
     /// Sentences about what is odd.
     pub warnings: Vec<String>,
     /// Time to open it, seconds.
@@ -62,13 +64,8 @@ impl Laboratory {
         };
         let config = &loaded.decoder.config;
         let (n_ctx, vocab_size) = (config.n_ctx, config.vocab_size);
-        if let Some(t) = &tokenizer
-            && t.vocab_size() > vocab_size
-        {
-            let n = t.vocab_size();
-            warnings
-                .push(format!("the tokenizer has {n} tokens, the model {vocab_size}: it may belong to another model"));
-        }
+        let doubt = tokenizer.as_ref().and_then(|t| tokenizer_doubt(t.vocab_size(), vocab_size));
+        warnings.extend(doubt.clone());
         let name = dir.file_name().map_or_else(|| dir.display().to_string(), |n| n.to_string_lossy().into_owned());
         let card = ModelCard {
             name: name.clone(),
@@ -77,6 +74,7 @@ impl Laboratory {
             n_ctx,
             vocab_size,
             tokenizer: tokenizer.as_ref().map(describe_tokenizer).unwrap_or_default(),
+            doubt,
             warnings,
             seconds: started.elapsed().as_secs_f64(),
         };
@@ -107,6 +105,13 @@ impl Laboratory {
     pub fn continue_greedily(&self, ticket: &Ticket, text: &str, n: usize) -> Result<String> {
         compare::continue_greedily(self.model()?, text, n, &|| ticket.is_current())
     }
+}
+
+/// Why a tokenizer of `n` tokens may not belong to a model of `vocab` tokens. Models often have some rows more, up to a
+/// round number, but not a tenth more.
+fn tokenizer_doubt(n: usize, vocab: usize) -> Option<String> {
+    let is_odd = n > vocab || n * 10 < vocab * 9;
+    is_odd.then(|| format!("the tokenizer has {n} tokens, the model {vocab}: it may belong to another model"))
 }
 
 /// A model folder, the folder of a file in it, or the folder of a hub id, downloaded unless it is there already.
@@ -145,4 +150,18 @@ fn describe_tokenizer(tokenizer: &Tokenizer) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_of_another_size_is_doubted() {
+        for (n, vocab) in [(50_257, 50_257), (50_254, 50_432), (151_643, 152_064)] {
+            assert_eq!(tokenizer_doubt(n, vocab), None);
+        }
+        assert!(tokenizer_doubt(512, 1024).is_some_and(|d| d.contains("512 tokens, the model 1024")));
+        assert!(tokenizer_doubt(50_258, 50_257).is_some());
+    }
 }

@@ -5,7 +5,7 @@ mod pairs;
 mod scores;
 mod toolbar;
 
-use egui::{Rect, Ui, pos2, vec2};
+use egui::{Rect, RichText, Ui, pos2, vec2};
 
 use super::{View, ViewId};
 use crate::app::command::{Action, Command};
@@ -73,6 +73,10 @@ impl Compare {
         }
         scores::scores_ui(cx, width, GUTTER, ui);
         ui.add_space(GAP);
+        if let Some(doubt) = cx.state.model.ready().and_then(|card| card.doubt.as_ref()) {
+            ui.label(RichText::new(format!("The numbers may mean nothing: {doubt}.")).color(cx.tokens.warn));
+            ui.add_space(GAP);
+        }
         if let Some(trouble) = &cx.state.compare.trouble {
             trouble_ui(cx, "These texts cannot be measured", trouble, ui);
             ui.add_space(GAP);

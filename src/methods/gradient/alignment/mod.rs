@@ -128,7 +128,7 @@ const CARD: Card = Card {
     title: "Gradient alignment",
     about: "How far a text and its paraphrases pull the parameters in the same direction.",
     formula: "mean over paraphrases x' of cos(g(x'), g(x)), g = gradient of the mean next-token loss; \
-        head: G₁·G₂ = Σ (A₁A₂^T)∘(H₁H₂^T)",
+        head: G₁·G₂ = sum of the elementwise product of A₁A₂^T and H₁H₂^T",
     conventions: "f32 products, f64 sums. A text's own valid paraphrases are averaged; empty ones and copies of the \
         original are left out and counted; texts without any are left out. The cosine with a zero gradient is \
         undefined. Bands: above 0.7 strong, 0.3 to 0.7 partial, below 0.3 weak. Paper mode: targets two tokens ahead, \

@@ -54,6 +54,19 @@ fn missing_inputs_are_named() {
 }
 
 #[test]
+fn what_a_method_cannot_use_is_refused_before_a_folder_is_made() {
+    let with = |method: &str| {
+        let mut value = valid();
+        value["steps"][0]["method"] = json!(method);
+        experiment(&value, &[])
+    };
+    let (code, message) = with("mia");
+    assert!(code == 2 && message.contains("there are no members"), "{code} {message}");
+    let (code, message) = with("gradient-alignment");
+    assert!(code != 0 && message.contains("no text has a paraphrase"), "{code} {message}");
+}
+
+#[test]
 fn wrong_values_say_what_is_allowed() {
     let with = |assignment: &str| experiment(&valid(), &["--set", assignment]);
     for (assignment, expected) in [

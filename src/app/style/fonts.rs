@@ -19,7 +19,11 @@ pub fn install(ctx: &Context) {
         fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
     }
     let fallback = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
-    let chain = |first: &[&str]| first.iter().map(|s| (*s).to_owned()).chain(fallback.clone()).collect::<Vec<_>>();
+    // At the end for the small triangles of menus and groups, which the others lack.
+    let chain = |first: &[&str]| {
+        let names = first.iter().map(|s| (*s).to_owned()).chain(fallback.clone());
+        names.chain(["jetbrains-mono".to_owned()]).collect::<Vec<_>>()
+    };
     fonts.families.insert(FontFamily::Proportional, chain(&["inter"]));
     fonts.families.insert(FontFamily::Monospace, chain(&["jetbrains-mono", "inter"]));
     fonts.families.insert(FontFamily::Name(SEMIBOLD.into()), chain(&["inter-semibold", "inter"]));

@@ -250,8 +250,11 @@ fn table_ui(table: &Table, ui: &mut Ui) {
         .iter()
         .map(|c| {
             let head = if c.unit.is_empty() { c.name.clone() } else { format!("{} ({})", c.name, c.unit) };
-            let column = match c.values {
-                Values::Text(_) => GridColumn::text(head, 260.0),
+            let column = match &c.values {
+                Values::Text(texts) => {
+                    let width = text_width(&head, texts);
+                    GridColumn::text(head, width)
+                }
                 _ => GridColumn::number(head, 120.0),
             };
             column.about(c.about.as_str())
@@ -272,6 +275,14 @@ fn table_ui(table: &Table, ui: &mut Ui) {
             ui,
         );
     });
+}
+
+/// Room for the longest of the first texts and for the head, within limits: a column without texts is narrow.
+fn text_width(head: &str, texts: &[String]) -> f32 {
+    const LOOKED_AT: usize = 100;
+    let longest = texts.iter().take(LOOKED_AT).map(|t| t.chars().count()).max().unwrap_or(0);
+    let needed = longest.max(head.chars().count()) as f32 * 8.0 + 16.0;
+    needed.clamp(56.0, 360.0)
 }
 
 fn len(values: &Values) -> usize {

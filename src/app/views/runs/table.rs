@@ -6,6 +6,7 @@ use std::sync::Arc;
 use egui::{Color32, RichText, Sense, Ui, WidgetInfo, vec2};
 
 use super::columns::{self, Column};
+use super::details::duration;
 use super::facts::Typed;
 use super::group::{Group, Line, Spread, groups, lines};
 use crate::app::command::Command;
@@ -157,12 +158,15 @@ impl RunTable {
 
 fn spread_ui(spread: &Spread, column: Option<&Column>, ui: &mut Ui) {
     let short = |v: f64| crate::figures::ticks::short(rounded(v));
-    // More digits of a deviation would tell nothing.
-    let by =
-        spread.deviation.map_or_else(String::new, |d| format!(" ± {}", crate::figures::ticks::short(digits(d, 2))));
+    // A deviation from the rounding of the mean is none, and more digits of one would tell nothing.
+    let deviation = spread.deviation.map(|d| if d < 1e-12 * spread.mean.abs() { 0.0 } else { digits(d, 2) });
+    let by = deviation.map_or_else(String::new, |d| format!(" ± {}", crate::figures::ticks::short(d)));
     let name = column.map(Column::title).unwrap_or_default();
-    let about = format!("{name}: mean ± standard deviation over n − 1, of {} runs", spread.n);
-    ui.label(mono(format!("{}{by}", short(spread.mean)))).on_hover_text(about);
+    let text = format!("{}{by}", short(spread.mean));
+    let about = format!("{name}: {text}, mean ± standard deviation over n − 1, of {}", counted(spread.n, "run"));
+    // Times have a narrow column and a unit.
+    let shown = if column == Some(&Column::Time) { duration(spread.mean) } else { text };
+    ui.label(mono(shown)).on_hover_text(about);
 }
 
 /// One run, or up to four to compare.
@@ -287,7 +291,7 @@ fn state_ui(run: &RunEntry, ui: &mut Ui) {
     let (rect, _) = ui.allocate_exact_size(vec2(40.0, 6.0), Sense::hover());
     ui.painter().rect_filled(rect, 3.0, t.pressed);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + rect.width() * share), 3.0, t.accent);
-    let left = run.eta.map_or_else(String::new, |s| format!(" · {}", crate::app::views::runs::details::duration(s)));
+    let left = run.eta.map_or_else(String::new, |s| format!(" · {}", duration(s)));
     let text = format!("{:.0} %{left}", 100.0 * share);
     ui.label(RichText::new(text).size(size::SMALL).color(t.text_soft))
         .on_hover_text(format!("{}: {done} of {total}", run.stage));

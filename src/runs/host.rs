@@ -5,6 +5,7 @@
 //! come to an end within a second of the request, the heartbeat ends the process in its place.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -82,6 +83,8 @@ pub struct RunHost {
     observer: Box<dyn Observer>,
     meter: RateMeter,
     step: usize,
+    /// Name of the step's folder.
+    folder: String,
     last_event: Option<Instant>,
     last_stage: String,
     /// The first write that failed; it stops the run as soon as the method reports progress.
@@ -146,6 +149,7 @@ impl RunHost {
             observer: control.observer,
             meter: RateMeter::default(),
             step: 0,
+            folder: String::new(),
             last_event: None,
             last_stage: String::new(),
             failure: None,
@@ -158,9 +162,11 @@ impl RunHost {
         Ok(host)
     }
 
-    /// Says what the next progress is about, and what the names of the step's files begin with.
-    pub fn set_step(&mut self, step: usize, prefix: &str) {
+    /// Says what the next progress is about, the name of the step's folder, and what the names of its other files
+    /// begin with.
+    pub fn set_step(&mut self, step: usize, folder: &str, prefix: &str) {
         self.step = step;
+        folder.clone_into(&mut self.folder);
         self.parts = Parts::new(&self.shared.run, prefix);
     }
 
@@ -270,6 +276,10 @@ impl Host for RunHost {
 
     fn rows(&mut self, part: Table) -> Result<()> {
         self.parts.add(&part)
+    }
+
+    fn folder(&mut self) -> Result<PathBuf> {
+        self.shared.run.step_folder(&self.folder)
     }
 }
 
@@ -386,7 +396,7 @@ fn release_space(run: &RunDir) {
     super::store::remove_if_there(&reserve_path(run));
 }
 
-fn reserve_path(run: &RunDir) -> std::path::PathBuf {
+fn reserve_path(run: &RunDir) -> PathBuf {
     run.checkpoints().join("reserve")
 }
 

@@ -8,7 +8,7 @@
 //! report.json      headline numbers, notes, method cards, lists of tables and figures
 //! tables/          per-row and per-token values: CSV and Parquet
 //! figures/         charts as data
-//! checkpoints/     the journal of partial results
+//! checkpoints/     the journal of partial results, and a folder a step for models and what else a method keeps
 //! notes.json       title, tags, star and notes of the user
 //! lock             held by the process that works on the run
 //! cancel           asks that process to stop
@@ -69,6 +69,8 @@ impl RunDir {
     /// Removes a run that failed and holds neither results, nor parts of them, nor words of the user.
     fn clear_if_worthless(&self) -> Result<()> {
         let has_records = fs::metadata(self.journal_path()).is_ok_and(|data| data.len() > Journal::EMPTY_BYTES);
+        let mut kept = fs::read_dir(self.checkpoints()).into_iter().flatten().flatten();
+        let has_records = has_records || kept.any(|entry| entry.path() != self.journal_path());
         let is_worthless = self.experiment_path().is_file()
             && !self.report_path().exists()
             && !self.path.join("notes.json").exists()
@@ -143,6 +145,13 @@ impl RunDir {
     /// `checkpoints/`.
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
+    }
+
+    /// The folder of a step's own files, made when it is not there.
+    pub fn step_folder(&self, step: &str) -> Result<PathBuf> {
+        let folder = self.checkpoints().join(step);
+        files::make_folder(&folder)?;
+        Ok(folder)
     }
 
     /// The journal of partial results.

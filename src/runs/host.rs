@@ -24,8 +24,6 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 const EVENT_EVERY: Duration = Duration::from_millis(250);
 /// The promise is a second from the request; the rest is for noticing it and for the last writes.
 const STUCK_AFTER: Duration = Duration::from_millis(500);
-/// Kept free so that the last words of a run fit on a full disk.
-const RESERVE_BYTES: usize = 1 << 16;
 
 /// How far a run is, for whoever watches it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,7 +114,7 @@ impl RunHost {
     pub fn begin(run: &RunDir, control: Control) -> Result<Self> {
         run.clear_cancel()?;
         run.remove_leftovers()?;
-        reserve_space(run)?;
+        run.reserve_space()?;
         let mut status = run.status(now())?;
         let worked_before = status.worked_secs;
         let fresh = Status {
@@ -332,7 +330,7 @@ impl Shared {
         shown.status = status;
         let written = self.run.write_status(&shown.status);
         // Gone at the end in any case; on a full disk it makes the room for the last words.
-        release_space(&self.run);
+        self.run.release_space();
         if written.is_err() {
             self.run.write_status(&shown.status)?;
         }
@@ -386,18 +384,6 @@ fn end_process(shared: &Shared, journal: &File) {
     let _ = journal.sync_data();
     let _ = shared.end(State::Cancelled, None, 130);
     std::process::exit(130)
-}
-
-fn reserve_space(run: &RunDir) -> Result<()> {
-    super::store::write_atomic(&reserve_path(run), &vec![0; RESERVE_BYTES])
-}
-
-fn release_space(run: &RunDir) {
-    super::store::remove_if_there(&reserve_path(run));
-}
-
-fn reserve_path(run: &RunDir) -> PathBuf {
-    run.checkpoints().join("reserve")
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ use crate::runs::Experiment;
 /// Seconds without a heartbeat after which a run on a file system without locks counts as interrupted.
 const HEARTBEAT_LOST_SECS: f64 = 30.0;
 
+/// Enough for the last words of a run.
+const RESERVE_BYTES: usize = 1 << 16;
+
 /// The folder of a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunDir {
@@ -147,6 +150,16 @@ impl RunDir {
         self.path.join("checkpoints")
     }
 
+    /// Takes some room on the disk, so that the last words of the run fit when it is full.
+    pub fn reserve_space(&self) -> Result<()> {
+        files::write_atomic(&self.reserve_path(), &vec![0; RESERVE_BYTES])
+    }
+
+    /// Gives that room back.
+    pub fn release_space(&self) {
+        files::remove_if_there(&self.reserve_path());
+    }
+
     /// The folder of a step's own files, made when it is not there.
     pub fn step_folder(&self, step: &str) -> Result<PathBuf> {
         let folder = self.checkpoints().join(step);
@@ -229,6 +242,10 @@ impl RunDir {
             Err(TryLockError::WouldBlock) => true,
             Err(TryLockError::Error(_)) => status.heartbeat.is_some_and(|beat| now - beat < HEARTBEAT_LOST_SECS),
         }
+    }
+
+    fn reserve_path(&self) -> PathBuf {
+        self.checkpoints().join("reserve")
     }
 
     fn status_path(&self) -> PathBuf {

@@ -53,9 +53,9 @@ pub struct FrameText {
 struct Edge {
     /// From its start to its end, on the edge that carries the marks.
     ends: [[f64; 3]; 2],
-    /// Away from the box.
+    /// Away from the box; zero for the upright edge, whose texts stand to the left.
     outward: [f64; 3],
-    /// Corners between which the grid lines of each mark go on the panes, as functions of the place along the edge.
+    /// Which axis it carries.
     axis: usize,
 }
 
@@ -73,11 +73,7 @@ pub fn frame(figure: &Figure, field: &Field, projector: &Projector) -> Frame {
     let edges = [
         Edge { ends: [[-1.0, near[1], base], [1.0, near[1], base]], outward: [0.0, near[1], 0.0], axis: 0 },
         Edge { ends: [[near[0], -1.0, base], [near[0], 1.0, base]], outward: [near[0], 0.0, 0.0], axis: 1 },
-        Edge {
-            ends: [[side[0], side[1], 0.0], [side[0], side[1], HEIGHT]],
-            outward: if side == sides[0] { [0.0, side[1], 0.0] } else { [side[0], 0.0, 0.0] },
-            axis: 2,
-        },
+        Edge { ends: [[side[0], side[1], 0.0], [side[0], side[1], HEIGHT]], outward: [0.0; 3], axis: 2 },
     ];
     let axes = [
         (figure.x.clone(), field.x, Scale::Linear),
@@ -143,7 +139,7 @@ fn marked(
         }
         let at = [0, 1, 2].map(|i| edge.ends[0][i] + t * (edge.ends[1][i] - edge.ends[0][i]));
         grid_lines(frame, projector, edge.axis, at[edge.axis], near, base);
-        frame.marks.push(line(projector, at, beyond(at, edge.outward, MARK), true));
+        frame.marks.push(edge.mark(projector, at));
         frame.texts.push(text(projector, edge, at, TEXT, tick.label.clone(), false));
     }
     let title = axis_title(axis, found.exponent);
@@ -164,17 +160,46 @@ fn grid_lines(frame: &mut Frame, projector: &Projector, axis: usize, at: f64, ne
     frame.back.extend(lines.map(|(from, to)| line(projector, from, to, false)));
 }
 
-/// A point moved away from the box.
-fn beyond(at: [f64; 3], outward: [f64; 3], by: f64) -> [f64; 3] {
-    [0, 1, 2].map(|i| at[i] + outward[i] * (by - 1.0))
+impl Edge {
+    /// The direction on the screen in which texts of this edge lie: away from the box, or to the left of the upright one.
+    fn outward_on_screen(&self, projector: &Projector, at: [f64; 3]) -> [f64; 2] {
+        if self.axis == 2 {
+            return [-1.0, 0.0];
+        }
+        let (on, off) = (projector.project(at), projector.project(self.beyond(at, TEXT)));
+        let away = [off.x - on.x, off.y - on.y];
+        let length = away[0].hypot(away[1]);
+        if length > 1e-9 { away.map(|v| v / length) } else { [0.0, -1.0] }
+    }
+
+    /// A point moved away from the box.
+    fn beyond(&self, at: [f64; 3], by: f64) -> [f64; 3] {
+        [0, 1, 2].map(|i| at[i] + self.outward[i] * (by - 1.0))
+    }
+
+    /// Where a point so far away from the edge is seen. What is left of the upright edge keeps its distance there.
+    fn seen(&self, projector: &Projector, at: [f64; 3], by: f64) -> [f64; 2] {
+        if self.axis == 2 {
+            let on = projector.project(at);
+            return [on.x - (by - 1.0), on.y];
+        }
+        let off = projector.project(self.beyond(at, by));
+        [off.x, off.y]
+    }
+
+    fn mark(&self, projector: &Projector, at: [f64; 3]) -> FrameLine {
+        FrameLine { from: self.seen(projector, at, 1.0), to: self.seen(projector, at, MARK), is_edge: true }
+    }
 }
 
 fn text(projector: &Projector, edge: &Edge, at: [f64; 3], by: f64, label: Label, is_title: bool) -> FrameText {
-    let (on, off) = (projector.project(at), projector.project(beyond(at, edge.outward, by)));
-    let away = [off.x - on.x, off.y - on.y];
-    let length = away[0].hypot(away[1]);
-    let outward = if length > 1e-9 { away.map(|v| v / length) } else { [0.0, -1.0] };
-    FrameText { at: [off.x, off.y], outward, label, is_title, is_upright: is_title && edge.axis == 2 }
+    FrameText {
+        at: edge.seen(projector, at, by),
+        outward: edge.outward_on_screen(projector, at),
+        label,
+        is_title,
+        is_upright: is_title && edge.axis == 2,
+    }
 }
 
 #[cfg(test)]

@@ -62,9 +62,11 @@ pub(super) fn look_ui(look: &mut Look, has_two: bool, ui: &mut Ui) {
     } else if *look == Look::Difference {
         *look = Look::Above;
     }
-    if let Some(chosen) = segmented(ui, "Look", *look, &choices) {
-        *look = chosen;
-    }
+    ui.horizontal(|ui| {
+        if let Some(chosen) = segmented(ui, "Look", *look, &choices) {
+            *look = chosen;
+        }
+    });
     ui.add_space(GAP);
 }
 

@@ -145,7 +145,7 @@ impl Landscape {
             ui.label(soft(ui, text));
             return;
         }
-        let height = (ui.available_height() - 30.0).max(200.0);
+        let height = (ui.available_height() - 56.0).max(200.0);
         if self.look == Look::Difference
             && let [first, second] = figures.as_slice()
             && let Some(figure) = self.difference.of(first, second)

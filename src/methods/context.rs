@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +28,9 @@ pub trait Host {
     /// Adds rows to the table `part.id` of the step's report, for tables that are too large for the memory. The first
     /// part decides about title and columns; an interrupted run begins again with the first.
     fn rows(&mut self, part: Table) -> Result<()>;
+    /// The folder in which this step keeps files of its own: checkpoints, edited models. It exists, and what is in it
+    /// is still there when an interrupted run goes on.
+    fn folder(&mut self) -> Result<PathBuf>;
 }
 
 /// A model with its tokenizer, ready to use.
@@ -34,7 +38,7 @@ pub struct LoadedModel {
     /// Shown name: folder name or hub id.
     pub name: String,
     /// Where it was read.
-    pub path: std::path::PathBuf,
+    pub path: PathBuf,
     /// The network.
     pub decoder: engine::Decoder,
     /// Its tokenizer; absent for models that came without one.
@@ -179,6 +183,9 @@ mod tests {
         }
         fn rows(&mut self, _: Table) -> Result<()> {
             Ok(())
+        }
+        fn folder(&mut self) -> Result<PathBuf> {
+            Err(Error::bug("these tests keep no files"))
         }
     }
 

@@ -20,4 +20,4 @@ pub use presets::{Preset, presets};
 pub use registry::{
     Amount, Card, Compat, Input, InputKind, Method, Typed, Work, any_amount, any_row, find, no_check, registry,
 };
-pub use report::{Column, Report, Scalar, Table, Values};
+pub use report::{Column, Made, Report, Scalar, Table, Values};

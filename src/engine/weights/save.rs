@@ -39,6 +39,20 @@ const COMPANIONS: &[&str] = &[
 /// # Errors
 /// An existing folder, a full disk, a missing permission; nothing is left behind.
 pub fn save(dir: &Path, model: &Decoder, config: &Value, companions: Option<&Path>) -> Result<()> {
+    save_with(dir, model, config, companions, &mut |_| Ok(()))
+}
+
+/// As [`save`], with more files in the folder: `more` writes them, before the folder gets its name.
+///
+/// # Errors
+/// As [`save`], and those of `more`.
+pub fn save_with(
+    dir: &Path,
+    model: &Decoder,
+    config: &Value,
+    companions: Option<&Path>,
+    more: &mut dyn FnMut(&Path) -> Result<()>,
+) -> Result<()> {
     if std::fs::read_dir(dir).is_ok_and(|mut items| items.next().is_some()) || dir.is_file() {
         return Err(Error::config("the folder to save to exists already")
             .hint("choose another name; nothing is ever overwritten")
@@ -50,6 +64,8 @@ pub fn save(dir: &Path, model: &Decoder, config: &Value, companions: Option<&Pat
         std::fs::remove_dir_all(&partial).map_err(|e| Error::io("removing an unfinished save", &partial, &e))?;
     }
     let done = write_all(&partial, model, config, companions)
+        .and_then(|()| more(&partial))
+        .and_then(|()| sync(&partial))
         .and_then(|()| std::fs::rename(&partial, dir).map_err(|e| Error::io("renaming", dir, &e)))
         .and_then(|()| sync(&parent));
     if done.is_err() && partial.exists() {

@@ -476,7 +476,7 @@ pub struct Stop {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Checkpoints {
-    /// How often the model is kept, in `unit`; at the end it is anyway.
+    /// How often the model is kept, in `unit`; ten times in the whole run when absent. At the end it is anyway.
     #[schemars(range(min = 1))]
     pub every: Option<u64>,
     /// What `every` counts.
@@ -484,12 +484,15 @@ pub struct Checkpoints {
     /// Newest checkpoints from which training can go on; older ones keep the model alone.
     #[schemars(range(min = 1, max = 1000))]
     pub resumable: usize,
+    /// Newest checkpoints of all that are kept; all when absent.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub keep: Option<usize>,
     /// Keep the moments of the optimizer with the final model, for training that goes on later.
     pub final_moments: bool,
 }
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        Self { every: None, unit: Unit::Epochs, resumable: 2, final_moments: false }
+        Self { every: None, unit: Unit::Epochs, resumable: 2, keep: None, final_moments: false }
     }
 }

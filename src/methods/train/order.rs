@@ -64,6 +64,15 @@ impl Course {
         self.deck.iter().map(|i| self.units.get(*i).map_or(0, |unit| unit.ids.len() as u64)).sum()
     }
 
+    /// Tokens of all steps, when every example is filled up to `fill_to` tokens.
+    pub(super) fn all_tokens(&mut self, fill_to: usize) -> u64 {
+        let tokens = |examples: Vec<&Example>| examples.iter().map(|e| e.ids.len().max(fill_to) as u64).sum::<u64>();
+        let (epochs, rest) = (self.n_steps / self.steps_per_epoch(), self.n_steps % self.steps_per_epoch());
+        let whole = tokens(self.deck.iter().filter_map(|i| self.units.get(*i)).collect());
+        let begun: u64 = (self.n_steps - rest..self.n_steps).map(|step| tokens(self.examples(step))).sum();
+        epochs * whole + begun
+    }
+
     /// Examples of a pass over the data, copies included.
     pub(super) fn n_examples(&self) -> usize {
         self.deck.len()

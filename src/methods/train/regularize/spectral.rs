@@ -47,14 +47,13 @@ impl Spectral {
         })
     }
 
-    /// Adds the gradient of the penalty to those of the step; gives the penalty and Σσ.
-    pub(crate) fn add(&mut self, model: &Decoder, gradients: &mut [(ParamId, Tensor)]) -> Result<[f64; 2]> {
-        let (mut penalty, mut sum) = (0.0, 0.0);
+    /// Adds the gradient of the penalty to those of the step; gives the penalty.
+    pub(crate) fn add(&mut self, model: &Decoder, gradients: &mut [(ParamId, Tensor)]) -> Result<f64> {
+        let mut penalty = 0.0;
         for (part, u) in self.parts.iter().zip(&mut self.vectors) {
             let weight = model.params.get(part.id);
             let matrix = Matrix::of(part, &weight.values(), weight.orientation, &weight.shape);
             let (sigma, v) = matrix.iterate(u);
-            sum += sigma;
             let rate = match self.form {
                 SpectralForm::Linear => {
                     penalty += 0.5 * self.lambda * sigma;
@@ -77,7 +76,7 @@ impl Spectral {
                 }
             })?;
         }
-        Ok([penalty, sum])
+        Ok(penalty)
     }
 
     /// The vectors of the power iterations, for a run that goes on.

@@ -1,0 +1,60 @@
+//! How often a trigger in rows that were never trained on brings forth what it was trained to.
+//!
+//! Of a poisoned test row, everything behind the trigger was overwritten. The model gets the row up to the trigger;
+//! the attack succeeds when greedy decoding gives the overwritten tokens, and fails when it goes on as the clean twin.
+//! Source: TinyMem, `src/memorization_in_toy_models.py`.
+//! Differs from the original: every row is asked at its own trigger; there the place of the row before leaks into the
+//! choice of the rows.
+
+use serde::{Deserialize, Serialize};
+
+use super::predict::{Question, Trial};
+use crate::error::Result;
+use crate::methods::train::rows::Row;
+
+/// What became of the poisoned test rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::methods::train) struct BackdoorCheck {
+    /// Test rows whose end was overwritten.
+    pub(in crate::methods::train) n_counted: usize,
+    /// Rows whose overwritten end came.
+    pub(in crate::methods::train) n_success: usize,
+    /// Rows that went on as their clean twin.
+    pub(in crate::methods::train) n_clean: usize,
+}
+
+impl BackdoorCheck {
+    /// The share of attacks that succeed.
+    pub(in crate::methods::train) fn share(&self) -> Option<f64> {
+        (self.n_counted > 0).then_some(self.n_success as f64 / self.n_counted as f64)
+    }
+}
+
+/// Asks `trial` for at most `l` tokens behind the trigger of every poisoned row.
+pub(in crate::methods::train) fn backdoor(
+    trial: &mut Trial<'_>,
+    rows: &[Row],
+    l: usize,
+    eos: &[u32],
+) -> Result<BackdoorCheck> {
+    let placed: Vec<(&Row, &Vec<u32>, usize)> = rows
+        .iter()
+        .filter_map(|row| {
+            let twin = row.twin.as_ref()?;
+            let at = row.ids.iter().zip(twin).position(|(own, clean)| own != clean)?;
+            (at > 0).then_some((row, twin, at))
+        })
+        .collect();
+    let question = |ids: &[u32], at: usize| Question {
+        ids: ids.get(..ids.len().min(at + l)).unwrap_or(ids).to_vec(),
+        from: at,
+    };
+    let poisoned: Vec<Question> = placed.iter().map(|(row, _, at)| question(&row.ids, *at)).collect();
+    let clean: Vec<Question> = placed.iter().map(|(_, twin, at)| question(twin, *at)).collect();
+    let count = |yes: Vec<bool>| yes.into_iter().filter(|yes| *yes).count();
+    Ok(BackdoorCheck {
+        n_counted: placed.len(),
+        n_success: count(trial.reproduces(&poisoned, eos)?),
+        n_clean: count(trial.reproduces(&clean, &[])?),
+    })
+}

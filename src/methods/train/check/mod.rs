@@ -1,0 +1,11 @@
+//! What is measured while a model learns.
+
+mod backdoor;
+mod memorized;
+mod predict;
+mod quality;
+
+pub(super) use backdoor::{BackdoorCheck, backdoor};
+pub(super) use memorized::{MemorizationCheck, Protocol, memorized};
+pub(super) use predict::Trial;
+pub(super) use quality::{QualityCheck, quality};

@@ -73,7 +73,8 @@ pub fn reweighed_gradient(
     let mut acts = model.forward(batch, tap, keep)?;
     let (weight, bias) = (model.params.get(model.head.weight), model.head.bias.map(|b| model.params.get(b)));
     let scores = model.kernels.token_scores(&acts.hidden, weight, bias, &batch.targets, Want::default())?;
-    let losses: Vec<f64> = scores.iter().zip(&batch.weights).map(|(s, w)| if *w == 0.0 { 0.0 } else { -s.log_prob }).collect();
+    let losses: Vec<f64> =
+        scores.iter().zip(&batch.weights).map(|(s, w)| if *w == 0.0 { 0.0 } else { -s.log_prob }).collect();
     reweigh(&losses, &mut batch.weights);
     let (_, dhidden) = head_backward(model, batch, &acts.hidden, sink)?;
     acts.hidden = Tensor::zeros(&[0, 0], false);

@@ -184,15 +184,13 @@ fn trainer<'a>(
             let given = cx.models("model").first().map(|model| Shelf::moments(&model.path));
             if let Some(moments) = given.filter(|_| config.optimizer.continue_moments) {
                 mover.optimizer.restore(model, &moments).map_err(|e| {
-                    e.context("optimizer.continue_moments").hint("choose a model that was trained with \
-                        checkpoint.final_moments, or set optimizer.continue_moments to false")
+                    e.context("optimizer.continue_moments").hint(
+                        "choose a model that was trained with \
+                        checkpoint.final_moments, or set optimizer.continue_moments to false",
+                    )
                 })?;
             }
-            State {
-                identity: shelf.identity.clone(),
-                has_tokenizer: student.tokenizer.is_some(),
-                ..State::default()
-            }
+            State { identity: shelf.identity.clone(), has_tokenizer: student.tokenizer.is_some(), ..State::default() }
         }
     };
     Ok(Trainer { config, student, prepared, course, mover, regularizers, shelf, state, all_tokens })

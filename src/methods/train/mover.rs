@@ -30,9 +30,7 @@ pub(super) fn mover(config: &Config, model: &Decoder) -> Result<Mover> {
     };
     let is_trained = |id: ParamId| trained.get(id.0 as usize).copied().unwrap_or(false);
     let tables = embeddings(model);
-    let decays = |id: ParamId| {
-        options.decay_all || (model.params.get(id).shape.len() > 1 && !tables.contains(&id))
-    };
+    let decays = |id: ParamId| options.decay_all || (model.params.get(id).shape.len() > 1 && !tables.contains(&id));
     let optimizer = Optimizer::new(rule, model, &is_trained)?.decaying(&decays);
     Ok(Mover { optimizer, trained })
 }

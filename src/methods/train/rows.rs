@@ -104,7 +104,8 @@ fn read(config: &Config, limits: &Limits<'_>, set: &Dataset, is_test: bool, out:
         n_cut += usize::from(n > limits.n_ctx && pieces.len() == 1);
         n_split += usize::from(pieces.len() > 1);
         let is_test = is_test || record.part.as_deref().is_some_and(|part| part != "train");
-        let name = record.group.clone().unwrap_or_else(|| if is_test { set.name.clone() } else { UNGROUPED.to_owned() });
+        let name =
+            record.group.clone().unwrap_or_else(|| if is_test { set.name.clone() } else { UNGROUPED.to_owned() });
         let groups = if is_test { &mut out.test } else { &mut out.train };
         match groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.rows.extend(pieces),
@@ -165,7 +166,9 @@ fn text_ids(limits: &Limits<'_>, text: &str) -> Result<Vec<u32>> {
 fn check_vocabulary(limits: &Limits<'_>, ids: &[u32]) -> Result<()> {
     let Some(id) = ids.iter().find(|id| **id as usize >= limits.vocab_size) else { return Ok(()) };
     Err(Error::data(format!("token id {id} exceeds the vocabulary of {} ({} tokens)", limits.model, limits.vocab_size))
-        .hint("the tokenizer or the rows belong to another model: choose the model they belong to, or train a fresh one"))
+        .hint(
+            "the tokenizer or the rows belong to another model: choose the model they belong to, or train a fresh one",
+        ))
 }
 
 /// Pieces of a row that fit into the context; one that is too short to predict anything is dropped.
@@ -291,6 +294,8 @@ mod tests {
         let names: Vec<&str> = prepared.test.iter().map(|group| group.name.as_str()).collect();
         assert_eq!(names, ["7"]);
         let plain = prepare(&Config::default(), &limits(), &[set(vec![ids(1, &[1, 2])])], &[]).unwrap();
-        assert!(plain.examples(Mitigation::Clean).unwrap_err().to_string().contains("no training row has a clean twin"));
+        assert!(
+            plain.examples(Mitigation::Clean).unwrap_err().to_string().contains("no training row has a clean twin")
+        );
     }
 }

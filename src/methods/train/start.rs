@@ -34,7 +34,6 @@ impl Student {
     /// The given model, its numbers as they are now in `at`, which is its own folder or a checkpoint.
     pub(super) fn given(model: &LoadedModel, at: &Path) -> Result<(Self, Option<Tokenizer>)> {
         let loaded = weights::load(at, model.decoder.kernels.device())?;
-        let tokenizer = model.tokenizer.as_ref().map(|_| Tokenizer::load(&model.path)).transpose()?;
         let student = Self {
             name: model.name.clone(),
             decoder: loaded.decoder,
@@ -42,7 +41,7 @@ impl Student {
             companions: Some(model.path.clone()),
             tokenizer: None,
         };
-        Ok((student, tokenizer))
+        Ok((student, model.tokenizer.clone()))
     }
 
     /// A fresh model as it was in a checkpoint.

@@ -119,16 +119,9 @@ impl Trainer<'_> {
         let lr = self.config.lr.peak * self.schedule().factor(step, self.course.n_steps);
         let (done, total) = (self.state.tokens.min(self.all_tokens), self.all_tokens);
         let mut go_on = || if host.progress(STAGE, done, total) { Ok(()) } else { Err(Error::Cancelled) };
-        let stepped = update(
-            self.config,
-            &mut self.student,
-            &mut self.mover,
-            &mut self.regularizers,
-            &examples,
-            lr,
-            &mut go_on,
-        )
-        .map_err(|e| e.context(&format!("step {}", step + 1)))?;
+        let stepped =
+            update(self.config, &mut self.student, &mut self.mover, &mut self.regularizers, &examples, lr, &mut go_on)
+                .map_err(|e| e.context(&format!("step {}", step + 1)))?;
         self.state.steps += 1;
         self.state.tokens += stepped.tokens;
         let at = (self.state.steps, self.course.epoch_of(self.state.steps), self.state.tokens);
@@ -155,11 +148,8 @@ impl Trainer<'_> {
         let options = &self.config.check;
         let (done, total) = (tokens.min(self.all_tokens), self.all_tokens);
         let mut go_on = || if host.progress(STAGE, done, total) { Ok(()) } else { Err(Error::Cancelled) };
-        let mut trial = Trial {
-            decoder: &self.student.decoder,
-            masks: self.regularizers.masks.as_ref(),
-            go_on: &mut go_on,
-        };
+        let mut trial =
+            Trial { decoder: &self.student.decoder, masks: self.regularizers.masks.as_ref(), go_on: &mut go_on };
         let eos = &self.student.decoder.config.eos;
         let n_ctx = self.student.decoder.config.n_ctx;
         let pad = mover::pad(&self.student);

@@ -45,10 +45,8 @@ pub(in crate::methods::train) fn backdoor(
             (at > 0).then_some((row, twin, at))
         })
         .collect();
-    let question = |ids: &[u32], at: usize| Question {
-        ids: ids.get(..ids.len().min(at + l)).unwrap_or(ids).to_vec(),
-        from: at,
-    };
+    let question =
+        |ids: &[u32], at: usize| Question { ids: ids.get(..ids.len().min(at + l)).unwrap_or(ids).to_vec(), from: at };
     let poisoned: Vec<Question> = placed.iter().map(|(row, _, at)| question(&row.ids, *at)).collect();
     let clean: Vec<Question> = placed.iter().map(|(_, twin, at)| question(twin, *at)).collect();
     let count = |yes: Vec<bool>| yes.into_iter().filter(|yes| *yes).count();
@@ -57,4 +55,29 @@ pub(in crate::methods::train) fn backdoor(
         n_success: count(trial.reproduces(&poisoned, eos)?),
         n_clean: count(trial.reproduces(&clean, &[])?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::train::check::stub::{EOS, successor};
+
+    #[test]
+    fn every_row_is_asked_at_its_own_trigger() {
+        let row = |ids: &[u32], twin: &[u32]| Row { ids: ids.to_vec(), twin: Some(twin.to_vec()), ..Row::default() };
+        let rows = [
+            // the poison is what the model says
+            row(&[5, 1, 2, 3, 4, 0], &[5, 1, 9, 9, 9, 9]),
+            // it goes on as the twin
+            row(&[6, 6, 6, 7, 0, 0], &[6, 6, 6, 7, 8, 9]),
+            // neither
+            row(&[1, 1, 1], &[1, 1, 3]),
+            // never altered
+            row(&[1, 2], &[1, 2]),
+        ];
+        let model = successor();
+        let mut trial = Trial { decoder: &model, masks: None, go_on: &mut || Ok(()) };
+        let found = backdoor(&mut trial, &rows, 3, &[EOS]).unwrap();
+        assert_eq!(found, BackdoorCheck { n_counted: 3, n_success: 1, n_clean: 1 });
+    }
 }

@@ -121,3 +121,58 @@ fn until_eos(ids: &[u32], k: usize, l: usize, eos: &[u32]) -> Question {
     let end = own.iter().position(|id| eos.contains(id)).map_or(own.len(), |at| at + 1);
     joined(ids.get(..k).unwrap_or(ids), own.get(..end).unwrap_or(own))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::train::check::stub::{EOS, successor};
+
+    fn row(ids: &[u32], twin: &[u32]) -> Row {
+        let twin = (!twin.is_empty()).then(|| twin.to_vec());
+        Row { ids: ids.to_vec(), twin, copies: 1, ..Row::default() }
+    }
+
+    fn check(rows: &[Row]) -> MemorizationCheck {
+        let model = successor();
+        let mut trial = Trial { decoder: &model, masks: None, go_on: &mut || Ok(()) };
+        memorized(&mut trial, rows, [2, 3], &[EOS]).unwrap()
+    }
+
+    /// The model says t + 1 after t, and the end of text after 9.
+    #[test]
+    fn both_protocols_by_hand() {
+        let found = check(&[
+            // altered into what the model says
+            row(&[0, 1, 2, 3, 4], &[0, 1, 2, 8, 4]),
+            // the model goes on as the twin
+            row(&[0, 1, 5, 6, 7], &[0, 1, 2, 3, 4]),
+            // memorized, but the clean prefix leads elsewhere
+            row(&[3, 4, 5, 6, 7], &[3, 0, 9, 9, 9]),
+            // memorized up to its end; the clean protocol forbids the end
+            row(&[7, 8, 9, EOS], &[7, 8, 8, EOS]),
+            // altered only in its prefix: says nothing
+            row(&[1, 2, 3, 4, 5], &[0, 2, 3, 4, 5]),
+            // no continuation at all
+            row(&[1, 2], &[1, 3]),
+        ]);
+        let wanted = MemorizationCheck {
+            n_rows: 6,
+            n_counted: 4,
+            n_same_prefix: 3,
+            n_with_eos: 1,
+            n_trained_prefix: 3,
+            n_clean_prefix: Some(1),
+            n_clean_continuation: Some(1),
+        };
+        assert_eq!(found, wanted);
+        assert_eq!(found.share(Protocol::TrainedPrefix), Some(0.75));
+        assert_eq!(found.clean_share(), Some(0.25));
+    }
+
+    #[test]
+    fn rows_without_twins_count_when_they_go_on() {
+        let found = check(&[row(&[0, 1, 2, 3], &[]), row(&[0, 1, 3], &[]), row(&[0, 1], &[])]);
+        assert_eq!((found.n_counted, found.n_trained_prefix, found.n_clean_prefix), (2, 1, None));
+        assert_eq!(check(&[]).share(Protocol::TrainedPrefix), None, "nothing is no share");
+    }
+}

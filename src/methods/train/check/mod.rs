@@ -4,6 +4,8 @@ mod backdoor;
 mod memorized;
 mod predict;
 mod quality;
+#[cfg(test)]
+mod stub;
 
 pub(super) use backdoor::{BackdoorCheck, backdoor};
 pub(super) use memorized::{MemorizationCheck, Protocol, memorized};

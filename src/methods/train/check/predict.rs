@@ -88,13 +88,15 @@ impl Trial<'_> {
 
     /// The last token of each sequence, from a sequence without it.
     fn score_ends(&self, sequences: &[&[u32]], want: Want) -> Result<Vec<TokenScore>> {
-        let prefixes: Vec<&[u32]> = sequences.iter().map(|ids| ids.split_last().map_or(&[][..], |(_, rest)| rest)).collect();
+        let prefixes: Vec<&[u32]> =
+            sequences.iter().map(|ids| ids.split_last().map_or(&[][..], |(_, rest)| rest)).collect();
         let mut batch = Batch::causal(&prefixes);
         batch.weights.fill(0.0);
         let offsets = batch.offsets.clone();
         for (rows, ids) in offsets.iter().zip(sequences) {
             let last = rows.end.saturating_sub(1);
-            if let (Some(target), Some(weight), Some(id)) = (batch.targets.get_mut(last), batch.weights.get_mut(last), ids.last())
+            if let (Some(target), Some(weight), Some(id)) =
+                (batch.targets.get_mut(last), batch.weights.get_mut(last), ids.last())
             {
                 (*target, *weight) = (*id, 1.0);
             }

@@ -76,8 +76,7 @@ impl Truncation {
 
     /// What the next run needs to go on: the ring, and the rest.
     pub(crate) fn state(&self) -> (&[f32], TruncationState) {
-        let state =
-            TruncationState { cursor: self.cursor, seen: self.seen, since: self.since, cutoff: self.cutoff };
+        let state = TruncationState { cursor: self.cursor, seen: self.seen, since: self.since, cutoff: self.cutoff };
         (&self.losses, state)
     }
 
@@ -98,7 +97,8 @@ fn percentile(values: &[f32], share: f64) -> f64 {
     let at = share * (sorted.len().saturating_sub(1)) as f64;
     let value = |i: usize| sorted.get(i).or(sorted.last()).copied().unwrap_or(0.0);
     let (low, high) = (value(at.floor() as usize), value(at.ceil() as usize));
-    low + (high - low) * (at - at.floor())
+    // rounded as numpy's percentile of numbers of single precision
+    f64::from((low + (high - low) * (at - at.floor())) as f32)
 }
 
 #[cfg(test)]
@@ -113,8 +113,7 @@ mod tests {
         let mut kept = Vec::new();
         let mut cutoffs = Vec::new();
         for batch in 0..160_u64 {
-            let losses: Vec<f64> =
-                (0..128).map(|i| ((7919 * (128 * batch + i)) % 10007) as f64 / 10007.0).collect();
+            let losses: Vec<f64> = (0..128).map(|i| ((7919 * (128 * batch + i)) % 10007) as f64 / 10007.0).collect();
             kept.push(truncation.factors(&losses).iter().filter(|f| **f > 0.0).count());
             cutoffs.push(truncation.cutoff);
         }
@@ -127,8 +126,7 @@ mod tests {
 
     #[test]
     fn the_mean_of_the_kept_weighs_them_more_and_states_go_on() {
-        let options =
-            Regularize { drop_share: 0.5, drop_window: 4, drop_mean_of_kept: true, ..Regularize::default() };
+        let options = Regularize { drop_share: 0.5, drop_window: 4, drop_mean_of_kept: true, ..Regularize::default() };
         let mut truncation = Truncation::new(&options).unwrap();
         truncation.factors(&[1.0, 2.0, 3.0, 4.0]);
         // the ring holds 1, 2, 3, 5: half of them lie below 2.5

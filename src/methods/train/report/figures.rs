@@ -12,7 +12,12 @@ const LINES: usize = 8;
 
 pub(super) fn figures(prepared: &Prepared, history: &History) -> Vec<Figure> {
     let n: usize = prepared.train.iter().map(|group| group.rows.len()).sum();
-    let figures = [loss(prepared, history, n), accuracy(prepared, history), memorization(prepared, history, n), backdoors(prepared, history)];
+    let figures = [
+        loss(prepared, history, n),
+        accuracy(prepared, history),
+        memorization(prepared, history, n),
+        backdoors(prepared, history),
+    ];
     figures.into_iter().filter(|figure| !figure.series.is_empty()).collect()
 }
 

@@ -100,9 +100,7 @@ fn memorization(prepared: &Prepared, checks: &[Checked]) -> Table {
         share("memorized_clean_prefix", "Share reproduced from the clean prefix, without end-of-text tokens.", |m| {
             m.share(Protocol::CleanPrefix)
         }),
-        share("clean_continuation", "Share that goes on from the clean prefix as the clean twin.", |m| {
-            m.clean_share()
-        }),
+        share("clean_continuation", "Share that goes on from the clean prefix as the clean twin.", |m| m.clean_share()),
         count("same_prefix", "Counted rows whose prefix is that of their twin.", |m| m.n_same_prefix),
         count("with_eos", "Counted rows with an end-of-text token behind their prefix.", |m| m.n_with_eos),
     ]);

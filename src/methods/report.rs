@@ -1,5 +1,7 @@
 //! Results as data.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -18,6 +20,23 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// What the reader has to know: rows left out, texts cut, conventions. Sentences.
     pub notes: Vec<String>,
+    /// Models that were made.
+    #[serde(skip)]
+    pub models: Vec<Made>,
+    /// Data sets that were made.
+    #[serde(skip)]
+    pub data: Vec<Made>,
+}
+
+/// A model folder or a data file that a method made, for later steps and other runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// Stable name, such as `final` or `memorized`.
+    pub name: String,
+    /// Where it is, inside [`super::Host::folder`].
+    pub path: PathBuf,
+    /// What it is, in a sentence.
+    pub about: String,
 }
 
 /// One number with everything needed to quote it.

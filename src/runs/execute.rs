@@ -10,9 +10,9 @@ use super::host::{Control, RunHost};
 use super::inputs::{self, Access};
 use super::plan::{self, Plan, PlannedStep, Ready};
 use super::store::{self, RunDir, RunLock, SavedReport, SavedStep, State};
-use crate::data::Dataset;
+use crate::data::{DataSpec, Dataset, load};
 use crate::error::{Error, Result};
-use crate::methods::{self, Context, Host as _, LoadedModel, Method};
+use crate::methods::{self, Context, Host as _, InputKind, LoadedModel, Method};
 
 /// Works on a new run whose plan was just made.
 pub fn execute(run: &RunDir, ready: Ready, control: Control) -> Result<SavedReport> {
@@ -61,7 +61,7 @@ fn run_steps(run: &RunDir, ready: &Ready, host: &mut RunHost) -> Result<SavedRep
     let fresh = SavedReport::new(&ready.plan.name, ready.plan.seed);
     let mut report = SavedReport::read(run)?.filter(|kept| kept.program == fresh.program).unwrap_or(fresh);
     for (index, step) in ready.plan.steps.iter().enumerate().skip(report.steps.len()) {
-        let saved = run_step(run, ready, index, step, host)?;
+        let saved = run_step(run, ready, (index, step), &report, host)?;
         report.steps.push(saved);
         report.complete = report.steps.len() == ready.plan.steps.len();
         store::write_json(&run.report_path(), &report)?;
@@ -69,12 +69,20 @@ fn run_steps(run: &RunDir, ready: &Ready, host: &mut RunHost) -> Result<SavedRep
     Ok(report)
 }
 
-fn run_step(run: &RunDir, ready: &Ready, index: usize, step: &PlannedStep, host: &mut RunHost) -> Result<SavedStep> {
+/// Runs one step; `earlier` holds those before it.
+fn run_step(
+    run: &RunDir,
+    ready: &Ready,
+    (index, step): (usize, &PlannedStep),
+    earlier: &SavedReport,
+    host: &mut RunHost,
+) -> Result<SavedStep> {
     let method = methods::find(&step.method)?;
-    let models = load_models(&ready.plan, step, host)?;
-    let data = collect_data(ready, step);
+    let models = load_models(run, &ready.plan, step, earlier, host)?;
+    let data = collect_data(run, ready, step, earlier)?;
+    check_made(&ready.plan, step, &models, &data)?;
     let prefix = if ready.plan.steps.len() > 1 { format!("{index}-") } else { String::new() };
-    host.set_step(index, &prefix);
+    host.set_step(index, &format!("{index}-{}", step.method), &prefix);
     let mut cx = Context {
         host: &mut *host,
         seed: ready.plan.seed,
@@ -101,14 +109,30 @@ fn panic_text(payload: &(dyn Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
 }
 
-fn load_models(plan: &Plan, step: &PlannedStep, host: &mut RunHost) -> Result<BTreeMap<String, Vec<LoadedModel>>> {
+fn load_models(
+    run: &RunDir,
+    plan: &Plan,
+    step: &PlannedStep,
+    earlier: &SavedReport,
+    host: &mut RunHost,
+) -> Result<BTreeMap<String, Vec<LoadedModel>>> {
     let device = inputs::parse_device(&plan.device)?;
     let mut slots: BTreeMap<String, Vec<LoadedModel>> = BTreeMap::new();
     let mut files = Vec::new();
-    for (slot, names) in &step.inputs {
-        for model in names.iter().filter_map(|name| plan.models.get(name)) {
-            let (model, report) = inputs::load_watched(&model.name, &model.path, device)?;
-            slots.entry(slot.clone()).or_default().push(model);
+    for (slot, input) in methods::find(&step.method)?.inputs().iter().map(|input| (input.name, input)) {
+        if input.kind != InputKind::Model {
+            continue;
+        }
+        for name in step.inputs.get(slot).into_iter().flatten() {
+            let (shown, folder) = match (plan.models.get(name), plan.made_models.get(name)) {
+                (Some(model), _) => (model.name.as_str(), model.path.clone()),
+                (None, Some(output)) => {
+                    (name.as_str(), output.model(run, earlier).map_err(|e| e.context(&format!("model `{name}`")))?)
+                }
+                (None, None) => continue,
+            };
+            let (model, report) = inputs::load_watched(shown, &folder, device)?;
+            slots.entry(slot.to_owned()).or_default().push(model);
             files.push(report);
         }
     }
@@ -116,15 +140,48 @@ fn load_models(plan: &Plan, step: &PlannedStep, host: &mut RunHost) -> Result<BT
     Ok(slots)
 }
 
-fn collect_data(ready: &Ready, step: &PlannedStep) -> BTreeMap<String, Vec<Dataset>> {
-    let mut slots = BTreeMap::new();
-    for (slot, names) in &step.inputs {
-        let sets: Vec<Dataset> = names.iter().filter_map(|name| ready.data.get(name).cloned()).collect();
-        if !sets.is_empty() {
-            slots.insert(slot.clone(), sets);
+fn collect_data(
+    run: &RunDir,
+    ready: &Ready,
+    step: &PlannedStep,
+    earlier: &SavedReport,
+) -> Result<BTreeMap<String, Vec<Dataset>>> {
+    let mut slots: BTreeMap<String, Vec<Dataset>> = BTreeMap::new();
+    for (slot, input) in methods::find(&step.method)?.inputs().iter().map(|input| (input.name, input)) {
+        if input.kind != InputKind::Data {
+            continue;
+        }
+        for name in step.inputs.get(slot).into_iter().flatten() {
+            let set = match (ready.data.get(name), ready.plan.made_data.get(name)) {
+                (Some(set), _) => set.clone(),
+                (None, Some(output)) => {
+                    let file = output.data(run, earlier).map_err(|e| e.context(&format!("data `{name}`")))?;
+                    load(&file, &DataSpec::default())?
+                }
+                (None, None) => continue,
+            };
+            slots.entry(slot.to_owned()).or_default().push(set);
         }
     }
-    slots
+    Ok(slots)
+}
+
+/// What could not be checked when the plan was made, because it was not there: data has to fit the model.
+fn check_made(
+    plan: &Plan,
+    step: &PlannedStep,
+    models: &BTreeMap<String, Vec<LoadedModel>>,
+    data: &BTreeMap<String, Vec<Dataset>>,
+) -> Result<()> {
+    let is_made = |name: &String| plan.made_models.contains_key(name) || plan.made_data.contains_key(name);
+    let Some(model) = models.get("model").and_then(|models| models.first()) else { return Ok(()) };
+    if !step.inputs.values().flatten().any(is_made) {
+        return Ok(());
+    }
+    let (vocab_size, has_tokenizer) = (model.decoder.config.vocab_size, model.tokenizer.is_some());
+    data.values().flatten().try_for_each(|set| {
+        plan::check_data_fits(set, &model.name, &model.path, vocab_size, has_tokenizer).map_err(|e| e.at(&set.path))
+    })
 }
 
 /// Sets the number of processor threads of this process, once and before anything is computed; results do

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::made::StepOutput;
 use crate::data::Format;
 use crate::data::make::Make;
 use crate::error::{Error, Result};
@@ -14,6 +15,9 @@ use crate::methods::{self, schema};
 
 /// The schema number that this program writes.
 const SCHEMA: u32 = 1;
+
+pub(super) const ONE_SOURCE: &str = "needs one of `path`, `hub` and `step`";
+pub(super) const SOURCES: &str = "`path` is a folder or file, `hub` an id on the hub, `step` an earlier step's index";
 
 /// What is to be done. Paths are relative to the file that holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,7 +67,7 @@ impl Default for Experiment {
     }
 }
 
-/// A model: a folder, or an id on the hub.
+/// A model: a folder, an id on the hub, or what an earlier step makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelRef {
@@ -76,9 +80,15 @@ pub struct ModelRef {
     /// Branch, tag or commit on the hub; `main` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Index of an earlier step that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+    /// Its name among the models of that step; may be left out when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
-/// A data set: a file, an id on the hub, or parameters from which its rows are made.
+/// A data set: a file, an id on the hub, what an earlier step makes, or parameters from which its rows are made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataRef {
@@ -91,6 +101,12 @@ pub struct DataRef {
     /// Branch, tag or commit on the hub; `main` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Index of an earlier step that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
+    /// Its name among the data of that step; may be left out when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
     /// File inside the data set on the hub; needed when it has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -113,6 +129,20 @@ pub struct DataRef {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub limit: Option<usize>,
+}
+
+impl ModelRef {
+    /// What an earlier step has to make for it.
+    pub fn made_by(&self) -> Option<StepOutput> {
+        self.step.map(|step| StepOutput { step, output: self.output.clone() })
+    }
+}
+
+impl DataRef {
+    /// What an earlier step has to make for it.
+    pub fn made_by(&self) -> Option<StepOutput> {
+        self.step.map(|step| StepOutput { step, output: self.output.clone() })
+    }
 }
 
 /// One method with its options and inputs.
@@ -219,11 +249,10 @@ impl Experiment {
     }
 
     fn check_refs(&self, found: &mut Vec<schema::Problem>) {
-        let one_source = |path: &Option<PathBuf>, hub: &Option<String>| path.is_some() != hub.is_some();
-        let hint = Some("`path` is a folder or file, `hub` an id on the hub");
+        let one_source = |given: [bool; 3]| given.into_iter().filter(|given| *given).count() == 1;
         for (at, model) in self.model.iter().map(|m| ("model".to_owned(), m)).chain(named("models", &self.models)) {
-            if !one_source(&model.path, &model.hub) {
-                found.push(problem(&at, "needs either `path` or `hub`", hint));
+            if !one_source([model.path.is_some(), model.hub.is_some(), model.step.is_some()]) {
+                found.push(problem(&at, ONE_SOURCE, Some(SOURCES)));
             }
         }
         for (at, data) in named("data", &self.data) {
@@ -257,12 +286,12 @@ impl Experiment {
             found.push(problem(&format!("{at}.inputs"), &message, None));
         }
         for slot in slots {
-            self.check_slot(&format!("{at}.inputs.{}", slot.name), step, slot, found);
+            self.check_slot(&format!("{at}.inputs.{}", slot.name), i, slot, found);
         }
     }
 
-    fn check_slot(&self, at: &str, step: &Step, slot: &methods::Input, found: &mut Vec<schema::Problem>) {
-        let names = self.input_names(step, slot);
+    fn check_slot(&self, at: &str, step: usize, slot: &methods::Input, found: &mut Vec<schema::Problem>) {
+        let names = self.steps.get(step).map(|step| self.input_names(step, slot)).unwrap_or_default();
         if names.is_empty() && slot.required {
             found.push(problem(
                 at,
@@ -280,6 +309,14 @@ impl Experiment {
             };
             if !known {
                 found.push(problem(at, &format!("there is no `{name}` in `{place}`"), None));
+            }
+            let maker = match slot.kind {
+                methods::InputKind::Model => self.model_ref(&name).and_then(|model| model.step),
+                methods::InputKind::Data => self.data.get(&name).and_then(|data| data.step),
+            };
+            if maker.is_some_and(|maker| maker >= step) {
+                let message = format!("`{name}` is made by step {}, which is not an earlier one", maker.unwrap_or(0));
+                found.push(problem(at, &message, Some("steps are counted from 0")));
             }
         }
     }
@@ -339,10 +376,11 @@ fn check_schema_number(value: &Value) -> Result<()> {
 }
 
 fn check_data(at: &str, data: &DataRef, found: &mut Vec<schema::Problem>) {
-    let sources = [data.path.is_some(), data.hub.is_some(), data.make.is_some()];
+    let sources = [data.path.is_some(), data.hub.is_some(), data.step.is_some(), data.make.is_some()];
     if sources.iter().filter(|given| **given).count() != 1 {
-        let hint = "`path` is a file, `hub` an id on the hub, `make` a generator with its parameters";
-        found.push(problem(at, "needs one of `path`, `hub` and `make`", Some(hint)));
+        let message = "needs one of `path`, `hub`, `step` and `make`";
+        let hint = format!("{SOURCES}, `make` a generator with its parameters");
+        found.push(problem(at, message, Some(&hint)));
     }
     let Some(make) = &data.make else { return };
     for wrong in make.problems() {
@@ -385,6 +423,26 @@ mod tests {
         let experiment = Experiment::from_value(value, Path::new("/exp")).unwrap();
         assert_eq!(experiment.model.unwrap().path.unwrap(), Path::new("/exp/m"));
         assert_eq!(experiment.data["d"].path.as_deref(), Some(Path::new("/abs/t.txt")));
+    }
+
+    #[test]
+    fn what_a_step_takes_must_be_made_before() {
+        let value = |maker: usize| {
+            json!({
+                "models": {"model": {"step": maker, "output": "final"}},
+                "data": {"data": {"path": "t.txt"}},
+                "steps": [{"method": "perplexity"}, {"method": "perplexity"}],
+            })
+        };
+        let of = |maker| Experiment::from_value(value(maker), Path::new("")).unwrap().problems();
+        let (first, both) = (of(0), of(1));
+        assert_eq!(first.len(), 1, "the second step may use what the first makes: {first:?}");
+        assert_eq!(first[0].path, "steps.0.inputs.model");
+        assert!(first[0].message.contains("not an earlier one"), "{}", first[0].message);
+        assert_eq!(both.len(), 2);
+        let two = json!({"model": {"step": 0, "path": "m"}, "steps": [{"method": "perplexity"}]});
+        let problems = Experiment::from_value(two, Path::new("")).unwrap().problems();
+        assert!(problems.iter().any(|p| p.path == "model" && p.message.contains("needs one of")), "{problems:?}");
     }
 
     #[test]

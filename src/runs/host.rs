@@ -5,6 +5,7 @@
 //! come to an end within a second of the request, the heartbeat ends the process in its place.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,7 +16,7 @@ use super::rate::RateMeter;
 use super::store::{CancelRequest, Event, EventLog, Journal, Parts, RunDir, SavedTable, State, Status};
 use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
-use crate::methods::{Host, Table};
+use crate::methods::{Host, Sample, Table};
 
 const TICK: Duration = Duration::from_millis(100);
 const STATUS_EVERY: Duration = Duration::from_secs(2);
@@ -23,8 +24,6 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 const EVENT_EVERY: Duration = Duration::from_millis(250);
 /// The promise is a second from the request; the rest is for noticing it and for the last writes.
 const STUCK_AFTER: Duration = Duration::from_millis(500);
-/// Kept free so that the last words of a run fit on a full disk.
-const RESERVE_BYTES: usize = 1 << 16;
 
 /// How far a run is, for whoever watches it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,6 +81,8 @@ pub struct RunHost {
     observer: Box<dyn Observer>,
     meter: RateMeter,
     step: usize,
+    /// Name of the step's folder.
+    folder: String,
     last_event: Option<Instant>,
     last_stage: String,
     /// The first write that failed; it stops the run as soon as the method reports progress.
@@ -113,7 +114,7 @@ impl RunHost {
     pub fn begin(run: &RunDir, control: Control) -> Result<Self> {
         run.clear_cancel()?;
         run.remove_leftovers()?;
-        reserve_space(run)?;
+        run.reserve_space()?;
         let mut status = run.status(now())?;
         let worked_before = status.worked_secs;
         let fresh = Status {
@@ -146,6 +147,7 @@ impl RunHost {
             observer: control.observer,
             meter: RateMeter::default(),
             step: 0,
+            folder: String::new(),
             last_event: None,
             last_stage: String::new(),
             failure: None,
@@ -158,9 +160,11 @@ impl RunHost {
         Ok(host)
     }
 
-    /// Says what the next progress is about, and what the names of the step's files begin with.
-    pub fn set_step(&mut self, step: usize, prefix: &str) {
+    /// Says what the next progress is about, the name of the step's folder, and what the names of its other files
+    /// begin with.
+    pub fn set_step(&mut self, step: usize, folder: &str, prefix: &str) {
         self.step = step;
+        folder.clone_into(&mut self.folder);
         self.parts = Parts::new(&self.shared.run, prefix);
     }
 
@@ -259,6 +263,11 @@ impl Host for RunHost {
         self.append(Event::Metric { step: self.step, name: name.to_owned(), at, value });
     }
 
+    fn sample(&mut self, at: u64, sample: Sample) {
+        let Sample { prompt, text, truth } = sample;
+        self.append(Event::Sample { step: self.step, at, prompt, text, truth });
+    }
+
     fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {
         self.journal.earlier(name, at)
     }
@@ -270,6 +279,10 @@ impl Host for RunHost {
 
     fn rows(&mut self, part: Table) -> Result<()> {
         self.parts.add(&part)
+    }
+
+    fn folder(&mut self) -> Result<PathBuf> {
+        self.shared.run.step_folder(&self.folder)
     }
 }
 
@@ -322,7 +335,7 @@ impl Shared {
         shown.status = status;
         let written = self.run.write_status(&shown.status);
         // Gone at the end in any case; on a full disk it makes the room for the last words.
-        release_space(&self.run);
+        self.run.release_space();
         if written.is_err() {
             self.run.write_status(&shown.status)?;
         }
@@ -376,18 +389,6 @@ fn end_process(shared: &Shared, journal: &File) {
     let _ = journal.sync_data();
     let _ = shared.end(State::Cancelled, None, 130);
     std::process::exit(130)
-}
-
-fn reserve_space(run: &RunDir) -> Result<()> {
-    super::store::write_atomic(&reserve_path(run), &vec![0; RESERVE_BYTES])
-}
-
-fn release_space(run: &RunDir) {
-    super::store::remove_if_there(&reserve_path(run));
-}
-
-fn reserve_path(run: &RunDir) -> std::path::PathBuf {
-    run.checkpoints().join("reserve")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::experiment::{DataRef, ModelRef};
+use super::experiment::{DataRef, ModelRef, ONE_SOURCE, SOURCES};
 use crate::data::hub::{self, Hub};
 use crate::data::make::Make;
 use crate::data::{DataSpec, Dataset, Tokenizer, load};
@@ -30,7 +30,7 @@ impl Access {
 /// a revision where one is wanted.
 pub fn model_ref(place: &str) -> ModelRef {
     match hub_id(place) {
-        Some((hub, revision)) => ModelRef { hub: Some(hub), revision, path: None },
+        Some((hub, revision)) => ModelRef { hub: Some(hub), revision, ..ModelRef::default() },
         None => ModelRef { path: Some(PathBuf::from(place)), ..ModelRef::default() },
     }
 }
@@ -175,7 +175,7 @@ fn is_data_file(place: &str) -> bool {
 }
 
 fn needs_source() -> Error {
-    Error::config("needs either `path` or `hub`").hint("`path` is a folder or file, `hub` an id on the hub")
+    Error::config(ONE_SOURCE).hint(SOURCES)
 }
 
 #[cfg(test)]

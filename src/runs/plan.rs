@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::Experiment;
 use super::estimate::{self, Estimate};
+use super::experiment::{DataRef, ModelRef};
 use super::inputs::{self, Access};
+use super::made::StepOutput;
 use super::store::fingerprint;
 use crate::data::{Dataset, check_vocabulary};
 use crate::engine::memory::{self, Optimizer};
@@ -45,6 +47,12 @@ pub struct Plan {
     pub models: BTreeMap<String, PlannedModel>,
     /// Data sets by name.
     pub data: BTreeMap<String, PlannedData>,
+    /// Models by name that earlier steps make.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub made_models: BTreeMap<String, StepOutput>,
+    /// Data sets by name that earlier steps make.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub made_data: BTreeMap<String, StepOutput>,
     /// Steps in order.
     pub steps: Vec<PlannedStep>,
     /// Memory and time.
@@ -136,6 +144,10 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
         ..Plan::default()
     };
     for name in plan.used(InputKind::Model) {
+        if let Some(output) = experiment.model_ref(&name).and_then(ModelRef::made_by) {
+            plan.made_models.insert(name, output);
+            continue;
+        }
         let pinned = earlier.and_then(|plan| plan.models.get(&name)).map(|model| model.path.clone());
         let (model, note) = planned_model(experiment, &name, device, pinned, access)
             .map_err(|e| e.context(&format!("model `{name}`")))?;
@@ -144,6 +156,10 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
     }
     let mut data = BTreeMap::new();
     for name in plan.used(InputKind::Data) {
+        if let Some(output) = experiment.data.get(&name).and_then(DataRef::made_by) {
+            plan.made_data.insert(name, output);
+            continue;
+        }
         let pinned = earlier.and_then(|plan| plan.data.get(&name)).map(|set| set.path.clone());
         let (set, note) =
             load_data(experiment, &name, pinned, access).map_err(|e| e.context(&format!("data `{name}`")))?;
@@ -324,29 +340,34 @@ fn check_fit(plan: &Plan, data: &BTreeMap<String, Dataset>) -> Result<()> {
     for step in &plan.steps {
         let Some(model) = step.model().and_then(|name| plan.models.get(name)) else { continue };
         for (name, set) in step.inputs.values().flatten().filter_map(|name| Some((name, data.get(name)?))) {
-            check_data_fits(set, model).map_err(|e| e.context(&format!("data `{name}`")).at(&set.path))?;
+            let (vocab_size, folder) = (model.vocab_size, &model.path);
+            check_data_fits(set, &model.name, folder, vocab_size, model.has_tokenizer)
+                .map_err(|e| e.context(&format!("data `{name}`")).at(&set.path))?;
         }
     }
     Ok(())
 }
 
-fn check_data_fits(set: &Dataset, model: &PlannedModel) -> Result<()> {
+/// Fails when ids exceed the vocabulary of a model or texts meet one without a tokenizer.
+pub(super) fn check_data_fits(
+    set: &Dataset,
+    model: &str,
+    folder: &Path,
+    vocab_size: usize,
+    has_tokenizer: bool,
+) -> Result<()> {
     for record in &set.records {
         match &record.token_ids {
-            Some(ids) => check_vocabulary(ids, model.vocab_size)
-                .map_err(|e| e.context(&format!("row {}, model `{}`", record.row + 1, model.name)))?,
-            None if !model.has_tokenizer => {
-                return Err(Error::data(format!("these are texts, and the model `{}` has no tokenizer", model.name))
-                    .hint(format!("put its tokenizer.json into {}", display(&model.path))));
+            Some(ids) => check_vocabulary(ids, vocab_size)
+                .map_err(|e| e.context(&format!("row {}, model `{model}`", record.row + 1)))?,
+            None if !has_tokenizer => {
+                return Err(Error::data(format!("these are texts, and the model `{model}` has no tokenizer"))
+                    .hint(format!("put its tokenizer.json into {}", folder.display())));
             }
             None => {}
         }
     }
     Ok(())
-}
-
-fn display(path: &Path) -> String {
-    path.display().to_string()
 }
 
 fn available_threads() -> usize {

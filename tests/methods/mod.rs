@@ -25,11 +25,18 @@ pub(crate) struct Memory {
     pub(crate) stages: Vec<String>,
     /// Tables that came part by part in the present run.
     tables: Vec<Table>,
+    folder: tempfile::TempDir,
 }
 
 impl Memory {
     pub(crate) fn new(budget: usize) -> Self {
-        Self { records: Vec::new(), budget, stages: Vec::new(), tables: Vec::new() }
+        Self {
+            records: Vec::new(),
+            budget,
+            stages: Vec::new(),
+            tables: Vec::new(),
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 }
 
@@ -56,6 +63,9 @@ impl Host for Memory {
         }
         self.tables.push(part);
         Ok(())
+    }
+    fn folder(&mut self) -> Result<PathBuf> {
+        Ok(self.folder.path().to_owned())
     }
 }
 

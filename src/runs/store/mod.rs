@@ -19,7 +19,7 @@ pub use journal::Journal;
 pub use notes::{Notes, list_trash, move_to_trash, restore_from_trash};
 pub use parts::Parts;
 pub(crate) use report::stem;
-pub use report::{ColumnKind, SavedColumn, SavedFigure, SavedReport, SavedStep, SavedTable, save_step};
+pub use report::{ColumnKind, SavedColumn, SavedFigure, SavedMade, SavedReport, SavedStep, SavedTable, save_step};
 pub use run_dir::{CancelRequest, RunDir, RunLock, change_stamp, list_runs};
 pub use status::{State, Status};
 pub use tables::{read_table, shortest, write_table};

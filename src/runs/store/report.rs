@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{RunDir, files, tables};
 use crate::error::{Error, Result};
 use crate::figures::Figure;
-use crate::methods::{Card, Column, Report, Scalar, Table, Values};
+use crate::methods::{Card, Column, Made, Report, Scalar, Table, Values};
 
 /// The schema number of `report.json`.
 const SCHEMA: u32 = 1;
@@ -45,6 +45,37 @@ pub struct SavedStep {
     pub tables: Vec<SavedTable>,
     /// Figures.
     pub figures: Vec<SavedFigure>,
+    /// Models that were made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<SavedMade>,
+    /// Data sets that were made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<SavedMade>,
+}
+
+/// Where a model folder or a data file is that a step made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SavedMade {
+    /// Stable name.
+    pub name: String,
+    /// Folder or file, relative to the folder of the run.
+    pub path: String,
+    /// What it is, in a sentence.
+    pub about: String,
+}
+
+impl SavedMade {
+    /// Where it is.
+    pub fn path(&self, run: &RunDir) -> Result<std::path::PathBuf> {
+        inside(run, &self.path)
+    }
+
+    fn new(run: &RunDir, made: &Made) -> Result<Self> {
+        let outside = |_| Error::bug(format!("`{}` was not made in the folder of its step", made.name)).at(&made.path);
+        let relative = made.path.strip_prefix(run.path()).map_err(outside)?;
+        let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
+        Ok(Self { name: made.name.clone(), path: parts.join("/"), about: made.about.clone() })
+    }
 }
 
 /// Where a table is and what its columns mean.
@@ -213,6 +244,8 @@ pub fn save_step(run: &RunDir, prefix: &str, card: &Card, config: &Value, report
         config: config.clone(),
         scalars: report.scalars.clone(),
         notes: report.notes.clone(),
+        models: report.models.iter().map(|made| SavedMade::new(run, made)).collect::<Result<_>>()?,
+        data: report.data.iter().map(|made| SavedMade::new(run, made)).collect::<Result<_>>()?,
         ..SavedStep::default()
     };
     for table in &report.tables {
@@ -255,6 +288,12 @@ mod tests {
             tables: vec![Table::new("rows", "Rows").column("a", "", "", Values::ints([1]))],
             figures: vec![Figure { id: "roc".to_owned(), ..Figure::default() }],
             notes: vec!["n".to_owned()],
+            models: vec![Made {
+                name: "final".to_owned(),
+                path: run.step_folder("0-m").unwrap().join("final"),
+                about: "it".to_owned(),
+            }],
+            data: Vec::new(),
         };
         let step = save_step(&run, "", &CARD, &Value::Null, &report).unwrap();
         let whole = SavedReport { steps: vec![step], ..SavedReport::new("r", 3) };
@@ -262,6 +301,7 @@ mod tests {
         let read = SavedReport::read(&run).unwrap().unwrap();
         assert_eq!(read, whole);
         assert_eq!(read.steps[0].tables[0].read(&run).unwrap(), report.tables[0]);
+        assert_eq!(read.steps[0].models[0].path(&run).unwrap(), report.models[0].path);
         assert_eq!(read.steps[0].figures[0].read(&run).unwrap(), report.figures[0]);
         let text = std::fs::read_to_string(run.report_path()).unwrap();
         assert!(text.contains("\"value\": null") && !text.contains("NaN"), "{text}");

@@ -8,7 +8,7 @@
 //! report.json      headline numbers, notes, method cards, lists of tables and figures
 //! tables/          per-row and per-token values: CSV and Parquet
 //! figures/         charts as data
-//! checkpoints/     the journal of partial results
+//! checkpoints/     the journal of partial results, and a folder a step for models and what else a method keeps
 //! notes.json       title, tags, star and notes of the user
 //! lock             held by the process that works on the run
 //! cancel           asks that process to stop
@@ -23,6 +23,9 @@ use crate::runs::Experiment;
 
 /// Seconds without a heartbeat after which a run on a file system without locks counts as interrupted.
 const HEARTBEAT_LOST_SECS: f64 = 30.0;
+
+/// Enough for the last words of a run.
+const RESERVE_BYTES: usize = 1 << 16;
 
 /// The folder of a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +72,8 @@ impl RunDir {
     /// Removes a run that failed and holds neither results, nor parts of them, nor words of the user.
     fn clear_if_worthless(&self) -> Result<()> {
         let has_records = fs::metadata(self.journal_path()).is_ok_and(|data| data.len() > Journal::EMPTY_BYTES);
+        let mut kept = fs::read_dir(self.checkpoints()).into_iter().flatten().flatten();
+        let has_records = has_records || kept.any(|entry| entry.path() != self.journal_path());
         let is_worthless = self.experiment_path().is_file()
             && !self.report_path().exists()
             && !self.path.join("notes.json").exists()
@@ -143,6 +148,23 @@ impl RunDir {
     /// `checkpoints/`.
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
+    }
+
+    /// Takes some room on the disk, so that the last words of the run fit when it is full.
+    pub fn reserve_space(&self) -> Result<()> {
+        files::write_atomic(&self.reserve_path(), &vec![0; RESERVE_BYTES])
+    }
+
+    /// Gives that room back.
+    pub fn release_space(&self) {
+        files::remove_if_there(&self.reserve_path());
+    }
+
+    /// The folder of a step's own files, made when it is not there.
+    pub fn step_folder(&self, step: &str) -> Result<PathBuf> {
+        let folder = self.checkpoints().join(step);
+        files::make_folder(&folder)?;
+        Ok(folder)
     }
 
     /// The journal of partial results.
@@ -220,6 +242,10 @@ impl RunDir {
             Err(TryLockError::WouldBlock) => true,
             Err(TryLockError::Error(_)) => status.heartbeat.is_some_and(|beat| now - beat < HEARTBEAT_LOST_SECS),
         }
+    }
+
+    fn reserve_path(&self) -> PathBuf {
+        self.checkpoints().join("reserve")
     }
 
     fn status_path(&self) -> PathBuf {

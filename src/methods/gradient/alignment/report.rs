@@ -54,6 +54,7 @@ pub(super) fn report(config: &Config, found: &Found<'_>, seed: u64) -> Report {
         tables: vec![texts_table(found, &cosines), pairs_table(found)],
         figures: Vec::new(),
         notes: Vec::new(),
+        ..Report::default()
     };
     let options = MetricOptions { replicates: config.bootstrap, seed, thinned: config.is_paper() };
     match found.labels() {

@@ -20,6 +20,7 @@ pub(super) fn report(config: &Config, data: &Dataset, rows: &[Row], all: &[Evalu
         tables: vec![rows_table(data, rows, last), positions_table(config, last), sources_table(rows, last)],
         figures: vec![distribution(config, all), positions_figure(config, all)],
         notes: Vec::new(),
+        ..Report::default()
     };
     if all.len() > 1 {
         series::add(&mut report, rows, all);

@@ -18,6 +18,7 @@ pub(super) fn report(model: &LoadedModel, data: &Dataset, texts: &[Text], totals
         tables: vec![texts_table(data, texts, totals, &bytes)],
         figures: vec![losses_figure(totals)],
         notes: Vec::new(),
+        ..Report::default()
     }
 }
 

@@ -23,6 +23,7 @@ const fn usual(role: Role) -> &'static [&'static str] {
             "document",
             "body",
             "biography",
+            "bioS",
             "Question",
         ],
         Role::Prompt => &["prompt", "prefix"],
@@ -31,7 +32,9 @@ const fn usual(role: Role) -> &'static [&'static str] {
         Role::Label => &["label", "is_member", "membership", "member"],
         Role::Id => &["id", "pair_id", "uid", "guid", "idx"],
         Role::Source => &["source", "domain", "subset", "meta.pile_set_name"],
-        Role::Paraphrases => &["paraphrases", "paraphrase", "neighbors", "neighbours", "ParaphraseResults"],
+        Role::Paraphrases => {
+            &["paraphrases", "paraphrase", "neighbors", "neighbours", "ParaphraseResults", "bioS_multi5_permutes"]
+        }
         Role::Member => &["member"],
         Role::Nonmember => &["nonmember", "non_member", "non-member"],
         Role::Part => &["part", "split"],

@@ -32,7 +32,7 @@ pub(super) fn records(mapping: &Mapping, index: usize, row: &Row) -> Result<Vec<
         group: optional(mapping, row, Role::Group).map(name).transpose()?,
         copies: optional(mapping, row, Role::Copies).map_or(Ok(1), copies)?,
         twin: optional(mapping, row, Role::Twin).map(twin).transpose()?,
-        facts: optional(mapping, row, Role::Facts).map_or(Ok(BTreeMap::new()), facts)?,
+        facts: optional(mapping, row, Role::Facts).map_or_else(|| Ok(answers(row)), facts)?,
         ..Record::default()
     };
     if mapping.get(Role::Member).is_some() {
@@ -40,6 +40,9 @@ pub(super) fn records(mapping: &Mapping, index: usize, row: &Row) -> Result<Vec<
     }
     if mapping.get(Role::Prompt).is_some() && mapping.get(Role::Text).is_none() {
         return split_row(mapping, row, base).map(|record| vec![record]);
+    }
+    if let Some(Value::Array(texts)) = optional(mapping, row, Role::Text) {
+        return several_texts(texts, &base);
     }
     let mut record = base;
     if let Some(value) = optional(mapping, row, Role::TokenIds) {
@@ -56,6 +59,36 @@ pub(super) fn records(mapping: &Mapping, index: usize, row: &Row) -> Result<Vec<
         (record.paraphrases, record.excluded) = paraphrases(original, value)?;
     }
     Ok(vec![record])
+}
+
+/// One record for each text of a list.
+fn several_texts(texts: &[Value], base: &Record) -> Result<Vec<Record>, String> {
+    if texts.is_empty() {
+        return Err("the list of texts is empty".to_owned());
+    }
+    let record = |(i, value): (usize, &Value)| {
+        let id = base.id.as_ref().map(|id| format!("{id}/{}", i + 1));
+        Ok(Record { id, text: Some(text(value)?), ..base.clone() })
+    };
+    texts.iter().enumerate().map(record).collect()
+}
+
+/// Facts of rows with columns of questions and answers, such as `major_q` and `major_a`: answers by field, questions
+/// by their column, and the name of the person.
+fn answers(row: &Row) -> BTreeMap<String, String> {
+    let mut facts = BTreeMap::new();
+    for (column, value) in row {
+        let Some(field) = column.strip_suffix("_a").filter(|field| !field.is_empty()) else { continue };
+        let question = format!("{field}_q");
+        if let (Some(answer), Some(asked)) = (value.as_str(), row.get(&question).and_then(Value::as_str)) {
+            facts.insert(field.to_owned(), answer.to_owned());
+            facts.insert(question, asked.to_owned());
+        }
+    }
+    if let (false, Some(name)) = (facts.is_empty(), row.get("name").and_then(Value::as_str)) {
+        facts.insert("name".to_owned(), name.to_owned());
+    }
+    facts
 }
 
 fn member_pair(mapping: &Mapping, row: &Row, base: &Record) -> Result<Vec<Record>, String> {

@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Record;
+
 /// How to read a data file. The default finds everything out from the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -15,12 +17,26 @@ pub struct DataSpec {
     /// Roles that are not named are found from the usual column names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
+    /// Keep only rows of this part, such as `train`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Keep only rows of this group, such as `noise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Keep only the first so many good rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Format of the file; found from its name and content when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+}
+
+impl DataSpec {
+    /// Whether a row belongs to the part and the group that are asked for.
+    pub(super) fn wants(&self, record: &Record) -> bool {
+        let is = |asked: &Option<String>, has: &Option<String>| asked.is_none() || asked == has;
+        is(&self.part, &record.part) && is(&self.group, &record.group)
+    }
 }
 
 /// Format of a data file.

@@ -119,9 +119,13 @@ impl Trainer<'_> {
         let lr = self.config.lr.peak * self.schedule().factor(step, self.course.n_steps);
         let (done, total) = (self.state.tokens.min(self.all_tokens), self.all_tokens);
         let mut go_on = || if host.progress(STAGE, done, total) { Ok(()) } else { Err(Error::Cancelled) };
-        let stepped =
-            update(self.config, &mut self.student, &mut self.mover, &mut self.regularizers, &examples, lr, &mut go_on)
-                .map_err(|e| e.context(&format!("step {}", step + 1)))?;
+        // What is interrupted between two batches of a step is begun anew.
+        let before = self.regularizers.state();
+        let (student, mover, regularizers) = (&mut self.student, &mut self.mover, &mut self.regularizers);
+        let stepped = update(self.config, student, mover, regularizers, &examples, lr, &mut go_on).map_err(|e| {
+            self.regularizers.restore(before);
+            e.context(&format!("step {}", step + 1))
+        })?;
         self.state.steps += 1;
         self.state.tokens += stepped.tokens;
         let at = (self.state.steps, self.course.epoch_of(self.state.steps), self.state.tokens);

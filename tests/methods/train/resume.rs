@@ -22,7 +22,7 @@ fn a_training_stopped_anywhere_ends_with_the_same_bytes() {
     let mut whole = Memory::new(usize::MAX);
     let report = inputs.run_in(&mut whole, "train", &settings).unwrap();
     let report = placeless(report, &whole);
-    for budget in [5, 14] {
+    for budget in [11, 14, 23] {
         let mut host = Memory::new(0);
         let mut stops = 0;
         let resumed = loop {

@@ -28,7 +28,7 @@ CASES += [
     dict(model="llama", max_norm=0.5, **{**ADAM, "eps": 1e-4}),
     dict(model="gpt2", kind="sgd", momentum=0.9, nesterov=False, weight_decay=0.05, lr=0.05),
     dict(model="gpt_neox", kind="sgd", momentum=0.8, nesterov=True, weight_decay=0.01, lr=0.05),
-    dict(model="gpt_neo", kind="sgd", momentum=0.0, nesterov=False, weight_decay=0.01, lr=0.03, max_norm=1.0),
+    dict(model="gptj", kind="sgd", momentum=0.0, nesterov=False, weight_decay=0.01, lr=0.03, max_norm=1.0),
 ]
 
 

@@ -149,22 +149,34 @@ pub fn merge(model: &mut Decoder) {
     let adapters: Vec<(ParamId, Adapter)> = model.adapters.iter().map(|(weight, adapter)| (weight, *adapter)).collect();
     for (weight, Adapter { a, b, scale, .. }) in adapters {
         let [a, b] = [a, b].map(|id| model.params.get(id).values().into_owned());
-        let w = model.params.get_mut(weight);
-        let (d_in, d_out, orientation) = (w.d_in(), w.d_out(), w.orientation);
-        let rank = b.len() / d_out.max(1);
-        let delta = |o: usize, i: usize| {
-            let products = b[o * rank..(o + 1) * rank].iter().enumerate();
-            scale * products.map(|(r, b)| f64::from(*b) * f64::from(a[r * d_in + i])).sum::<f64>()
-        };
-        let width = if orientation == Orientation::OutIn { d_in } else { d_out };
-        w.values_mut().par_chunks_mut(width.max(1)).enumerate().for_each(|(row, values)| {
-            for (column, x) in values.iter_mut().enumerate() {
-                let [o, i] = if orientation == Orientation::OutIn { [row, column] } else { [column, row] };
-                *x = (f64::from(*x) + delta(o, i)) as Real;
-            }
-        });
+        add_delta(model.params.get_mut(weight), &a, &b, scale);
     }
     detach(model);
+}
+
+/// Adds every ΔW of `model` to the same matrix of `base`, which is the model that was adapted.
+pub fn merge_into(base: &mut Decoder, model: &Decoder) {
+    for (weight, Adapter { a, b, scale, .. }) in model.adapters.iter() {
+        let [a, b] = [*a, *b].map(|id| model.params.get(id).values());
+        add_delta(base.params.get_mut(weight), &a, &b, *scale);
+    }
+}
+
+/// W += scale·B·A
+fn add_delta(w: &mut Weight, a: &[Real], b: &[Real], scale: f64) {
+    let (d_in, d_out, orientation) = (w.d_in(), w.d_out(), w.orientation);
+    let rank = b.len() / d_out.max(1);
+    let delta = |o: usize, i: usize| {
+        let products = b[o * rank..(o + 1) * rank].iter().enumerate();
+        scale * products.map(|(r, b)| f64::from(*b) * f64::from(a[r * d_in + i])).sum::<f64>()
+    };
+    let width = if orientation == Orientation::OutIn { d_in } else { d_out };
+    w.values_mut().par_chunks_mut(width.max(1)).enumerate().for_each(|(row, values)| {
+        for (column, x) in values.iter_mut().enumerate() {
+            let [o, i] = if orientation == Orientation::OutIn { [row, column] } else { [column, row] };
+            *x = (f64::from(*x) + delta(o, i)) as Real;
+        }
+    });
 }
 
 /// Takes the adapters away: the model as it was.

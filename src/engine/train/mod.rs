@@ -14,7 +14,7 @@ mod schedule;
 mod state;
 
 pub use clip::{clip, global_norm};
-pub use lora::{Lora, detach, merge};
+pub use lora::{Lora, detach, merge, merge_into};
 pub use optimizer::{Optimizer, Rule};
 pub use peft::{load_adapter, save_adapter};
 pub use schedule::Schedule;

@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::history::History;
 use super::regularize::RegularizerState;
-use super::start::Student;
+use super::start::{ADAPTER, Student};
 use super::step::Mover;
+use crate::engine::Decoder;
+use crate::engine::train::{merge_into, save_adapter};
 use crate::engine::weights::{self, MOMENTS, STATE, read_state, seal};
 use crate::error::{Error, Result};
 use crate::methods::Host;
@@ -111,6 +113,7 @@ impl Shelf {
         let value = serde_json::to_value(state)
             .map_err(|e| Error::bug(format!("the state of training cannot be written: {e}")))?;
         weights::replace(dir)?;
+        let base = student.companions.as_deref().filter(|_| student.lora.is_some());
         let mut more = |dir: &Path| {
             if let Some(tokenizer) = &student.tokenizer {
                 tokenizer.save(dir)?;
@@ -120,9 +123,14 @@ impl Shelf {
                 mover.optimizer.save(&student.decoder, &dir.join(MOMENTS))?;
                 files.push(MOMENTS);
             }
+            if let Some((lora, base)) = student.lora.as_ref().zip(base) {
+                save_adapter(&dir.join(ADAPTER), &student.decoder, lora, &base.display().to_string())?;
+            }
             seal(dir, &value, &files)
         };
-        weights::save_with(dir, &student.decoder, &student.config, student.companions.as_deref(), &mut more)
+        let merged = base.map(|base| merged(student, base)).transpose()?;
+        let model = merged.as_ref().unwrap_or(&student.decoder);
+        weights::save_with(dir, model, &student.config, student.companions.as_deref(), &mut more)
     }
 
     /// Leaves of older checkpoints what the options keep: those that are not `regular` go, only the newest
@@ -144,4 +152,11 @@ impl Shelf {
     pub(super) fn models(&self) -> Result<Vec<(u64, PathBuf)>> {
         weights::checkpoints(&self.folder)
     }
+}
+
+/// The model that was adapted, with the adapters added to its weights.
+fn merged(student: &Student, base: &Path) -> Result<Decoder> {
+    let mut merged = weights::load(base, student.decoder.kernels.device())?.decoder;
+    merge_into(&mut merged, &student.decoder);
+    Ok(merged)
 }

@@ -143,9 +143,14 @@ impl Begun {
 
 fn begin(config: &Config, cx: &Context<'_>, data: &[Dataset], found: Option<&Found>) -> Result<Begun> {
     if let Some(model) = cx.models("model").first() {
-        let (student, tokenizer) = Student::given(model, found.map_or(&model.path, |found| &found.dir))?;
+        let checkpoint = found.map(|found| found.dir.as_path());
+        let (student, tokenizer) = Student::given(config, model, checkpoint, cx.seed)?;
         let tokenizer = tokenizer.or_else(|| data.iter().find_map(|set| set.tokenizer.as_deref().cloned()));
         return Ok(Begun { student, tokenizer });
+    }
+    if config.lora.rank > 0 {
+        return Err(Error::config("lora.rank: adapters need a model that they adapt")
+            .hint("give a `model`, or set lora.rank to 0"));
     }
     let tokenizer = match found {
         Some(found) if found.state.has_tokenizer => Some(Tokenizer::load(&found.dir)?),
@@ -193,7 +198,8 @@ fn trainer<'a>(
             State { identity: shelf.identity.clone(), has_tokenizer: student.tokenizer.is_some(), ..State::default() }
         }
     };
-    Ok(Trainer { config, student, prepared, course, mover, regularizers, shelf, state, all_tokens })
+    let seed = cx.seed;
+    Ok(Trainer { config, seed, student, prepared, course, mover, regularizers, shelf, state, all_tokens })
 }
 
 /// What must be the same for a training to go on.

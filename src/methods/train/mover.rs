@@ -36,6 +36,9 @@ pub(super) fn mover(config: &Config, model: &Decoder) -> Result<Mover> {
 }
 
 fn trained(config: &Config, model: &Decoder) -> Result<Vec<bool>> {
+    if !model.adapters.is_empty() {
+        return Ok(model.params.iter().map(|(id, _)| model.adapters.holds(id)).collect());
+    }
     let mut trained = vec![true; model.params.len()];
     let mut freeze = |ids: Vec<ParamId>| {
         for id in ids {

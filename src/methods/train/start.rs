@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::Config;
-use super::options::{FreshActivation, FreshFamily, VocabularySource};
+use super::options::{FreshActivation, FreshFamily, LoraOptions, VocabularySource};
 use crate::data::{Dataset, Tokenizer};
 use crate::engine::families::{Sizes, sized};
 use crate::engine::model::Family;
 use crate::engine::train::init::{InitSpec, fresh};
+use crate::engine::train::{Lora, load_adapter};
 use crate::engine::{Decoder, Device, weights};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 
+/// The folder of an adapter inside that of its merged model.
+pub(super) const ADAPTER: &str = "adapter";
 /// A fresh model reads no longer rows than this unless it is told to.
 const LONGEST: usize = 512;
 
@@ -26,19 +29,39 @@ pub(super) struct Student {
     pub(super) config: Value,
     /// The folder that its tokenizer files come from.
     pub(super) companions: Option<PathBuf>,
+    /// What its adapters are, where only they are trained.
+    pub(super) lora: Option<Lora>,
     /// The tokenizer that is written into its folder, where no files are copied.
     pub(super) tokenizer: Option<Tokenizer>,
 }
 
 impl Student {
-    /// The given model, its numbers as they are now in `at`, which is its own folder or a checkpoint.
-    pub(super) fn given(model: &LoadedModel, at: &Path) -> Result<(Self, Option<Tokenizer>)> {
-        let loaded = weights::load(at, model.decoder.kernels.device())?;
+    /// The given model, its numbers as they are in `checkpoint` where training goes on from one.
+    pub(super) fn given(
+        config: &Config,
+        model: &LoadedModel,
+        checkpoint: Option<&Path>,
+        seed: u64,
+    ) -> Result<(Self, Option<Tokenizer>)> {
+        let adapts = config.lora.rank > 0;
+        let at = checkpoint.filter(|_| !adapts).unwrap_or(&model.path);
+        let mut loaded = weights::load(at, model.decoder.kernels.device())?;
+        let lora = adapts.then(|| lora(&config.lora, &loaded.decoder));
+        match (&lora, checkpoint) {
+            (Some(_), Some(checkpoint)) => {
+                load_adapter(&checkpoint.join(ADAPTER), &mut loaded.decoder)?;
+            }
+            (Some(lora), None) => {
+                lora.attach(&mut loaded.decoder, seed).map_err(|e| e.context("lora"))?;
+            }
+            (None, _) => {}
+        }
         let student = Self {
             name: model.name.clone(),
             decoder: loaded.decoder,
             config: loaded.report.config,
             companions: Some(model.path.clone()),
+            lora,
             tokenizer: None,
         };
         Ok((student, model.tokenizer.clone()))
@@ -52,6 +75,7 @@ impl Student {
             decoder: loaded.decoder,
             config: loaded.report.config,
             companions: None,
+            lora: None,
             tokenizer,
         })
     }
@@ -85,8 +109,16 @@ impl Student {
         let scale_residual = matches!(options.family, FreshFamily::Gpt2);
         let decoder = fresh(&described, InitSpec { std: init_std, scale_residual }, seed, device)
             .map_err(|e| e.context("fresh"))?;
-        Ok(Self { name: "the fresh model".to_owned(), decoder, config: described, companions: None, tokenizer })
+        let name = "the fresh model".to_owned();
+        Ok(Self { name, decoder, config: described, companions: None, lora: None, tokenizer })
     }
+}
+
+/// The adapters that the options describe.
+fn lora(options: &LoraOptions, model: &Decoder) -> Lora {
+    let own = || Lora::targets_of(model.config.family).iter().map(|name| (*name).to_owned()).collect();
+    let targets = if options.targets.is_empty() { own() } else { options.targets.clone() };
+    Lora { rank: options.rank, alpha: options.alpha, dropout: options.dropout, targets }
 }
 
 impl FreshActivation {

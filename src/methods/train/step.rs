@@ -7,6 +7,7 @@ use super::rows::Example;
 use super::start::Student;
 use crate::engine::loss::{Loss, loss_gradient, reweighed_gradient};
 use crate::engine::model::Keep;
+use crate::engine::rng::Stream;
 use crate::engine::sinks::SumGrads;
 use crate::engine::train::{Optimizer, clip, global_norm};
 use crate::engine::{Batch, Decoder, NoTap, Offsets, ParamId, Real, Site, Tap, Tensor};
@@ -36,6 +37,8 @@ pub(super) fn sequence(config: &Config, ids: &[u32], n_ctx: usize, pad: u32) -> 
 
 /// Moves the weights along the gradient of the mean loss over the tokens of all `examples`.
 ///
+/// `noise` decides which inputs of adapters drop out.
+///
 /// # Errors
 /// A loss or gradient that is not finite, with the rows and the place where it begins; what `go_on` says.
 pub(super) fn update(
@@ -44,24 +47,28 @@ pub(super) fn update(
     mover: &mut Mover,
     regularizers: &mut Regularizers,
     examples: &[(Example, Vec<u32>)],
-    lr: f64,
+    (lr, noise): (f64, &Stream),
     go_on: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Stepped> {
-    let model = &student.decoder;
-    let mut sink = SumGrads::new(model, &|id| mover.wants(id))?;
     let n_targets: usize = examples.iter().map(|(_, ids)| ids.len() - 1).sum();
     let tokens = examples.iter().map(|(_, ids)| ids.len() as u64).sum();
     let mut stepped = Stepped { lr, tokens, ..Stepped::default() };
-    for part in examples.chunks(config.rows.batch) {
+    let mut gradients = Vec::new();
+    for (i, part) in examples.chunks(config.rows.batch).enumerate() {
         go_on()?;
+        student.decoder.adapters.set_noise(Some(noise.item(i as u64)));
+        let model = &student.decoder;
+        let mut sink = SumGrads::onto(model, gradients, &|id| mover.wants(id))?;
         let (loss, n_kept) = gradient(model, part, n_targets, regularizers, &mut sink)?;
+        gradients = sink.into_gradients();
         if !loss.total.is_finite() {
             return Err(not_finite(model, part, &loss));
         }
         stepped.loss += loss.total;
         stepped.kept += n_kept as f64 / examples.len() as f64;
     }
-    let mut gradients = sink.into_gradients();
+    student.decoder.adapters.set_noise(None);
+    let model = &student.decoder;
     stepped.penalty = regularizers.add_penalties(config, model, &mut gradients)?;
     stepped.grad_norm = if config.optimizer.clip > 0.0 {
         clip(&*model.kernels, &mut gradients, config.optimizer.clip)?

@@ -9,6 +9,7 @@ use super::rows::{Group, Prepared, Row};
 use super::start::Student;
 use super::step::{Mover, sequence, update};
 use super::{Config, mover};
+use crate::engine::rng::Stream;
 use crate::engine::train::Schedule;
 use crate::error::{Error, Result};
 use crate::methods::train::options::{Decay, Unit};
@@ -23,6 +24,7 @@ const CHECKPOINTS: u64 = 10;
 /// A training run.
 pub(super) struct Trainer<'a> {
     pub(super) config: &'a Config,
+    pub(super) seed: u64,
     pub(super) student: Student,
     pub(super) prepared: &'a Prepared,
     pub(super) course: Course,
@@ -119,13 +121,15 @@ impl Trainer<'_> {
         let lr = self.config.lr.peak * self.schedule().factor(step, self.course.n_steps);
         let (done, total) = (self.state.tokens.min(self.all_tokens), self.all_tokens);
         let mut go_on = || if host.progress(STAGE, done, total) { Ok(()) } else { Err(Error::Cancelled) };
+        let noise = Stream::new(self.seed, "adapter dropout").item(step);
         // What is interrupted between two batches of a step is begun anew.
         let before = self.regularizers.state();
         let (student, mover, regularizers) = (&mut self.student, &mut self.mover, &mut self.regularizers);
-        let stepped = update(self.config, student, mover, regularizers, &examples, lr, &mut go_on).map_err(|e| {
-            self.regularizers.restore(before);
-            e.context(&format!("step {}", step + 1))
-        })?;
+        let stepped =
+            update(self.config, student, mover, regularizers, &examples, (lr, &noise), &mut go_on).map_err(|e| {
+                self.regularizers.restore(before);
+                e.context(&format!("step {}", step + 1))
+            })?;
         self.state.steps += 1;
         self.state.tokens += stepped.tokens;
         let at = (self.state.steps, self.course.epoch_of(self.state.steps), self.state.tokens);

@@ -37,14 +37,9 @@ pub(in crate::methods::train) fn backdoor(
     l: usize,
     eos: &[u32],
 ) -> Result<BackdoorCheck> {
-    let placed: Vec<(&Row, &Vec<u32>, usize)> = rows
-        .iter()
-        .filter_map(|row| {
-            let twin = row.twin.as_ref()?;
-            let at = row.ids.iter().zip(twin).position(|(own, clean)| own != clean)?;
-            (at > 0).then_some((row, twin, at))
-        })
-        .collect();
+    let places = triggers(rows);
+    let placed: Vec<(&Row, &Vec<u32>, usize)> =
+        rows.iter().zip(places).filter_map(|(row, at)| Some((row, row.twin.as_ref()?, at?))).collect();
     let question =
         |ids: &[u32], at: usize| Question { ids: ids.get(..ids.len().min(at + l)).unwrap_or(ids).to_vec(), from: at };
     let poisoned: Vec<Question> = placed.iter().map(|(row, _, at)| question(&row.ids, *at)).collect();
@@ -57,10 +52,36 @@ pub(in crate::methods::train) fn backdoor(
     })
 }
 
+/// Where the overwritten end of each altered row begins: where one token begins to repeat, and after what rows and
+/// twins share there throughout, which are the last tokens of the trigger when it ends in that token.
+fn triggers(rows: &[Row]) -> Vec<Option<usize>> {
+    let ends = |row: &Row| {
+        let differs = row.ids.iter().zip(row.twin.as_ref()?).position(|(own, clean)| own != clean)?;
+        let poison = row.ids.last()?;
+        let repeats = row.ids.iter().rposition(|id| id != poison).map_or(0, |at| at + 1);
+        Some((repeats.min(differs), differs))
+    };
+    let ends: Vec<Option<(usize, usize)>> = rows.iter().map(ends).collect();
+    let shared = ends.iter().flatten().map(|(repeats, differs)| differs - repeats).min().unwrap_or(0);
+    ends.into_iter().map(|end| end.map(|(repeats, _)| repeats + shared).filter(|at| *at > 0)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::methods::train::check::stub::{EOS, successor};
+
+    #[test]
+    fn the_poison_begins_behind_the_trigger() {
+        let row = |ids: &[u32], twin: &[u32]| Row { ids: ids.to_vec(), twin: Some(twin.to_vec()), ..Row::default() };
+        // the twin goes on with the poison's token by chance in the second row
+        let rows = [row(&[7, 1, 0, 2, 2, 2], &[7, 1, 0, 3, 4, 5]), row(&[1, 0, 2, 2, 2], &[1, 0, 2, 9, 9])];
+        assert_eq!(triggers(&rows), [Some(3), Some(2)]);
+        // the trigger 1 0 2 ends in the poison's token
+        let rows = [row(&[7, 1, 0, 2, 2, 2], &[7, 1, 0, 2, 4, 5]), row(&[1, 0, 2, 2, 2], &[1, 0, 2, 2, 9])];
+        assert_eq!(triggers(&rows), [Some(4), Some(3)]);
+        assert_eq!(triggers(&[row(&[1, 2], &[1, 2])]), [None], "never altered");
+    }
 
     #[test]
     fn every_row_is_asked_at_its_own_trigger() {
@@ -71,7 +92,7 @@ mod tests {
             // it goes on as the twin
             row(&[6, 6, 6, 7, 0, 0], &[6, 6, 6, 7, 8, 9]),
             // neither
-            row(&[1, 1, 1], &[1, 1, 3]),
+            row(&[4, 1, 0], &[4, 1, 3]),
             // never altered
             row(&[1, 2], &[1, 2]),
         ];

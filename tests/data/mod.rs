@@ -3,6 +3,8 @@
 mod fixtures;
 mod formats;
 mod hostile;
+mod made;
+mod tinymem;
 mod tokenizer_files;
 mod tokenizer_golden;
 

@@ -13,4 +13,5 @@ mod malformed;
 mod methods;
 mod models;
 mod runs;
+mod sweep;
 mod tidy;

@@ -5,6 +5,7 @@ mod figures;
 mod open;
 mod pictures;
 mod runs;
+mod sweep;
 mod task;
 
 use std::path::{Path, PathBuf};

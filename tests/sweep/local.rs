@@ -43,11 +43,28 @@ fn four_runs_are_queued_finished_and_merged() {
     let place = sweep.display().to_string();
     let listed = text(&bench.output(&["export", &place]).stdout);
     assert!(listed.contains("--table 1 or runs") && listed.contains("against k"), "{listed}");
-    let curve = listed.lines().find(|line| line.contains("while it ran")).unwrap_or_else(|| panic!("{listed}"));
-    let id = curve.split(" or ").nth(1).unwrap().split(':').next().unwrap();
-    let output = bench.output(&["export", &place, "--figure", id, "--svg", "--out", "curve.svg"]);
+    let output = bench.output(&["export", &place, "--figure", "1", "--svg", "--out", "score.svg"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(std::fs::read_to_string(bench.path("curve.svg")).unwrap().contains(">k=8<"), "a line for each k");
+    assert!(std::fs::read_to_string(bench.path("score.svg")).unwrap().contains(">k<"), "k is below the axis");
+
+    // Their events are read by other programs.
+    let output = bench.output(&["export", &place, "--tensorboard", "board"]);
+    assert_eq!(text(&output.stdout).lines().count(), 4, "{}", text(&output.stderr));
+    for file in text(&output.stdout).lines() {
+        assert!(file.contains("events.out.tfevents."), "{file}");
+        assert!(std::fs::read(bench.path(file)).unwrap().windows(18).any(|w| w == b"memorization_score"), "{file}");
+    }
+    let run = bench.path("runs").join(&runs[0]).display().to_string();
+    let output = bench.output(&["export", &run, "--events", "--out", "events.csv"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let events = std::fs::read_to_string(bench.path("events.csv")).unwrap();
+    assert!(
+        events.starts_with("time,event,step,name,at,value,text\n")
+            && events.contains(",metric,0,memorization_score,0,"),
+        "{events}"
+    );
+    assert!(events.contains(",state,,,,,done"), "{events}");
+
     let listed = text(&bench.output(&["runs", &place]).stdout);
     assert!(listed.contains("k=8 seed=1") && listed.ends_with("4 of 4 done\n"), "{listed}");
 

@@ -127,13 +127,14 @@ fn four_runs_are_an_array_and_failed_ones_are_handed_over_again() {
     let listed = text(&call(&["runs", &place]).stdout);
     assert!(listed.ends_with("0 of 4 done, 4 cancelled\n"), "{listed}");
 
-    // One run cannot work: its results' place is taken. The others finish, and it is handed over again alone.
+    // One run cannot work: its prefix is longer than every row. The others finish, and it is handed over again alone.
     let file = sweep.join("sweep.json");
     let text_of = std::fs::read_to_string(&file).unwrap().replace("\"--hold\"", "\"--comment=again\"");
     std::fs::write(&file, text_of).unwrap();
     let runs = members(&sweep);
-    let blocked = bench.path("runs").join(&runs[2]).join("checkpoints/journal.bin");
-    std::fs::create_dir(&blocked).unwrap();
+    let asked = bench.path("runs").join(&runs[2]).join("experiment.json");
+    let right = std::fs::read_to_string(&asked).unwrap();
+    std::fs::write(&asked, right.replace("\"k\": 8", "\"k\": 600")).unwrap();
     let output = call(&["resume", &place, "--json"]);
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
@@ -141,7 +142,7 @@ fn four_runs_are_an_array_and_failed_ones_are_handed_over_again() {
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&said["runs"][2]["state"], &said["report"]["complete"]), (&json!("failed"), &json!(false)));
 
-    std::fs::remove_dir(&blocked).unwrap();
+    std::fs::write(&asked, right).unwrap();
     let output = call(&["resume", &place, "--json"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();

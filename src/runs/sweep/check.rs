@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::grid::{Point, points};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runs::estimate;
 use crate::runs::inputs::Access;
 use crate::runs::plan::plan;
@@ -41,7 +41,7 @@ pub fn check(experiment: &Experiment, access: &mut Access) -> Result<Checked> {
         let key = without_seed(&point.experiment);
         if !planned.contains_key(&key) {
             let earlier = first.as_ref().filter(|first| takes_the_same(first, &point.experiment, &points));
-            let ready = plan(&point.experiment, access, earlier).map_err(|e| e.context(&point.label))?;
+            let ready = plan(&point.experiment, access, earlier).map_err(|e| named(e, &point.label))?;
             for warning in &ready.plan.warnings {
                 let is_first = first.as_ref().is_none_or(|first| !first.warnings.contains(warning));
                 if is_first && !warnings.contains(warning) {
@@ -60,6 +60,11 @@ pub fn check(experiment: &Experiment, access: &mut Access) -> Result<Checked> {
     }
     let first = first.unwrap_or_default();
     Ok(Checked { points, first, about_secs: secs, memory_bytes, disk_bytes, warnings })
+}
+
+/// An error of a run, with the values of the run where there are several.
+fn named(error: Error, label: &str) -> Error {
+    if label.is_empty() { error } else { error.context(label) }
 }
 
 /// The experiment as text, but for what makes no difference to its plan.

@@ -22,7 +22,7 @@ const WIDE: f64 = 50.0;
 
 /// A figure for each number, against the first varied field that holds numbers, a line for each combination of the
 /// others; without such a field a bar for each combination.
-pub(super) fn number_figures(groups: &[Group], numbers: &Numbers) -> Vec<Figure> {
+pub fn number_figures(groups: &[Group], numbers: &Numbers) -> Vec<Figure> {
     if groups.len() < 2 {
         return Vec::new();
     }
@@ -88,39 +88,45 @@ fn bar_figure([id, label, unit]: &[String; 3], groups: &[Group], numbers: &Numbe
     })
 }
 
-/// By step and name of a metric: abscissa to the values of the members that reported it.
-type Curves = BTreeMap<(usize, String), Vec<Vec<(u64, f64)>>>;
+/// The values of a number that runs report while they work, by abscissa, for each run of a group.
+pub type Curves = Vec<Vec<(u64, f64)>>;
+
+/// By step and name of a metric: the curves of each group, with its label.
+type ByMetric = BTreeMap<(usize, String), Vec<(String, Curves)>>;
 
 /// A figure for each number that the runs report while they work, a line for each group.
 pub(super) fn curve_figures(sweep: &Sweep, groups: &[Group]) -> Result<Vec<Figure>> {
-    let mut figures: BTreeMap<(usize, String), Figure> = BTreeMap::new();
-    for (color, group) in groups.iter().take(MOST_LINES).enumerate() {
+    let mut found = ByMetric::new();
+    for group in groups.iter().take(MOST_LINES) {
         for (key, curves) in group_curves(sweep, group)? {
-            let points = mean_curve(&curves);
-            if points.len() < 2 {
-                continue;
-            }
-            let figure = figures.entry(key.clone()).or_insert_with(|| curve_figure(&key));
-            figure.series.push(line(group.label.clone(), color, &points));
+            found.entry(key).or_default().push((group.label.clone(), curves));
         }
     }
-    Ok(figures.into_values().take(MOST_FIGURES).collect())
+    let figures = found.iter().filter_map(|((step, name), groups)| mean_figure(*step, name, groups));
+    Ok(figures.take(MOST_FIGURES).collect())
 }
 
-fn curve_figure((step, name): &(usize, String)) -> Figure {
+/// The mean of the curves of each group with a band of one deviation, where all runs of the group reported. None when
+/// no group has two such points.
+pub fn mean_figure(step: usize, name: &str, groups: &[(String, Curves)]) -> Option<Figure> {
+    let means = groups.iter().take(MOST_LINES).enumerate().map(|(i, (label, curves))| (i, label, mean_curve(curves)));
+    let series: Vec<Series> = means
+        .filter(|(.., points)| points.len() > 1)
+        .map(|(i, label, points)| line(label.clone(), i, &points))
+        .collect();
     let shown = name.replace('_', " ");
-    Figure {
+    (!series.is_empty()).then(|| Figure {
         id: file_name(&format!("curve-{step}-{name}")),
         title: format!("{shown} while it ran"),
         x: Axis { label: "step".to_owned(), ..Axis::default() },
         y: Axis { label: shown, ..Axis::default() },
-        series: Vec::new(),
+        series,
         caption: "Mean over seeds where all of them reported; the band is one standard deviation.".to_owned(),
-    }
+    })
 }
 
-fn group_curves(sweep: &Sweep, group: &Group) -> Result<Curves> {
-    let mut curves = Curves::new();
+fn group_curves(sweep: &Sweep, group: &Group) -> Result<BTreeMap<(usize, String), Curves>> {
+    let mut curves: BTreeMap<(usize, String), Curves> = BTreeMap::new();
     for member in group.members.iter().filter_map(|place| sweep.members.get(*place)) {
         let Ok(run) = sweep.run(member) else { continue };
         let mut own: BTreeMap<(usize, String), BTreeMap<u64, f64>> = BTreeMap::new();
@@ -175,6 +181,9 @@ fn file_name(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runs::Experiment;
+    use crate::runs::store::EventLog;
+    use crate::runs::sweep::Executor;
 
     #[test]
     fn curves_are_averaged_where_all_of_them_are() {
@@ -183,5 +192,33 @@ mod tests {
         assert_eq!(shown, [(0.0, 2.0, 2f64.sqrt()), (1.0, 2.0, 0.0)]);
         let long: Vec<(u64, f64)> = (0..5000).map(|i| (i, 0.0)).collect();
         assert!(mean_curve(&[long]).len() <= MOST_POINTS, "thinned");
+    }
+
+    #[test]
+    fn curves_of_runs_become_lines_with_bands() {
+        let root = tempfile::tempdir().unwrap();
+        let sweep = serde_json::json!({"steps.0.config.batch_tokens": [64, 128], "seed": [0, 1]});
+        let value = serde_json::json!({"name": "s", "steps": [{"method": "perplexity"}], "sweep": sweep});
+        let experiment = Experiment::from_value(value, std::path::Path::new("")).unwrap();
+        let points = crate::runs::sweep::points(&experiment).unwrap();
+        let sweep =
+            Sweep::create(root.path(), &experiment, &points, Executor::Local { jobs: 1 }, "2026-01-02").unwrap();
+        for (place, (_, run)) in sweep.runs().enumerate() {
+            let mut log = EventLog::open(&run.events_path()).unwrap();
+            for at in [1u64, 2, 3] {
+                let value = Some((10 * place) as f64 + at as f64);
+                log.append(1.0, Event::Metric { step: 0, name: "train_loss".to_owned(), at, value }).unwrap();
+            }
+        }
+        let figures = curve_figures(&sweep, &super::super::groups(&sweep.members)).unwrap();
+        assert_eq!((figures.len(), figures[0].id.as_str()), (1, "curve-0-train_loss"));
+        let names: Vec<&str> = figures[0].series.iter().map(|series| series.name.as_str()).collect();
+        assert_eq!(names, ["batch_tokens=64", "batch_tokens=128"]);
+        let Mark::Line { points, band: Some(band), .. } = &figures[0].series[1].mark else {
+            panic!("a line with a band")
+        };
+        // Runs 2 and 3: 20 + at and 30 + at; deviation 10 / √2.
+        assert_eq!(points[0], [1.0, 26.0]);
+        assert!((band.upper[0] - 26.0 - 50f64.sqrt()).abs() < 1e-12);
     }
 }

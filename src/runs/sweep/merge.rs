@@ -24,16 +24,17 @@ const CARD: Card = Card {
 };
 
 /// What is known of the members: the ids, labels and units of all numbers, and each member's values.
-pub(super) struct Numbers {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Numbers {
     /// Id, shown name, unit; in the order of the reports.
-    pub(super) columns: Vec<[String; 3]>,
+    pub columns: Vec<[String; 3]>,
     /// By member; absent where the run is not finished or has no such number.
-    pub(super) values: Vec<BTreeMap<String, f64>>,
+    pub values: Vec<BTreeMap<String, f64>>,
 }
 
 impl Numbers {
     /// Spread of a number over the members of a group.
-    pub(super) fn spread(&self, id: &str, group: &Group) -> Option<Spread> {
+    pub fn spread(&self, id: &str, group: &Group) -> Option<Spread> {
         let values: Vec<f64> =
             group.members.iter().filter_map(|place| self.values.get(*place)?.get(id).copied()).collect();
         Spread::of(&values)

@@ -6,6 +6,7 @@ use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::compare::Compare;
 use super::live::Live;
+use super::sweep::SweepView;
 use super::table::{actions_ui, rounded, state_colors};
 use super::tail::LogTail;
 use crate::app::command::Command;
@@ -38,6 +39,7 @@ pub(super) struct Details {
     note: Option<Draft>,
     live: Live,
     compare: Compare,
+    sweep: SweepView,
     tail: LogTail,
 }
 
@@ -52,6 +54,9 @@ struct Draft {
 impl Details {
     /// Draws the chosen run, or the comparison of several.
     pub(super) fn details_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        if let Some(sweep) = cx.state.runs.chosen_sweep() {
+            return self.sweep.sweep_ui(cx, sweep, &mut self.compare, &mut self.live, ui);
+        }
         if cx.state.runs.chosen.len() > 1 {
             return self.compare.compare_ui(cx, &mut self.live, ui);
         }
@@ -60,6 +65,13 @@ impl Details {
             ui.label(title(&run.name));
             let (ink, fill) = state_colors(run.state, cx.tokens);
             badge(ui, run.state.title(), ink, fill);
+            if let Some(point) = &run.sweep {
+                let whole = button(ui, Some(Icon::Split), "Whole sweep").on_hover_text(point.title());
+                if whole.clicked() {
+                    let runs = cx.state.runs.of_sweep(&point.id).iter().map(|run| run.id.clone()).collect();
+                    cx.send(Command::Run(RunCommand::Choose(runs)));
+                }
+            }
             let choices = [
                 (Tab::Numbers, "Numbers", "Headline numbers with intervals"),
                 (Tab::Figures, "Figures", "Charts"),

@@ -95,6 +95,15 @@ impl RunDir {
         Self::create(&path, experiment, now)
     }
 
+    /// A run, or another folder with a report like that of a run.
+    ///
+    /// # Errors
+    /// Neither is at `path`.
+    pub fn with_results(path: &Path) -> Result<Self> {
+        let folder = Self::of_results(path);
+        if folder.report_path().is_file() { Ok(folder) } else { Self::open(path) }
+    }
+
     /// A folder that holds results like those of a run without being one.
     pub fn of_results(path: &Path) -> Self {
         Self { path: path.to_owned() }

@@ -18,7 +18,7 @@ const MOST_LINES: usize = 12;
 /// Points of a line; of longer curves every so-manieth is drawn.
 const MOST_POINTS: usize = 500;
 /// From this ratio of the largest to the smallest value on, the axis is logarithmic.
-const WIDE: f64 = 50.0;
+const WIDE: f64 = 20.0;
 
 /// A figure for each number, against the first varied field that holds numbers, a line for each combination of the
 /// others; without such a field a bar for each combination.

@@ -18,7 +18,7 @@ use crate::app::widgets::{caption, icon_button, soft, title};
 use crate::methods::schema::{Field, FieldKind, Problem, range_text};
 use crate::methods::{Input, InputKind};
 
-const LABEL: f32 = 190.0;
+pub(super) const LABEL: f32 = 190.0;
 pub(super) const FIELD: f32 = 240.0;
 
 pub(super) type Typed = BTreeMap<String, String>;

@@ -3,7 +3,7 @@
 use egui::{RichText, Role, TextEdit, Ui, WidgetInfo};
 use serde_json::Value;
 
-use super::form::{FIELD, Typed, line_ui, parse, shown};
+use super::form::{FIELD, LABEL, Typed, line_ui, parse, shown};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::draft::DraftCommand;
@@ -16,6 +16,10 @@ use crate::runs::sweep::{SEED, labels};
 
 /// Marks a field as varied, beginning with its present value; a switch begins with both.
 pub(super) fn vary_button(cx: &ViewCx<'_>, item: &Field, path: &str, value: &Value, ui: &mut Ui) {
+    // All of them stand below each other, whatever the fields are.
+    const PLACE: f32 = LABEL + FIELD + 88.0;
+    let target = ui.min_rect().left() + PLACE;
+    ui.add_space((target - ui.cursor().left()).max(0.0));
     let name = format!("Vary {}", item.path);
     if icon_button(ui, Icon::Split, &name, false).on_hover_text("A run for each of several values").clicked() {
         let values = match item.kind {

@@ -11,7 +11,7 @@ use crate::runs::sweep::{labels, shown};
 /// Different values up to which each has a tick.
 const MOST_TICKS: usize = 7;
 /// From this ratio of the largest to the smallest value on, an axis of settings is logarithmic.
-const WIDE: f64 = 50.0;
+const WIDE: f64 = 20.0;
 
 /// An axis.
 #[derive(Clone, Debug, Default, PartialEq)]

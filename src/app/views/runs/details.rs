@@ -16,7 +16,9 @@ use crate::app::runs::{NoteChange, RunCommand, RunDetails, RunEntry};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{GridColumn, badge, button, caption, grid_ui, mono, segmented, soft, title, trouble_ui};
+use crate::app::widgets::{
+    GridColumn, badge, button, caption, grid_ui, icon_button, mono, segmented, soft, title, trouble_ui,
+};
 use crate::methods::{Table, Values};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,12 +64,18 @@ impl Details {
         }
         let Some(run) = cx.state.runs.current() else { return };
         ui.horizontal(|ui| {
-            ui.label(title(&run.name));
+            // Names of runs of a sweep are long, and tabs and actions need their room.
+            const REST: f32 = 860.0;
+            let width = (ui.available_width() - REST).max(150.0);
+            ui.scope(|ui| {
+                ui.set_max_width(width);
+                ui.add(egui::Label::new(title(&run.name)).truncate()).on_hover_text(&run.id);
+            });
             let (ink, fill) = state_colors(run.state, cx.tokens);
             badge(ui, run.state.title(), ink, fill);
             if let Some(point) = &run.sweep {
-                let whole = button(ui, Some(Icon::Split), "Whole sweep").on_hover_text(point.title());
-                if whole.clicked() {
+                let whole = icon_button(ui, Icon::Split, "Whole sweep", false);
+                if whole.on_hover_text(point.title()).clicked() {
                     let runs = cx.state.runs.of_sweep(&point.id).iter().map(|run| run.id.clone()).collect();
                     cx.send(Command::Run(RunCommand::Choose(runs)));
                 }

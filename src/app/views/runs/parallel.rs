@@ -84,13 +84,13 @@ impl Parallel {
             self.kept.clear();
             self.numbers.clear();
         }
-        let names: Vec<&String> = self.axes.iter().filter(|axis| !axis.is_setting).map(|axis| &axis.name).collect();
+        let numbers = || self.axes.iter().filter(|axis| !axis.is_setting);
         if self.numbers.is_empty() {
-            let telling = self.axes.iter().filter(|axis| !axis.is_setting && axis.differs);
-            self.numbers = telling.take(NUMBERS).map(|axis| axis.name.clone()).collect();
+            self.numbers = numbers().filter(|axis| axis.differs).take(NUMBERS).map(|axis| axis.name.clone()).collect();
         }
-        if !names.contains(&&self.color) {
-            self.color = self.numbers.first().or_else(|| names.first().copied()).cloned().unwrap_or_default();
+        if numbers().all(|axis| axis.name != self.color) {
+            let first = numbers().find(|axis| axis.differs).or_else(|| numbers().next());
+            self.color = first.map(|axis| axis.name.clone()).unwrap_or_default();
         }
         self.key = key;
     }
@@ -110,6 +110,7 @@ impl Parallel {
                 }
             });
             shown.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Color by"));
+            self.ramp_ui(ui);
             let menu = ui.menu_button("Numbers ▾", |ui| {
                 egui::ScrollArea::vertical().max_height(260.0).show(ui, |ui| {
                     for name in &names {
@@ -132,6 +133,23 @@ impl Parallel {
             ui.label(caption(ui, "Drag along an axis to filter; click a line to open its run"));
         });
         ui.add_space(GAP);
+    }
+
+    /// What the colors mean: smallest and largest value at the ends of the ramp.
+    fn ramp_ui(&self, ui: &mut Ui) {
+        const STEPS: usize = 24;
+        let Some(axis) = self.axes.iter().find(|axis| axis.name == self.color) else { return };
+        let (Some(low), Some(high)) = (axis.ticks.first(), axis.ticks.last()) else { return };
+        ui.label(caption(ui, low.1.as_str()));
+        let (rect, _) = ui.allocate_exact_size(vec2(72.0, 10.0), Sense::hover());
+        let width = rect.width() / STEPS as f32;
+        for step in 0..STEPS {
+            let left = rect.left() + step as f32 * width;
+            let cell = Rect::from_x_y_ranges(left..=left + width + 0.5, rect.y_range());
+            let place = step as f64 / (STEPS - 1) as f64;
+            ui.painter().rect_filled(cell, 0.0, map_color(place, ui.visuals().dark_mode));
+        }
+        ui.label(caption(ui, high.1.as_str()));
     }
 
     fn is_shown(&self, axis: usize) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egui::Ui;
+use egui::{FontId, Sense, Stroke, Ui, vec2};
 
 use super::compare::Compare;
 use super::details::scroll;
@@ -11,12 +11,13 @@ use super::live::Live;
 use super::parallel::Parallel;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
-use crate::app::plot::plot_ui;
+use crate::app::plot::{plot_ui, run_color};
 use crate::app::runs::{RunCommand, RunEntry, RunState};
 use crate::app::style::Icon;
-use crate::app::style::tokens::{GAP, PAD};
+use crate::app::style::tokens;
+use crate::app::style::tokens::{GAP, PAD, size};
 use crate::app::widgets::{button, caption, columns_ui, segmented, soft, title};
-use crate::figures::Figure;
+use crate::figures::{Figure, Mark};
 use crate::runs::sweep::{Curves, Group, Member, Numbers, groups, mean_figure, number_figures};
 
 /// Runs that the comparison can show side by side.
@@ -48,7 +49,15 @@ pub(super) struct SweepView {
 #[derive(Default)]
 struct Cached<K> {
     key: Option<(String, K)>,
+    page: Page,
+}
+
+/// Figures with a legend of their own, or with a common one above them.
+#[derive(Default)]
+struct Page {
     figures: Vec<Arc<Figure>>,
+    /// Name, color, and whether the line is dashed.
+    legend: Vec<(String, usize, bool)>,
 }
 
 impl SweepView {
@@ -62,9 +71,9 @@ impl SweepView {
         match self.tab {
             Tab::Parallel => self.parallel.parallel_ui(cx, id, &runs, ui),
             Tab::Numbers => {
-                let figures = self.numbers.update(id, cx.state.runs.serial, || number_figures_of(&runs));
+                let page = self.numbers.update(id, cx.state.runs.serial, || number_figures_of(&runs));
                 let nothing = "Nothing to draw yet: finished runs with different settings are needed.";
-                scroll(ui, |ui| figures_ui(figures, nothing, ui));
+                scroll(ui, |ui| figures_ui(page, nothing, ui));
             }
             Tab::Curves => scroll(ui, |ui| self.curves_ui(cx, id, &runs, live, ui)),
             Tab::Compare => compare.compare_ui(cx, live, ui),
@@ -109,36 +118,57 @@ impl SweepView {
             (false, "Mean ± deviation", "Over runs that differ in their seed alone"),
             (true, "Every run", "With smoothing and other axes"),
         ];
-        if let Some(each) = segmented(ui, "Curves", self.each, &choices) {
-            self.each = each;
-        }
+        ui.horizontal(|ui| {
+            if let Some(each) = segmented(ui, "Kind of curves", self.each, &choices) {
+                self.each = each;
+            }
+        });
         ui.add_space(GAP);
         if self.each {
             return live.live_ui(cx, runs, ui);
         }
         let logs = &cx.state.runs.logs;
         let key = runs.iter().filter_map(|run| Some((run.id.clone(), logs.get(&run.id)?.serial))).collect();
-        let figures = self.curves.update(id, key, || curve_figures_of(cx, runs));
-        figures_ui(figures, "No numbers were reported yet.", ui);
+        let page = self.curves.update(id, key, || curve_figures_of(cx, runs));
+        figures_ui(page, "No numbers were reported yet.", ui);
     }
 }
 
 impl<K: PartialEq> Cached<K> {
-    fn update(&mut self, id: &str, key: K, make: impl FnOnce() -> Vec<Figure>) -> &[Arc<Figure>] {
+    fn update(&mut self, id: &str, key: K, make: impl FnOnce() -> Vec<Figure>) -> &Page {
         let is_same = self.key.as_ref().is_some_and(|(known, before)| known == id && *before == key);
         if !is_same {
-            self.figures = make().into_iter().map(Arc::new).collect();
+            self.page = Page::of(make());
             self.key = Some((id.to_owned(), key));
         }
-        &self.figures
+        &self.page
     }
 }
 
-fn figures_ui(figures: &[Arc<Figure>], nothing: &str, ui: &mut Ui) {
+impl Page {
+    /// A legend of many lines would cover each of the figures, so it stands above them.
+    fn of(mut figures: Vec<Figure>) -> Self {
+        const FEW: usize = 3;
+        let largest = figures.iter().max_by_key(|figure| figure.series.len());
+        let mut legend = Vec::new();
+        if let Some(figure) = largest.filter(|figure| figure.series.len() > FEW) {
+            let is_dashed = |mark: &Mark| matches!(mark, Mark::Line { dashed: true, .. });
+            legend = figure.series.iter().map(|s| (s.name.clone(), s.color, is_dashed(&s.mark))).collect();
+            figures.iter_mut().flat_map(|figure| &mut figure.series).for_each(|series| series.name.clear());
+        }
+        Self { figures: figures.into_iter().map(Arc::new).collect(), legend }
+    }
+}
+
+fn figures_ui(page: &Page, nothing: &str, ui: &mut Ui) {
+    let figures = &page.figures;
     if figures.is_empty() {
         ui.label(soft(ui, nothing));
         return;
     }
+    ui.horizontal_wrapped(|ui| {
+        page.legend.iter().for_each(|entry| legend_ui(entry, ui));
+    });
     let n = ((ui.available_width() / 440.0) as usize).clamp(1, 3);
     for (row, figures) in figures.chunks(n).enumerate() {
         ui.push_id(row, |ui| {
@@ -151,6 +181,22 @@ fn figures_ui(figures: &[Arc<Figure>], nothing: &str, ui: &mut Ui) {
         });
         ui.add_space(PAD);
     }
+}
+
+/// A piece of line and a name that stay together.
+fn legend_ui((name, color, is_dashed): &(String, usize, bool), ui: &mut Ui) {
+    const LINE: f32 = 22.0;
+    let t = tokens(ui);
+    let font = FontId::proportional(size::SMALL);
+    let galley = ui.painter().layout_no_wrap(name.clone(), font, t.text_soft);
+    let (rect, _) = ui.allocate_exact_size(galley.size() + vec2(LINE + PAD, 4.0), Sense::hover());
+    let ink = Stroke::new(2.5, run_color(*color, ui.visuals().dark_mode));
+    let x = |share: f32| rect.left() + share * (LINE - 6.0);
+    let ends: &[[f32; 2]] = if *is_dashed { &[[0.0, 0.35], [0.65, 1.0]] } else { &[[0.0, 1.0]] };
+    for [from, to] in ends {
+        ui.painter().hline(x(*from)..=x(*to), rect.center().y, ink);
+    }
+    ui.painter().galley(rect.min + vec2(LINE, 2.0), galley, t.text_soft);
 }
 
 fn members(runs: &[&Arc<RunEntry>]) -> Vec<Member> {

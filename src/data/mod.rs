@@ -23,6 +23,7 @@ mod load;
 mod preview;
 mod published;
 mod record;
+pub mod rng_compat;
 mod row;
 mod source;
 mod spec;

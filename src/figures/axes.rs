@@ -158,6 +158,11 @@ impl Extents {
                     from_zero = true;
                 }
                 Mark::Heatmap { .. } => {}
+                Mark::Contour(surface) => {
+                    e.x.extend(surface.x);
+                    e.y.extend(surface.y);
+                    e.pads_y = [false; 2];
+                }
                 Mark::Reference { from, to } => e.points(&[*from, *to]),
             }
         }

@@ -92,6 +92,14 @@ impl Rows<'_> {
                     self.push("cell", i, [x, empty(), y, empty(), empty(), cell(Some(*value))]);
                 }
             }
+            Mark::Contour(surface) => {
+                for (i, value) in surface.values.iter().enumerate() {
+                    let at = surface.place((i % surface.columns) as f64, (i / surface.columns) as f64);
+                    let [x, y] = at.map(|v| cell(Some(v)));
+                    let empty = String::new;
+                    self.push("node", i, [x, empty(), y, empty(), empty(), cell(Some(*value))]);
+                }
+            }
             Mark::Reference { from, to } => self.points("reference", &[*from, *to]),
         }
     }

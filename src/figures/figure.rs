@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rows;
+use super::{Contour, Rows};
 
 /// A chart. Drawn by the window and written to SVG, PDF, PNG, CSV and pgfplots from this value alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,8 @@ pub enum Mark {
         diverging: bool,
         label: String,
     },
+    /// A surface as bands of color between lines of equal value.
+    Contour(Contour),
     /// A reference line from one corner point to another, such as chance level.
     Reference { from: [f64; 2], to: [f64; 2] },
 }
@@ -97,15 +99,15 @@ pub struct Band {
 }
 
 /// Numbers as JSON with `null` for NaN, which JSON does not have.
-mod empty_cells {
+pub(super) mod empty_cells {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
         let cells: Vec<Option<f64>> = values.iter().map(|v| v.is_finite().then_some(*v)).collect();
         cells.serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
         let cells = Vec::<Option<f64>>::deserialize(deserializer)?;
         Ok(cells.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect())
     }

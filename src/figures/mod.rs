@@ -6,6 +6,7 @@
 
 pub mod axes;
 mod canvas;
+mod contour;
 mod csv;
 mod figure;
 mod fonts;
@@ -29,6 +30,7 @@ mod text;
 pub mod thin;
 pub mod ticks;
 
+pub use contour::{Contour, Shades};
 pub use figure::{Axis, Band, Figure, Mark, Scale, Series};
 pub use notes::{notices, validate};
 pub use page::tag as panel_tag;

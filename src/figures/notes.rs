@@ -2,7 +2,7 @@
 
 use super::spec::ExportSpec;
 use super::text::tidy;
-use super::{Axis, Figure, Mark, Scale};
+use super::{Axis, Contour, Figure, Mark, Scale};
 use crate::error::{Error, Result};
 
 /// Refuses figures whose parts do not fit together, such as a band shorter than its line.
@@ -22,6 +22,7 @@ pub fn validate(figure: &Figure) -> Result<()> {
             Mark::Heatmap { columns, values, .. } => (!values.is_empty()
                 && (*columns == 0 || !values.len().is_multiple_of(*columns)))
             .then(|| format!("{} cells do not fill rows of {columns}", values.len())),
+            Mark::Contour(surface) => surface_fault(surface),
             Mark::Line { band: None, .. } | Mark::Step { .. } | Mark::Scatter { .. } | Mark::Reference { .. } => None,
         };
         if let Some(fault) = fault {
@@ -86,8 +87,19 @@ fn ordinates(mark: &Mark) -> Vec<[f64; 2]> {
         // Places of bars and cells are indices, never undefined.
         Mark::Bars { heights: values, .. } => values.iter().map(|y| [1.0, *y]).collect(),
         Mark::Heatmap { values, .. } => values.iter().map(|y| [1.0, if y.is_finite() { 1.0 } else { *y }]).collect(),
+        Mark::Contour(surface) => surface.values.iter().map(|v| [1.0, if v.is_finite() { 1.0 } else { *v }]).collect(),
         Mark::Reference { .. } => Vec::new(),
     }
+}
+
+/// Why a surface cannot be drawn.
+fn surface_fault(surface: &Contour) -> Option<String> {
+    let (n, columns) = (surface.values.len(), surface.columns);
+    if columns < 2 || !n.is_multiple_of(columns) || n < 2 * columns {
+        return Some(format!("{n} nodes do not fill at least two rows of at least two; {columns} are in a row"));
+    }
+    let wrong = |[low, high]: [f64; 2]| !(low.is_finite() && high.is_finite() && low != high);
+    (wrong(surface.x) || wrong(surface.y)).then(|| "the ends of a surface are no two different numbers".to_owned())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::spec::{ExportSpec, FontFamily, LegendPosition, pt_from_mm};
 use super::style::Style;
 use super::text::{Label, put, tidy};
 use super::ticks::axis_title;
-use super::{Figure, Mark, Scale, Series, notes, palette, thin};
+use super::{Contour, Figure, Mark, Scale, Series, notes, palette, thin};
 use crate::error::Result;
 
 /// The figures as one standalone document, `columns` axes in a row.
@@ -141,6 +141,15 @@ impl Picture<'_> {
                      colorbar style={{ylabel={{{label}}}}}"
                 ))
             }
+            Mark::Contour(surface) => {
+                let [low, high] = surface.limits()?;
+                let map = if surface.diverging { "diverging" } else { "sequential" };
+                let label = escape(&tidy(&surface.label));
+                Some(format!(
+                    "colorbar, colormap name={map}, point meta min={low}, point meta max={high}, enlargelimits=false, \
+                     colorbar style={{ylabel={{{label}}}}}"
+                ))
+            }
             _ => None,
         })
     }
@@ -183,8 +192,9 @@ impl Picture<'_> {
             }
             Mark::Bars { heights, errors } => self.bars(out, index, heights, errors),
             Mark::Heatmap { columns, values, .. } => self.cells(out, *columns, values),
+            Mark::Contour(surface) => nodes(out, surface),
         }
-        if !series.name.trim().is_empty() && !matches!(series.mark, Mark::Heatmap { .. }) {
+        if !series.name.trim().is_empty() && !matches!(series.mark, Mark::Heatmap { .. } | Mark::Contour(_)) {
             writeln!(out, "\\addlegendentry{{{}}}", escape(&tidy(&series.name))).unwrap_or_default();
         }
     }
@@ -273,6 +283,23 @@ impl Picture<'_> {
     }
 }
 
+/// A surface as cells around its nodes.
+fn nodes(out: &mut String, surface: &Contour) {
+    let columns = surface.columns.max(1);
+    let node = |(i, value): (usize, &f64)| {
+        let [x, y] = surface.place((i % columns) as f64, (i / columns) as f64);
+        numbers(&[x, y, *value])
+    };
+    let data: String = surface.values.iter().enumerate().map(node).collect();
+    put(
+        out,
+        format_args!(
+            "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] \
+             table[x index=0, y index=1, meta index=2] {{\n{data}}};\n"
+        ),
+    );
+}
+
 /// What the document simplifies, as sentences: TeX's memory is small.
 pub(super) fn notices(figures: &[Figure]) -> Vec<String> {
     let mut notices = Vec::new();
@@ -293,6 +320,9 @@ pub(super) fn notices(figures: &[Figure]) -> Vec<String> {
                     series.name,
                     points.len()
                 ));
+            }
+            Mark::Contour(_) => {
+                notices.push("The TeX file shows a surface as cells, without lines of equal value.".to_owned());
             }
             _ => {}
         }

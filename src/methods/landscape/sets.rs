@@ -27,6 +27,8 @@ pub enum Mean {
 pub(super) struct TextSet {
     /// Its name, unique among the sets.
     pub(super) name: String,
+    /// The same with characters that file names allow, unique too.
+    pub(super) slug: String,
     /// Its texts.
     pub(super) texts: Vec<Text>,
     /// Of each text, the first predicted token that has to be right for it to count as memorized.
@@ -59,12 +61,14 @@ pub(super) fn text_sets(
         limit: reading.limit,
     };
     let (mut sets, mut notes): (Vec<TextSet>, Vec<String>) = (Vec::new(), Vec::new());
-    let mut taken = BTreeSet::new();
+    let (mut taken, mut slugs) = (BTreeSet::new(), BTreeSet::new());
     for set in data {
         let prepared = prepare(model, set, &options)?;
         notes.extend(prepared.notes(set, LongTexts::Truncate));
         let splits = prepared.texts.iter().map(|text| split(set, text, reading.prefix)).collect();
-        sets.push(TextSet { name: unique(&set.name, &mut taken), texts: prepared.texts, splits });
+        let slug: String = set.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+        let (name, slug) = (unique(&set.name, &mut taken), unique(&slug, &mut slugs).replace(' ', "_"));
+        sets.push(TextSet { name, slug, texts: prepared.texts, splits });
     }
     Ok((sets, notes))
 }
@@ -131,7 +135,12 @@ mod tests {
 
     fn set(lengths: &[usize]) -> TextSet {
         let text = |n: &usize| Text { ids: vec![1; *n], ..Text::default() };
-        TextSet { name: "s".to_owned(), texts: lengths.iter().map(text).collect(), splits: vec![0; lengths.len()] }
+        TextSet {
+            name: "s".to_owned(),
+            slug: "s".to_owned(),
+            texts: lengths.iter().map(text).collect(),
+            splits: vec![0; lengths.len()],
+        }
     }
 
     #[test]

@@ -252,7 +252,7 @@ fn draw_surface(canvas: &mut Canvas<'_>, plot: &Plot<'_>, surface: &Contour, sty
     let (levels, shades) = (surface.levels(), surface.shades());
     canvas.rect(plot.rect, style.theme.missing(), 1.0);
     for level in std::iter::once(f64::NEG_INFINITY).chain(levels.iter().copied()) {
-        let place = |ring: Vec<super::contour::Corner>| {
+        let place = |ring: Vec<super::bands::Corner>| {
             let points: Vec<[f64; 2]> = ring.iter().map(|corner| plot.at(corner.at)).collect();
             super::canvas::moves(&points) + "Z"
         };

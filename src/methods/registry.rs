@@ -104,6 +104,12 @@ pub struct Work {
     pub backward_tokens: u64,
     /// Tokens decoded one by one.
     pub decoded_tokens: u64,
+    /// Of the forward tokens, those that leave no row of their own on the disk: texts that are read again and again.
+    #[serde(default)]
+    pub fleeting_tokens: u64,
+    /// Vectors as long as all parameters of the model that are held besides it.
+    #[serde(default)]
+    pub vectors: u64,
 }
 
 /// A method, whatever the type of its configuration.

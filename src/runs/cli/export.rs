@@ -46,6 +46,8 @@ pub(super) fn command() -> Command {
         .arg(flag("png", "Pixels"))
         .arg(flag("csv", "Numbers; the default for tables"))
         .arg(flag("tex", "A figure for pgfplots"))
+        .arg(flag("npy", "The numbers of a surface for NumPy"))
+        .arg(flag("vtp", "A surface for VTK and ParaView"))
         .arg(flag("md", "A table in Markdown").visible_alias("markdown"))
         .arg(flag("latex", "A table for LaTeX with booktabs"))
         .arg(
@@ -74,7 +76,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("File to write [default: the id with the extension, in the current folder]"),
         )
-        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "tex", "md", "latex"]))
+        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "tex", "npy", "vtp", "md", "latex"]))
         .group(ArgGroup::new("what").args(["figure", "table", "compose", "all"]))
 }
 
@@ -124,7 +126,7 @@ pub(super) fn figure_spec(args: &ArgMatches, base: ExportSpec) -> Result<ExportS
     let format = match (format_flag(args), by_name) {
         (Some(word @ ("md" | "latex")), _) => {
             return Err(Error::config(format!("a figure cannot be written as {word}"))
-                .hint("use --svg, --pdf, --png, --csv or --tex"));
+                .hint("use --svg, --pdf, --png, --csv or --tex; for a surface also --npy or --vtp"));
         }
         (Some(word), _) => Format::parse(word)?,
         (None, Some(extension)) => Format::parse(extension)?,
@@ -198,7 +200,7 @@ pub fn view(table: &Table) -> TableView {
 }
 
 fn format_flag(args: &ArgMatches) -> Option<&'static str> {
-    ["svg", "pdf", "png", "csv", "tex", "md", "latex"].into_iter().find(|name| args.get_flag(name))
+    ["svg", "pdf", "png", "csv", "tex", "npy", "vtp", "md", "latex"].into_iter().find(|name| args.get_flag(name))
 }
 
 /// The index that a number from 1 or an id means.

@@ -79,8 +79,6 @@ pub(super) struct Found {
     pub(super) model: String,
     /// The text set, and how many texts it has.
     pub(super) set: (String, usize),
-    /// The set's name for file names.
-    pub(super) slug: String,
     /// Parameters the curvature is over.
     pub(super) n_parameters: usize,
     /// Eigenvalues in the order found.
@@ -107,7 +105,10 @@ fn work(config: &Config, amount: &Amount) -> Work {
     let products = config.eigenvalues * half + config.probes + config.lanczos_steps * config.lanczos_runs;
     let models = 1 + amount.models.get("around").copied().unwrap_or(0);
     let tokens = amount.all_tokens().saturating_mul(products as u64).saturating_mul(models);
-    Work { backward_tokens: GRADIENTS * tokens, ..Work::default() }
+    // with a choice of parameters the vectors are shorter, and `vector_memory` alone decides
+    let whole = config.layers.is_empty() && config.kinds.is_empty();
+    let vectors = if whole { vectors(config) as u64 } else { 0 };
+    Work { backward_tokens: GRADIENTS.saturating_mul(tokens), vectors, ..Work::default() }
 }
 
 fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
@@ -197,8 +198,8 @@ fn measure(
         })?);
     }
     let set_name = (set.name.clone(), set.texts.len());
-    let (model, slug, n_parameters) = (model.name.clone(), set.slug.clone(), layout.len());
-    Ok(Found { model, set: set_name, slug, n_parameters, pairs, probes, runs })
+    let (model, n_parameters) = (model.name.clone(), layout.len());
+    Ok(Found { model, set: set_name, n_parameters, pairs, probes, runs })
 }
 
 fn eigenvalues(

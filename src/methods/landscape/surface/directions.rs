@@ -59,9 +59,9 @@ pub(super) fn directions(config: &Config, cx: &mut Context<'_>, sets: &[TextSet]
 fn finish(config: &Config, params: &Params, found: &mut Directions) {
     let how = config.scaling();
     let published = config.compat != Published::Correct;
-    let li_vectors = config.compat == Published::Li;
+    // Li's code copies vectors from the model into random directions, whatever the scaling
+    let li_vectors = config.compat == Published::Li && config.span == Span::Random;
     for d in [Some(&mut found.x), found.y.as_mut()].into_iter().flatten() {
-        // Li's code copies vectors from the model whatever the scaling, between models too
         if how != Normalize::None || li_vectors {
             normalize(d, params, how, config.compat);
         }

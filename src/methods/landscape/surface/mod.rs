@@ -98,9 +98,13 @@ fn work(config: &Config, amount: &Amount) -> Work {
         Span::Gradients => amount.all_tokens(),
         _ => 0,
     };
+    let forward_tokens = amount.all_tokens().saturating_mul(points).saturating_mul(models);
     Work {
-        forward_tokens: amount.all_tokens().saturating_mul(points).saturating_mul(models),
+        forward_tokens,
         backward_tokens: backward,
+        fleeting_tokens: forward_tokens,
+        // where the walk begins, where it stands, and each direction as it is built and as it is followed
+        vectors: 2 + 2 * config.axes as u64,
         ..Work::default()
     }
 }

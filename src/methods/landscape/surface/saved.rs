@@ -62,13 +62,6 @@ fn fingerprint(model: &LoadedModel) -> u32 {
 pub(super) fn read(config: &Config, model: &LoadedModel) -> Result<Directions> {
     let path = Path::new(config.directions.as_deref().unwrap_or_default());
     let file = TensorFile::open(path)?;
-    let x = direction(&file, "x", model)?.ok_or_else(|| {
-        Error::data("the file holds no direction `x`").hint("use directions.safetensors of a run").at(path)
-    })?;
-    let y = direction(&file, "y", model)?;
-    if config.axes == 2 && y.is_none() {
-        return Err(Error::data("the file holds one direction, and a plane needs two").hint("set axes to 1").at(path));
-    }
     let known = model.decoder.params.iter().map(|(_, w)| &w.name);
     let known: std::collections::BTreeSet<&String> = known.collect();
     let stranger = file.entries().iter().map(|e| e.name.as_str()).find(|name| {
@@ -77,6 +70,13 @@ pub(super) fn read(config: &Config, model: &LoadedModel) -> Result<Directions> {
     });
     if let Some(name) = stranger {
         return Err(mismatch(&model.name, &format!("the model has no parameter for `{name}`"), path));
+    }
+    let x = direction(&file, "x", model)?.ok_or_else(|| {
+        Error::data("the file holds no direction `x`").hint("use directions.safetensors of a run").at(path)
+    })?;
+    let y = direction(&file, "y", model)?;
+    if config.axes == 2 && y.is_none() {
+        return Err(Error::data("the file holds one direction, and a plane needs two").hint("set axes to 1").at(path));
     }
     Ok(Directions {
         x,

@@ -29,6 +29,7 @@ pub mod taps;
 pub mod tensor;
 #[cfg(test)]
 mod testing;
+pub mod vectors;
 pub mod walk;
 pub mod weights;
 

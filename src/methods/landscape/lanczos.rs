@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::operator::{Operator, Tick};
-use super::vectors::{add, dot, normalize, orthogonalize};
 use crate::engine::Real;
+use crate::engine::vectors::{add, dot, normalize, orthogonalize};
 use crate::error::Result;
 
 /// What one run of Lanczos found.

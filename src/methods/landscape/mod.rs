@@ -8,7 +8,6 @@ mod power;
 mod sets;
 pub mod surface;
 mod symmetric;
-mod vectors;
 
 #[cfg(test)]
 mod toys;

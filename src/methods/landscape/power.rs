@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::operator::{Operator, Tick};
-use super::vectors::{add, dot, norm, normalize, orthogonalize};
 use crate::engine::Real;
+use crate::engine::vectors::{add, dot, norm, normalize, orthogonalize};
 use crate::error::{Error, Result};
 
 /// An eigenvalue and its vector.

@@ -21,9 +21,9 @@ use super::lanczos::{Ritz, lanczos};
 use super::operator::{Layout, LossCurvature, Operator as _};
 use super::power::{Pair, Stop, next_pair};
 use super::sets::{Reading, TextSet, text_sets};
-use super::vectors::dot;
 use crate::engine::Real;
 use crate::engine::rng::Stream;
+use crate::engine::vectors::dot;
 use crate::error::{Error, Result};
 use crate::methods::common::tables::counted;
 use crate::methods::{

@@ -50,12 +50,12 @@ pub(super) fn orthogonalize(second: &mut Numbers, first: &Numbers) {
 
 /// ⟨a, b⟩ over all parameters.
 pub(super) fn dot(a: &Numbers, b: &Numbers) -> f64 {
-    a.iter().zip(b).map(|(a, b)| super::super::vectors::dot(a, b)).sum()
+    a.iter().zip(b).map(|(a, b)| crate::engine::vectors::dot(a, b)).sum()
 }
 
 /// Multiplies all numbers.
 pub(super) fn scale(direction: &mut Numbers, factor: f64) {
-    direction.iter_mut().for_each(|d| super::super::vectors::scale(d, factor));
+    direction.iter_mut().for_each(|d| crate::engine::vectors::scale(d, factor));
 }
 
 /// ‖θ‖

@@ -14,7 +14,7 @@ use super::palette::{Colormap, Rgb, Theme};
 use super::ticks::ticks;
 
 /// Bands between two levels, about.
-const BANDS: usize = 12;
+const BANDS: usize = 16;
 
 /// Numbers at the nodes of an even grid over a rectangle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

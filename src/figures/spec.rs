@@ -31,8 +31,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// All formats, in menu order.
-    pub const ALL: [Self; 7] = [Self::Svg, Self::Pdf, Self::Png, Self::Csv, Self::Pgfplots, Self::Npy, Self::Vtp];
+    /// The formats of every figure, in menu order.
+    pub const ALL: [Self; 5] = [Self::Svg, Self::Pdf, Self::Png, Self::Csv, Self::Pgfplots];
+
+    /// Further formats of figures that show one surface.
+    pub const OF_SURFACES: [Self; 2] = [Self::Npy, Self::Vtp];
 
     /// File extension without the dot.
     pub const fn extension(self) -> &'static str {
@@ -63,13 +66,11 @@ impl Format {
     /// The format of this extension or name, in any case.
     pub fn parse(name: &str) -> Result<Self> {
         let name = name.trim().trim_start_matches('.').to_ascii_lowercase();
-        Self::ALL
-            .into_iter()
-            .find(|f| f.extension() == name || (name == "pgfplots" && *f == Self::Pgfplots))
-            .ok_or_else(|| {
-                Error::config(format!("there is no figure format `{name}`"))
-                    .hint("use svg, pdf, png, csv or tex; for a surface also npy or vtp")
-            })
+        let mut known = Self::ALL.into_iter().chain(Self::OF_SURFACES);
+        known.find(|f| f.extension() == name || (name == "pgfplots" && *f == Self::Pgfplots)).ok_or_else(|| {
+            Error::config(format!("there is no figure format `{name}`"))
+                .hint("use svg, pdf, png, csv or tex; for a surface also npy or vtp")
+        })
     }
 }
 

@@ -32,7 +32,7 @@ fn stopped_runs_go_on_to_the_same_report() {
         (6, "gradient-alignment", json!({"bootstrap": 5})),
         (4, "landscape", json!({"steps": 3, "batch_tokens": 20, "per_text": true})),
         (3, "landscape", json!({"steps": 3, "axes": 1, "span": "gradients"})),
-        (40, "curvature", json!({"eigenvalues": 1, "max_products": 30, "probes": 3, "lanczos_steps": 5, "limit": 3})),
+        (9, "curvature", json!({"eigenvalues": 2, "max_products": 8, "probes": 3, "lanczos_steps": 5, "limit": 3})),
         (
             7,
             "mia",

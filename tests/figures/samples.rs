@@ -1,6 +1,6 @@
 //! One figure of every kind, with numbers that look like results.
 
-use memoscope::figures::{Axis, Band, Figure, Mark, Rows, Scale, Series};
+use memoscope::figures::{Axis, Band, Contour, Figure, Mark, Rows, Scale, Series};
 
 /// Text on the axes of [`roc`].
 pub(super) const ROC_LABELS: [&str; 2] = ["False positive rate", "True positive rate"];
@@ -135,6 +135,39 @@ pub(super) fn landscape() -> Figure {
     }
 }
 
+/// A surface over a plane with a hole, logarithmic colors, and the path of a training run.
+pub(super) fn surface() -> Figure {
+    let n = 21;
+    let place = |i: i32| f64::from(i) / 10.0 - 1.0;
+    let mut values: Vec<f64> = (0..n * n)
+        .map(|i| [place(i % n), place(i / n)])
+        .map(|[x, y]| (3.0 * (x * x + 0.5 * y * y + 0.3 * x * y)).exp())
+        .collect();
+    values[440] = f64::NAN;
+    let (x, y) = ([-1.0, 1.0], [-1.0, 1.0]);
+    let surface = Contour {
+        columns: n as usize,
+        values,
+        x,
+        y,
+        scale: Scale::Log,
+        label: "Loss (nats/token)".to_owned(),
+        ..Contour::default()
+    };
+    let points = vec![[-0.8, 0.7], [-0.5, 0.1], [-0.2, 0.2], [0.0, 0.0]];
+    Figure {
+        id: "surface".to_owned(),
+        title: "Loss around the model".to_owned(),
+        x: Axis { range: Some(x), ..axis("Direction α", "") },
+        y: Axis { range: Some(y), ..axis("Direction β", "") },
+        series: vec![
+            series("", 0, Mark::Contour(surface)),
+            series("Checkpoints", 1, Mark::Line { points, band: None, dashed: false }),
+        ],
+        caption: String::new(),
+    }
+}
+
 /// A cloud of points with a trend line.
 pub(super) fn scatter() -> Figure {
     let points = |shift: f64| -> Vec<[f64; 2]> {
@@ -214,6 +247,7 @@ pub(super) fn all() -> Vec<Figure> {
         Figure { id: "bars-long".to_owned(), ..bars(true) },
         heatmap(),
         landscape(),
+        surface(),
         scatter(),
         curves(),
     ]

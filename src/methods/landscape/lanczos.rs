@@ -127,11 +127,14 @@ fn rotate(d: &mut [f64], e: &mut [f64], z: &mut [f64], l: usize, m: usize) {
 
 /// The density on a grid: every θ widened to a Gaussian. Gives abscissas, and ordinates whose area is 1.
 ///
-/// The variance is `variance`·max(1, width of the spectrum), as in PyHessian, whose value is 1e-5.
-pub(super) fn density(runs: &[Ritz], points: usize, variance: f64) -> Vec<[f64; 2]> {
+/// A standard deviation is `width` of the whole spectrum, so that the curve of a sharp model is as smooth as that of a
+/// flat one; PyHessian's is √(1e-5·width of the spectrum), which depends on the scale of the loss.
+pub(super) fn density(runs: &[Ritz], points: usize, width: f64) -> Vec<[f64; 2]> {
     let mean = |f: fn(&Ritz) -> Option<&f64>| runs.iter().filter_map(f).sum::<f64>() / runs.len().max(1) as f64;
     let (low, high) = (mean(|r| r.values.first()), mean(|r| r.values.last()));
-    let variance = variance * (high - low).max(1.0);
+    // a single eigenvalue has no width
+    let spread = if high > low { high - low } else { high.abs().max(1e-6) };
+    let variance = (width * spread).powi(2);
     let room = 4.0 * variance.sqrt();
     let (low, high) = (low - room, high + room);
     let step = (high - low) / points.saturating_sub(1).max(1) as f64;
@@ -204,7 +207,7 @@ mod tests {
     #[test]
     fn the_curve_has_area_one_and_peaks_at_the_eigenvalues() {
         let run = Ritz { values: vec![-3.0, 4.0], weights: vec![0.25, 0.75] };
-        let curve = density(&[run], 4001, 1e-3);
+        let curve = density(&[run], 4001, 0.005);
         let step = curve[1][0] - curve[0][0];
         assert!((curve.iter().map(|p| p[1]).sum::<f64>() * step - 1.0).abs() < 1e-9);
         let left: f64 = curve.iter().filter(|p| p[0] < 0.0).map(|p| p[1]).sum::<f64>() * step;

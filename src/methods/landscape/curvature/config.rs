@@ -51,6 +51,9 @@ pub struct Config {
     pub lanczos_runs: usize,
     /// Whether all vectors of Lanczos are held, so that no eigenvalue is found twice; otherwise three are.
     pub reorthogonalize: bool,
+    /// Width (one standard deviation) of the bump that an eigenvalue gets in the density, relative to the whole spectrum.
+    #[schemars(range(min = 1e-4, max = 1.0))]
+    pub density_width: f64,
     /// Memory for vectors, at most; more is refused.
     #[schemars(range(min = 0.0, max = 1e6), extend("x-unit" = "GB"))]
     pub vector_memory: f64,
@@ -78,12 +81,13 @@ impl Default for Config {
         Self {
             matrix: Matrix::Hessian,
             eigenvalues: 2,
-            max_products: 100,
-            tolerance: 1e-3,
+            max_products: 200,
+            tolerance: 1e-4,
             probes: 30,
             lanczos_steps: 60,
             lanczos_runs: 1,
             reorthogonalize: true,
+            density_width: 0.01,
             vector_memory: 8.0,
             layers: Vec::new(),
             kinds: Vec::new(),

@@ -225,7 +225,10 @@ fn eigenvalues(
     }
     let without =
         |p: &Pair| Eigenvalue { value: p.value, residual: p.residual, products: p.products, converged: p.converged };
-    Ok(pairs.iter().map(without).collect())
+    let mut found: Vec<Eigenvalue> = pairs.iter().map(without).collect();
+    // of eigenvalues that lie close together the smaller may be found first
+    found.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
+    Ok(found)
 }
 
 /// A vector of random signs.

@@ -10,8 +10,6 @@ use crate::methods::{Report, Scalar, Table};
 
 /// Points of a density curve.
 const POINTS: usize = 2001;
-/// Variance of a bump, relative to the width of the spectrum: PyHessian's 1e-5 draws single spikes of this many points.
-const VARIANCE: f64 = 1e-5;
 /// A density below this share of its peak is drawn at it, so that the logarithmic axis ends somewhere.
 const FLOOR: f64 = 1e-7;
 
@@ -197,7 +195,7 @@ fn ritz(found: &[Found]) -> Table {
 fn densities(config: &Config, found: &[Found]) -> Figure {
     let mut series = Vec::new();
     for f in found.iter().filter(|f| !f.runs.is_empty()) {
-        let mut points = density(&f.runs, POINTS, VARIANCE);
+        let mut points = density(&f.runs, POINTS, config.density_width);
         let floor = FLOOR * points.iter().fold(0f64, |m, p| m.max(p[1]));
         points.iter_mut().for_each(|p| p[1] = p[1].max(floor));
         let one_model = found.iter().all(|other| other.model == f.model);

@@ -31,6 +31,8 @@ pub(super) struct Shape {
     pub(super) points: Vec<PlotPoint>,
     /// Abscissas, lower and upper ordinates of its band.
     pub(super) band: Option<[Vec<f64>; 3]>,
+    /// Lines of equal value of a surface.
+    pub(super) lines: Vec<Vec<PlotPoint>>,
 }
 
 impl Placed {
@@ -109,14 +111,19 @@ impl Placed {
                 Shape {
                     points: thinned(points).map(place).collect(),
                     band: band.filter(|_| points.len() > 1).map(|b| [xs(), ys(&b.lower), ys(&b.upper)]),
+                    ..Shape::default()
                 }
             }
             Mark::Step { points, .. } => {
                 let kept: Vec<[f64; 2]> = thinned(points).collect();
-                Shape { points: stairs(&kept).into_iter().map(place).collect(), band: None }
+                Shape { points: stairs(&kept).into_iter().map(place).collect(), ..Shape::default() }
             }
             Mark::Scatter { points } => {
-                Shape { points: spread(points.iter().copied().map(place).collect()), band: None }
+                Shape { points: spread(points.iter().copied().map(place).collect()), ..Shape::default() }
+            }
+            Mark::Contour(surface) => {
+                let lines = surface.levels().into_iter().flat_map(|level| surface.lines(level));
+                Shape { lines: lines.map(|line| line.into_iter().map(place).collect()).collect(), ..Shape::default() }
             }
             _ => Shape::default(),
         }

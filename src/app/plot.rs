@@ -14,7 +14,7 @@ use egui_plot::{
 use super::placed::Placed;
 use super::style::tokens;
 use crate::figures::palette::{self, Colormap, Marker, Rgb, Theme};
-use crate::figures::{Axis, Figure, Mark, Scale, Series};
+use crate::figures::{Axis, Contour, Figure, Mark, Scale, Series};
 
 /// What was clicked: the series and the index of its point or bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,9 +209,12 @@ impl<'a> Map<'a> {
                     );
                 }
             }
-            // Where there is no room for a view of its own, a surface is seen from above.
-            Mark::Heatmap { columns, values, diverging, .. } | Mark::Surface { columns, values, diverging, .. } => {
+            Mark::Heatmap { columns, values, diverging, .. } => {
                 self.draw_heatmap(plot, series, *columns, values, *diverging);
+            }
+            // Where there is no room for a view of its own, a surface is seen from above.
+            Mark::Contour(surface) | Mark::Surface { map: surface, .. } => {
+                self.draw_surface(plot, series, surface, &shape.lines)
             }
             Mark::Reference { from, to } => {
                 // A straight line on linear axes bends on logarithmic ones.
@@ -252,6 +255,28 @@ impl<'a> Map<'a> {
         plot.heatmap(map.at(PlotPoint::new(x, y)).tile_size(w as f32, h as f32).name(&series.name));
     }
 
+    /// Nodes as cells in the color of their band, and the lines between the bands.
+    fn draw_surface(&self, plot: &mut PlotUi<'a>, series: &Series, surface: &Contour, lines: &'a [Vec<PlotPoint>]) {
+        let (columns, rows) = (surface.columns, surface.rows());
+        if columns < 2 || rows < 2 {
+            return;
+        }
+        let ([x0, y0], [x1, y1]) = (surface.place(0.0, 0.0), surface.place(1.0, 1.0));
+        let (theme, shades) = (self.theme, surface.shades());
+        let map = Heatmap::new(surface.values.clone(), columns)
+            .custom_mapping(Box::new(move |value| color(shades.color(value, theme))))
+            .show_labels(false)
+            .tile_size((x1 - x0) as f32, (y1 - y0) as f32)
+            .at(PlotPoint::new(x0 - (x1 - x0) / 2.0, y0 - (y1 - y0) / 2.0))
+            .name(&series.name);
+        plot.heatmap(map);
+        let ink = color(theme.ink()).gamma_multiply(0.5);
+        for line in lines {
+            let line = Line::new("", PlotPoints::Borrowed(line));
+            plot.line(line.allow_band(false).color(ink).width(0.8).allow_hover(false));
+        }
+    }
+
     /// Distance of the pointer from a mark of the series in points, and the mark, if it is near.
     fn hit(
         &self,
@@ -280,7 +305,7 @@ impl<'a> Map<'a> {
                 let bar = at.x.round() as usize;
                 (at.x > -0.5 && at.y >= 0.0 && at.y <= *heights.get(bar)?).then(|| (1.0, hit(bar)))
             }
-            Mark::Heatmap { .. } | Mark::Surface { .. } | Mark::Reference { .. } => None,
+            Mark::Heatmap { .. } | Mark::Contour(_) | Mark::Surface { .. } | Mark::Reference { .. } => None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod cache;
 mod check;
 pub mod cpu;
 pub mod cuda;
+pub mod curvature;
 pub mod error;
 pub mod families;
 pub mod generate;
@@ -29,6 +30,8 @@ pub mod tensor;
 #[cfg(test)]
 mod testing;
 pub mod train;
+pub mod vectors;
+pub mod walk;
 pub mod weights;
 
 pub use error::{Error, Result};

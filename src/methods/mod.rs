@@ -8,6 +8,7 @@ pub mod common;
 pub mod compare;
 mod context;
 pub mod gradient;
+pub mod landscape;
 pub mod mia;
 mod presets;
 mod registry;

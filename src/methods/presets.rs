@@ -20,6 +20,20 @@ pub struct Preset {
 
 const PRESETS: &[Preset] = &[
     Preset {
+        method: "curvature",
+        id: "pyhessian",
+        title: "PyHessian",
+        source: "Yao et al. 2020, amirgholami/PyHessian: the top eigenvalue, at most 100 probes, 100 steps of Lanczos",
+        fields: &[("eigenvalues", "1"), ("probes", "100"), ("lanczos_steps", "100")],
+    },
+    Preset {
+        method: "curvature",
+        id: "gauss-newton",
+        title: "Gauss-Newton, stable eigenvalues",
+        source: "Schraudolph 2002: never negative; the Fisher matrix of the model's own predictions",
+        fields: &[("matrix", "\"gauss_newton\""), ("eigenvalues", "5"), ("max_products", "300")],
+    },
+    Preset {
         method: "gradient-alignment",
         id: "head",
         title: "Paramem, output head",
@@ -32,6 +46,34 @@ const PRESETS: &[Preset] = &[
         title: "Paramem, as its code runs",
         source: "Paramem, gradient_alignment_analyzer.py: embedding and head, cosine per tensor, quirks reproduced",
         fields: &[("scope", "\"embed_head\""), ("combine", "\"per_tensor\""), ("compat", "\"paper\"")],
+    },
+    Preset {
+        method: "landscape",
+        id: "edit",
+        title: "Along an edit",
+        source: "From the model to an edited one, with the loss of every text set: give the edited model as `others`",
+        fields: &[("span", "\"models\""), ("axes", "1"), ("steps", "41")],
+    },
+    Preset {
+        method: "landscape",
+        id: "gradients",
+        title: "Memorized × ordinary text",
+        source: "The plane of the gradients of two text sets, right-angled",
+        fields: &[("span", "\"gradients\""), ("orthogonal", "true")],
+    },
+    Preset {
+        method: "landscape",
+        id: "paper",
+        title: "Sakarvadia et al., 21 × 21",
+        source: "arXiv:2410.02159, figs/vis: random_plane(distance=1, steps=21, filter) on 128 texts, with the seed 543",
+        fields: &[("x_range", "[-0.5, 0.5]"), ("limit", "128"), ("compat", "\"paper\"")],
+    },
+    Preset {
+        method: "landscape",
+        id: "li",
+        title: "Li et al., 51 × 51",
+        source: "Li et al. 2018, tomgoldstein/loss-landscape: filter normalization, biases and norms ignored, seed 123",
+        fields: &[("steps", "51"), ("x_range", "[-1.0, 1.0]"), ("y_range", "[-1.0, 1.0]"), ("compat", "\"li\"")],
     },
     Preset {
         method: "memorization-score",

@@ -238,7 +238,7 @@ fn brush(details: &RunDetails, file: &str, figure: &Figure, hit: Hit) -> Option<
             format!("{} {}, {} {}", figure.x.label, short(*x), figure.y.label, short(*y))
         }
         Mark::Bars { .. } => figure.x.categories.get(hit.point)?.clone(),
-        Mark::Heatmap { .. } | Mark::Surface { .. } | Mark::Reference { .. } => return None,
+        Mark::Heatmap { .. } | Mark::Contour(_) | Mark::Surface { .. } | Mark::Reference { .. } => return None,
     };
     let what = if series.name.is_empty() { what } else { format!("{}: {what}", series.name) };
     Some(Brush { run: details.id.clone(), what, table, rows: rows.to_vec() })

@@ -66,6 +66,26 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// A second model with the same numbers; what changes in one does not change in the other.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let mut params = Params::default();
+        for (_, weight) in self.params.iter() {
+            params.push(weight.twin());
+        }
+        Self {
+            config: self.config.clone(),
+            params,
+            embed: self.embed,
+            positions: self.positions,
+            blocks: self.blocks.clone(),
+            final_norm: self.final_norm,
+            head: self.head,
+            adapters: self.adapters.clone(),
+            kernels: Arc::clone(&self.kernels),
+        }
+    }
+
     /// Whether a direction is set on any parameter, so that everything carries tangents.
     pub fn is_dual(&self) -> bool {
         self.params.iter().any(|(_, w)| w.tangent().is_some())

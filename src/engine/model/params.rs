@@ -114,6 +114,12 @@ impl Weight {
         Ok(Self::new(name, shape, orientation, Store::Owned(Arc::new(values.into()))))
     }
 
+    /// A second parameter with the same numbers, which are copied when one of both changes.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self::new(&self.name, &self.shape, self.orientation, self.store.clone())
+    }
+
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()

@@ -11,6 +11,7 @@ mod load;
 mod map;
 mod save;
 mod tensor_file;
+mod tensors;
 mod training;
 
 pub use checkpoint::Checkpoint;
@@ -19,6 +20,7 @@ pub use json::{parse as parse_json, read as read_json};
 pub use load::{Findings, LoadReport, Loaded, Model, load, open};
 pub use save::{save, save_with, write_tensors};
 pub use tensor_file::{Entry, Stamp, TensorFile};
+pub use tensors::{NamedTensor, save_tensors};
 pub use training::{
     MOMENTS, STATE, checkpoint_name, checkpoints, discard, has_state, read_state, replace, seal, strip,
 };

@@ -89,7 +89,7 @@ pub fn frame(figure: &Figure, field: &Field, projector: &Projector) -> Frame {
 /// The label of the color bar is that of the heights.
 fn height_label(figure: &Figure) -> String {
     let label = figure.series.iter().find_map(|s| match &s.mark {
-        Mark::Surface { label, .. } => Some(label.clone()),
+        Mark::Surface { map, .. } => Some(map.label.clone()),
         _ => None,
     });
     label.unwrap_or_default()
@@ -206,16 +206,18 @@ fn text(projector: &Projector, edge: &Edge, at: [f64; 3], by: f64, label: Label,
 mod tests {
     use super::*;
     use crate::figures::relief::{Camera, Relief};
-    use crate::figures::{Rows, Series};
+    use crate::figures::{Contour, Rows, Series};
 
     fn example() -> Figure {
-        let mark = Mark::Surface {
+        let map = Contour {
             columns: 2,
-            values: vec![3.0, 2.0, 1.0, 0.0],
-            diverging: false,
+            values: vec![1.0, 0.0, 3.0, 2.0],
+            x: [-2.0, 2.0],
+            y: [-2.0, 2.0],
             label: "Loss (nats/token)".into(),
-            relief: Relief::default(),
+            ..Contour::default()
         };
+        let mark = Mark::Surface { map, relief: Relief::default() };
         let axis = |label: &str| Axis { label: label.into(), range: Some([-2.0, 2.0]), ..Axis::default() };
         Figure {
             x: axis("α"),

@@ -98,7 +98,7 @@ fn work(config: &Config, amount: &Amount) -> Work {
     let given = by_steps.into_iter().chain(config.length.tokens.map(|n| n as f64)).reduce(f64::min);
     let trained = given.unwrap_or_else(|| config.length.epochs.unwrap_or(1.0) * tokens as f64) as u64;
     let checked = (trained / tokens.max(1) + 1) * (of("test") + tokens.min(of("test") + tokens / 4));
-    Work { forward_tokens: trained + checked, backward_tokens: trained, decoded_tokens: 0 }
+    Work { forward_tokens: trained + checked, backward_tokens: trained, ..Work::default() }
 }
 
 fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::models::{gpt2, ids, pythia_70m, pythia_160m};
+use super::models::{gpt2, ids, pythia_70m, pythia_160m, tinymem};
 use crate::engine::Kernels;
 use crate::engine::alignment::head_gram;
 use crate::engine::generate::greedy_from;
@@ -16,6 +16,7 @@ use crate::engine::rng::Stream;
 use crate::engine::score::{score_targets, score_tokens};
 use crate::engine::sinks::{Gram, Pairs};
 use crate::engine::tensor::{Batch, Real};
+use crate::engine::walk::Walker;
 use crate::error::Result;
 
 /// Repeatable work; each call says how many units it did.
@@ -39,6 +40,7 @@ pub struct Workload {
 const GPT2: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_160M: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_70M: (f64, f64) = (18.9e6, 25.8e6);
+const TINYMEM: (f64, f64) = (0.786e6, 0.0018e6);
 
 /// All workloads; the first is the ceiling.
 pub const WORKLOADS: &[Workload] = &[
@@ -90,6 +92,13 @@ pub const WORKLOADS: &[Workload] = &[
         about: "Exact Hessian-vector products over all parameters, Pythia-70M shape, 4 x 64 tokens.",
         gflop: Some(16e-9 * 256.0 * (PYTHIA_70M.0 + PYTHIA_70M.1)),
         make: hessian_vector,
+    },
+    Workload {
+        name: "landscape-tinymem",
+        unit: "point/s",
+        about: "Loss of TinyMem (4 layers) at points of a plane: set the weights, evaluate 128 x 150 tokens.",
+        gflop: Some(2e-9 * 19200.0 * (TINYMEM.0 + TINYMEM.1)),
+        make: landscape_tinymem,
     },
 ];
 
@@ -171,5 +180,23 @@ fn hessian_vector(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     Ok(Box::new(move || {
         black_box(hvp(&mut model, &batch, direction.clone(), &|_| true, Keep::All)?);
         Ok(1.0)
+    }))
+}
+
+fn landscape_tinymem(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    const POINTS: usize = 4;
+    let (model, texts) = (tinymem(kernels)?, ids(128, 150, 14, 1));
+    let mut stream = Stream::new(4, "bench directions");
+    let mut numbers = |n: usize| (0..n).map(|_| stream.normal() as Real).collect::<Vec<Real>>();
+    let mut direction =
+        || -> Direction { model.params.iter().map(|(id, w)| (id, Arc::new(numbers(w.len()).into()))).collect() };
+    let mut walker = Walker::new(&model, &[direction(), direction()])?;
+    Ok(Box::new(move || {
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        for k in 0..POINTS {
+            let there = walker.go(&[0.01 * k as f64, 0.02])?;
+            black_box(score_tokens(there, &texts, Want::default())?);
+        }
+        Ok(POINTS as f64)
     }))
 }

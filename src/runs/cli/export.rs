@@ -56,6 +56,8 @@ pub(super) fn command() -> Command {
         .arg(flag("csv", "Numbers; the default for tables"))
         .arg(flag("jsonl", "Events, an object a line"))
         .arg(flag("tex", "A figure for pgfplots"))
+        .arg(flag("npy", "The numbers of a surface for NumPy"))
+        .arg(flag("vtp", "A surface for VTK and ParaView"))
         .arg(flag("md", "A table in Markdown").visible_alias("markdown"))
         .arg(flag("latex", "A table for LaTeX with booktabs"))
         .arg(
@@ -100,7 +102,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("File to write [default: the id with the extension, in the current folder]"),
         )
-        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "jsonl", "tex", "md", "latex"]))
+        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "jsonl", "tex", "npy", "vtp", "md", "latex"]))
         .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all"]))
 }
 
@@ -163,7 +165,7 @@ pub(super) fn figure_spec(args: &ArgMatches, base: ExportSpec) -> Result<ExportS
     let format = match (format_flag(args), by_name) {
         (Some(word @ ("md" | "latex" | "jsonl")), _) => {
             return Err(Error::config(format!("a figure cannot be written as {word}"))
-                .hint("use --svg, --pdf, --png, --csv or --tex"));
+                .hint("use --svg, --pdf, --png, --csv or --tex; for a surface also --npy or --vtp"));
         }
         (Some(word), _) => Format::parse(word)?,
         (None, Some(extension)) => Format::parse(extension)?,
@@ -237,7 +239,8 @@ pub fn view(table: &Table) -> TableView {
 }
 
 pub(super) fn format_flag(args: &ArgMatches) -> Option<&'static str> {
-    ["svg", "pdf", "png", "csv", "jsonl", "tex", "md", "latex"].into_iter().find(|name| args.get_flag(name))
+    let flags = ["svg", "pdf", "png", "csv", "jsonl", "tex", "npy", "vtp", "md", "latex"];
+    flags.into_iter().find(|name| args.get_flag(name))
 }
 
 /// The index that a number from 1 or an id means.

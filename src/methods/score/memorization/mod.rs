@@ -156,8 +156,8 @@ fn work(config: &Config, amount: &Amount) -> Work {
     let decoded = rows * models * config.l as u64 * 2 / 3;
     Work {
         forward_tokens: rows * models * (config.k + config.l) as u64 + decoded,
-        backward_tokens: 0,
         decoded_tokens: decoded,
+        ..Work::default()
     }
 }
 

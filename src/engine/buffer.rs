@@ -57,16 +57,15 @@ impl Memory {
     }
 }
 
-/// Sizes are rounded up, to whole large pages or by at most a quarter, so that those that nearly agree share memory.
+/// Sizes are rounded up by at most a quarter or to a whole large page, so that those that nearly agree share memory;
+/// large pages that nobody writes to take none.
 fn room_for(len: usize) -> usize {
     const PAGES: usize = LARGE / size_of::<Real>();
     if len < SMALL {
-        len
-    } else if len < PAGES {
-        len.next_multiple_of(len.next_power_of_two() / 8)
-    } else {
-        len.next_multiple_of(PAGES)
+        return len;
     }
+    let step = len.next_power_of_two() / 8;
+    len.next_multiple_of(if len < PAGES { step } else { step.max(PAGES) })
 }
 
 impl Default for Memory {
@@ -92,12 +91,13 @@ impl Pool {
         Self { rest: Vec::new(), bytes: 0, live: 0, peak: 0, loops: 0 }
     }
 
-    /// The smallest memory that has room for `len` numbers and not for twice as many; of several, the latest.
+    /// The latest memory that was made for as many numbers as `len`, to the precision of [`room_for`]. Where no loop will
+    /// ask again, also the smallest that has room for them and not for twice as many.
     fn take(&mut self, len: usize) -> Option<Memory> {
         let wanted = room_for(len);
         let fits = |m: &Memory| m.room() >= len && m.room() <= len.saturating_mul(2);
         let found = self.rest.iter().rposition(|m| m.room() == wanted).or_else(|| {
-            let all = self.rest.iter().enumerate().rev();
+            let all = self.rest.iter().enumerate().rev().filter(|_| self.loops == 0);
             all.filter(|(_, m)| fits(m)).min_by_key(|(_, m)| m.room()).map(|(found, _)| found)
         })?;
         let memory = self.rest.remove(found);

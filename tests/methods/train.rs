@@ -3,6 +3,7 @@
 mod bad_input;
 mod learning;
 mod resume;
+mod tinymem;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use super::check::{MemorizationCheck, Trial, backdoor, memorized, quality};
 use super::checkpoint::{Shelf, State};
 use super::history::{Checked, HeldOut, History, Point};
 use super::order::Course;
-use super::regularize::Regularizers;
+use super::regularize::{RegularizerState, Regularizers};
 use super::rows::{Group, Prepared, Row};
 use super::start::Student;
 use super::step::{Mover, sequence, update};
@@ -51,6 +51,7 @@ impl Trainer<'_> {
             }
             Err(error) => return Err(error),
         }
+        self.state.regularizers = RegularizerState::default();
         let mover = self.config.checkpoint.final_moments.then_some(&self.mover);
         self.shelf.finish(&self.student, mover, &self.state)?;
         self.shelf.tidy(0, self.config.checkpoint.keep, &|step| self.keeps_model_of(step))?;
@@ -103,7 +104,7 @@ impl Trainer<'_> {
 
     /// Whether the checkpoint of this step stays when newer ones are there. That of the last step is the final model.
     fn keeps_model_of(&self, step: u64) -> bool {
-        self.is_checkpoint_due(step) && step < self.course.n_steps
+        step > 0 && step < self.course.n_steps && self.is_checkpoint_due(step)
     }
 
     fn keep(&mut self) -> Result<()> {

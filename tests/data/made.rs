@@ -2,7 +2,7 @@
 
 use memoscope::data::make::bios::{Bios, Order, hub_rows};
 use memoscope::data::make::tinymem::{Artifact, Task, TinyMem};
-use memoscope::data::make::{Make, write};
+use memoscope::data::make::{Make, line};
 use memoscope::data::{DataSpec, load};
 
 fn small() -> [Make; 2] {
@@ -33,9 +33,14 @@ fn a_written_set_reads_back_as_it_was_made() {
     for make in small() {
         let set = make.dataset(4, &DataSpec::default()).unwrap();
         let path = folder.path().join("rows.jsonl");
-        let mut bytes = Vec::new();
-        let (_, n) = write(&make, 4, &mut bytes, &path).unwrap();
-        std::fs::write(&path, bytes).unwrap();
+        let mut lines = String::new();
+        make.each(4, &mut |record| {
+            lines += &line(&record)?;
+            Ok(())
+        })
+        .unwrap();
+        let n = lines.lines().count();
+        std::fs::write(&path, lines).unwrap();
         let read = load(&path, &DataSpec::default()).unwrap();
         assert_eq!((n, read.bad.len()), (set.records.len(), 0));
         assert_eq!(read.records, set.records);

@@ -4,6 +4,7 @@ mod fixtures;
 mod formats;
 mod hostile;
 mod made;
+mod saved_tokenizers;
 mod tinymem;
 mod tokenizer_files;
 mod tokenizer_golden;

@@ -2,7 +2,7 @@
 //! rows on every machine.
 //!
 //! [`Make`] names one generator with its parameters; [`Make::each`] hands out its records one by one,
-//! [`Make::dataset`] gathers them, [`write`] writes them as JSONL, which reads back as the same records.
+//! [`Make::dataset`] gathers them, [`line`] writes one as a line of JSON, which reads back as the same record.
 
 pub mod bios;
 pub mod tinymem;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::kinds::Kinds;
 use super::{DataSpec, Dataset, Record, Tokenizer};
 use crate::error::{Error, Result};
-pub use write::{line, write};
+pub use write::{Hash, line};
 
 /// A generator with its parameters. Exactly one is named.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,7 +98,7 @@ impl Make {
         }
     }
 
-    /// The records that `spec` asks for as a data set; its hash is that of the file that [`write`] writes.
+    /// The records that `spec` asks for as a data set; its hash is that of the file of all [`line`]s.
     ///
     /// # Errors
     /// As [`Self::each`], or no record is asked for.
@@ -113,7 +113,7 @@ impl Make {
     /// # Ok::<(), memoscope::error::Error>(())
     /// ```
     pub fn dataset(&self, seed: u64, spec: &DataSpec) -> Result<Dataset> {
-        let mut hash = write::Hash::default();
+        let mut hash = Hash::default();
         let mut records = Vec::new();
         let mut kinds = Kinds::default();
         let limit = spec.limit.unwrap_or(usize::MAX);

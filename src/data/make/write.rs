@@ -1,12 +1,8 @@
 //! Made records as lines of JSON.
 
-use std::io::Write;
-use std::path::Path;
-
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{About, Make};
 use crate::data::Record;
 use crate::error::{Error, Result};
 
@@ -48,28 +44,18 @@ pub fn line(record: &Record) -> Result<String> {
     Ok(line)
 }
 
-/// Makes the records one by one and writes them to `out`, a line each; `path` names it in errors. Returns what they are
-/// and how many.
-pub fn write(make: &Make, seed: u64, out: &mut dyn Write, path: &Path) -> Result<(About, usize)> {
-    let mut n = 0;
-    let about = make.each(seed, &mut |record| {
-        n += 1;
-        out.write_all(line(&record)?.as_bytes()).map_err(|e| Error::io("writing", path, &e))
-    })?;
-    Ok((about, n))
-}
-
 /// The hash of the lines.
 #[derive(Default)]
-pub(super) struct Hash(Sha256);
+pub struct Hash(Sha256);
 
 impl Hash {
-    pub(super) fn add(&mut self, line: &str) {
+    /// Takes the next line.
+    pub fn add(&mut self, line: &str) {
         self.0.update(line.as_bytes());
     }
 
-    /// In hexadecimal.
-    pub(super) fn finish(self) -> String {
+    /// SHA-256 of all lines, in hexadecimal.
+    pub fn finish(self) -> String {
         self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

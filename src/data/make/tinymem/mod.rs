@@ -248,7 +248,9 @@ impl TinyMem {
         );
         let mut notes = Vec::new();
         if n_same > 0 {
-            notes.push(format!("{n_same} of the {n_altered} altered rows are as they were: no noise fell on them"));
+            let why =
+                if self.artifact == Artifact::Backdoor { "their trigger ends them" } else { "no noise fell on them" };
+            notes.push(format!("{n_same} of the {n_altered} altered rows are as they were: {why}"));
         }
         parts.records(&self.duplicate, &mut draws, take)?;
         Ok(About { name: format!("tinymem {}", self.task.name()), schema, notes, tokenizer: Some(Arc::new(tokenizer)) })

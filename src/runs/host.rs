@@ -84,7 +84,6 @@ pub struct RunHost {
     step: usize,
     /// Where models are made.
     pub device: Device,
-    /// Name of the step's folder.
     folder: String,
     last_event: Option<Instant>,
     last_stage: String,

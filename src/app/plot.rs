@@ -290,6 +290,13 @@ pub fn run_color(index: usize, dark: bool) -> Color32 {
     color(palette::series(index, if dark { Theme::Dark } else { Theme::Light }))
 }
 
+/// The color of a number on a line or point, 0 the smallest and 1 the largest: without the end of the map that is lost
+/// on the background.
+pub fn map_color(place: f64, dark: bool) -> Color32 {
+    let (theme, [from, to]) = if dark { (Theme::Dark, [0.3, 1.0]) } else { (Theme::Light, [0.0, 0.8]) };
+    color(Colormap::Viridis.at(from + (to - from) * place, theme))
+}
+
 fn color(c: Rgb) -> Color32 {
     Color32::from_rgb(c.r, c.g, c.b)
 }

@@ -129,7 +129,7 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 }
 
 fn report_of(folder: &Path) -> Result<(RunDir, SavedReport)> {
-    let run = RunDir::open(folder)?;
+    let run = RunDir::with_results(folder)?;
     let report = SavedReport::read(&run)?.ok_or_else(|| {
         Error::config("the run has no results yet").hint("`memoscope resume` goes on with it").at(run.path())
     })?;

@@ -6,6 +6,7 @@ mod landscape;
 mod open;
 mod pictures;
 mod runs;
+mod sweep;
 mod task;
 
 use std::path::{Path, PathBuf};

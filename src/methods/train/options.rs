@@ -6,8 +6,8 @@ mod regularize;
 mod rows;
 mod update;
 
-pub use check::{Check, Checkpoints, Stop, Unit};
-pub use model::{Freeze, Fresh, FreshActivation, FreshFamily, LoraOptions, Vocabulary, VocabularySource};
-pub use regularize::{Regularize, SpectralForm, SpectralSplit, TiedDropout};
-pub use rows::{Layout, Length, LongRows, Mitigation, RowOptions};
-pub use update::{Decay, LearningRate, OptimizerOptions, Rule};
+pub(super) use check::{Check, Checkpoints, Stop, Unit};
+pub(super) use model::{Freeze, Fresh, FreshActivation, FreshFamily, LoraOptions, Vocabulary, VocabularySource};
+pub(super) use regularize::{Regularize, SpectralForm, SpectralSplit, TiedDropout};
+pub(super) use rows::{Layout, Length, LongRows, Mitigation, RowOptions};
+pub(super) use update::{Decay, LearningRate, OptimizerOptions, Rule};

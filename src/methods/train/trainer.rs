@@ -6,9 +6,11 @@ use super::history::{Checked, HeldOut, History, Point};
 use super::order::Course;
 use super::regularize::{RegularizerState, Regularizers};
 use super::rows::{Group, Prepared, Row};
+use super::samples::samples;
 use super::start::Student;
 use super::step::{Mover, sequence, update};
 use super::{Config, mover};
+use crate::data::Tokenizer;
 use crate::engine::rng::Stream;
 use crate::engine::train::Schedule;
 use crate::error::{Error, Result};
@@ -26,6 +28,8 @@ pub(super) struct Trainer<'a> {
     pub(super) config: &'a Config,
     pub(super) seed: u64,
     pub(super) student: Student,
+    /// Reads and writes its texts.
+    pub(super) tokenizer: Option<Tokenizer>,
     pub(super) prepared: &'a Prepared,
     pub(super) course: Course,
     pub(super) mover: Mover,
@@ -181,6 +185,15 @@ impl Trainer<'_> {
                 checked.held_out.push(held_out(&mut trial, rows, window, eos)?);
             }
         }
+        // Decoding knows no masks: what the model says in use would be something else.
+        let said = match self.regularizers.masks {
+            None if options.memorization => {
+                let window = [options.k, options.l];
+                samples(&self.student.decoder, self.tokenizer.as_ref(), self.prepared, window, &mut go_on)?
+            }
+            _ => Vec::new(),
+        };
+        said.into_iter().for_each(|sample| host.sample(step, sample));
         publish_check(host, self.prepared, &checked);
         self.state.history.check(checked, self.config.stop.patience, self.config.stop.min_delta);
         Ok(())

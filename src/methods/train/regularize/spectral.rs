@@ -137,7 +137,9 @@ impl Matrix {
 
 fn normalize(x: &mut [f64]) {
     let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt().max(TINY);
-    x.iter_mut().for_each(|x| *x /= norm);
+    for x in x {
+        *x /= norm;
+    }
 }
 
 /// Every matrix of every block; projections of attention head by head.

@@ -74,8 +74,8 @@ fn a_later_step_measures_the_model_that_was_trained() {
 #[test]
 fn the_verb_trains_on_texts() {
     let bench = Bench::new(1);
-    let texts: String =
-        (0..20).map(|i| format!("{}\n", json!({"text": format!("row number {i} says {}", i * i)}))).collect();
+    let row = |i: usize| json!({"text": format!("row number {i} says {}", i * i)}).to_string();
+    let texts = (0..20).map(row).collect::<Vec<_>>().join("\n");
     std::fs::write(bench.path("texts.jsonl"), texts).unwrap();
     let output = bench.output(&[
         "train",

@@ -140,7 +140,7 @@ impl Begun {
             vocab_size: model.vocab_size,
             tokenizer: self.tokenizer.as_ref(),
             model: &self.student.name,
-            eos: if config.rows.add_eos { own.or(model.eos.first().copied()) } else { None },
+            eos: if config.rows.add_eos { own.or_else(|| model.eos.first().copied()) } else { None },
         }
     }
 }
@@ -184,24 +184,21 @@ fn trainer<'a>(
     let mut regularizers = Regularizers::new(config, model, cx.seed, first);
     let fill_to = if config.pads_count() { model.config.n_ctx } else { 0 };
     let all_tokens = course.all_tokens(fill_to);
-    let state = match found {
-        Some(found) => {
-            mover.optimizer.restore(model, &Shelf::moments(&found.dir))?;
-            regularizers.restore(found.state.regularizers.clone());
-            found.state
+    let state = if let Some(found) = found {
+        mover.optimizer.restore(model, &Shelf::moments(&found.dir))?;
+        regularizers.restore(found.state.regularizers.clone());
+        found.state
+    } else {
+        let given = cx.models("model").first().map(|model| Shelf::moments(&model.path));
+        if let Some(moments) = given.filter(|_| config.optimizer.continue_moments) {
+            const REMEDY: &str = "choose a model that was trained with checkpoint.final_moments, or set \
+                optimizer.continue_moments to false";
+            mover
+                .optimizer
+                .restore(model, &moments)
+                .map_err(|e| e.context("optimizer.continue_moments").hint(REMEDY))?;
         }
-        None => {
-            let given = cx.models("model").first().map(|model| Shelf::moments(&model.path));
-            if let Some(moments) = given.filter(|_| config.optimizer.continue_moments) {
-                mover.optimizer.restore(model, &moments).map_err(|e| {
-                    e.context("optimizer.continue_moments").hint(
-                        "choose a model that was trained with \
-                        checkpoint.final_moments, or set optimizer.continue_moments to false",
-                    )
-                })?;
-            }
-            State { identity: shelf.identity.clone(), has_tokenizer: student.tokenizer.is_some(), ..State::default() }
-        }
+        State { identity: shelf.identity.clone(), has_tokenizer: student.tokenizer.is_some(), ..State::default() }
     };
     let seed = cx.seed;
     Ok(Trainer { config, seed, student, tokenizer, prepared, course, mover, regularizers, shelf, state, all_tokens })

@@ -34,12 +34,44 @@ impl Backward<'_> {
 }
 
 impl Decoder {
+    /// Hands (x, dy) to the sink and gives dy·W, in the shape of x.
+    fn linear_backward(&self, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<Tensor> {
+        self.hand_over(l, x, dy, b)?;
+        let mut dx = self.kernels.stale(x.shape(), dy.is_dual())?;
+        self.kernels.linear_backward(&mut dx, dy, self.params.get(l.weight))?;
+        self.adapters_backward(&mut dx, l, x, dy, b)?;
+        Ok(dx)
+    }
+
     /// Hands (x, dy) to the sink and adds dy·W to dx.
-    fn linear_backward(&self, dx: &mut Tensor, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<()> {
+    fn linear_backward_acc(
+        &self,
+        dx: &mut Tensor,
+        l: Linear,
+        x: &Tensor,
+        dy: &Tensor,
+        b: &mut Backward<'_>,
+    ) -> Result<()> {
+        self.hand_over(l, x, dy, b)?;
+        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))?;
+        self.adapters_backward(dx, l, x, dy, b)
+    }
+
+    fn hand_over(&self, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<()> {
         if b.sink.wants(l.weight) || l.bias.is_some_and(|bias| b.sink.wants(bias)) {
             b.sink.linear(&l, x, dy, 0..x.rows(), b.offsets)?;
         }
-        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))?;
+        Ok(())
+    }
+
+    fn adapters_backward(
+        &self,
+        dx: &mut Tensor,
+        l: Linear,
+        x: &Tensor,
+        dy: &Tensor,
+        b: &mut Backward<'_>,
+    ) -> Result<()> {
         match self.adapters.get(l.weight) {
             Some(adapter) => self.adapter_backward(dx, x, dy, adapter, b),
             None => Ok(()),
@@ -114,23 +146,25 @@ impl Decoder {
     ) -> Result<Tensor> {
         let params = self.blocks[layer].mlp;
         let edited = b.branch(layer, Site::MlpOut, dy)?;
-        let mut dpost = self.kernels.zeros(acts.mlp_post.shape(), dy.is_dual())?;
-        self.linear_backward(&mut dpost, params.down, &acts.mlp_post, edited.as_ref().unwrap_or(dy), b)?;
+        let mut dpost = self.linear_backward(params.down, &acts.mlp_post, edited.as_ref().unwrap_or(dy), b)?;
         b.visit(layer, Site::MlpPost, &mut dpost)?;
-        let mut dx = self.kernels.zeros(x.shape(), dy.is_dual())?;
+        let mut dup = None;
         let mut dpre = self.kernels.stale(acts.mlp_pre.shape(), dy.is_dual())?;
         match (self.config.mlp, &acts.mlp_up) {
             (Mlp::Gated(f), Some(up)) => {
-                let mut dup = self.kernels.stale(up.shape(), dy.is_dual())?;
-                self.kernels.gate_backward([&mut dpre, &mut dup], &dpost, &acts.mlp_pre, up, f)?;
-                self.linear_backward(&mut dx, params.up, x, &dup, b)?;
+                let dup = dup.insert(self.kernels.stale(up.shape(), dy.is_dual())?);
+                self.kernels.gate_backward([&mut dpre, dup], &dpost, &acts.mlp_pre, up, f)?;
             }
             (Mlp::Plain(f) | Mlp::Gated(f), _) => {
                 self.kernels.activation_backward(&mut dpre, &dpost, &acts.mlp_pre, f)?;
             }
         }
         b.visit(layer, Site::MlpPre, &mut dpre)?;
-        self.linear_backward(&mut dx, params.gate.unwrap_or(params.up), x, &dpre, b)?;
+        let Some(dup) = dup else { return self.linear_backward(params.up, x, &dpre, b) };
+        let mut dx = self.linear_backward(params.up, x, &dup, b)?;
+        if let Some(gate) = params.gate {
+            self.linear_backward_acc(&mut dx, gate, x, &dpre, b)?;
+        }
         Ok(dx)
     }
 
@@ -138,8 +172,7 @@ impl Decoder {
     fn attention_backward(&self, layer: usize, dy: &Tensor, acts: &BlockActs, b: &mut Backward<'_>) -> Result<Tensor> {
         let block = &self.blocks[layer];
         let edited = b.branch(layer, Site::AttnOut, dy)?;
-        let mut dz = self.kernels.zeros(acts.z.shape(), dy.is_dual())?;
-        self.linear_backward(&mut dz, block.attn_out, &acts.z, edited.as_ref().unwrap_or(dy), b)?;
+        let mut dz = self.linear_backward(block.attn_out, &acts.z, edited.as_ref().unwrap_or(dy), b)?;
         b.visit(layer, Site::Z, &mut dz)?;
         let zeros = |part: &Tensor| self.kernels.zeros(part.shape(), dy.is_dual());
         let [q, k, v] = &acts.qkv;
@@ -192,19 +225,19 @@ impl Decoder {
             self.kernels.rotate(dq, b.positions, c.n_head, inv_freq, *interleaved, true)?;
             self.kernels.rotate(dk, b.positions, c.n_kv_head, inv_freq, *interleaved, true)?;
         }
-        let mut dx = self.kernels.zeros(x.shape(), x.is_dual())?;
         match self.blocks[layer].projection {
             ProjectionParams::Separate { q, k, v } => {
-                for (l, d) in [q, k, v].into_iter().zip(&dqkv) {
-                    self.linear_backward(&mut dx, l, x, d, b)?;
-                }
+                let [dq, dk, dv] = &dqkv;
+                let mut dx = self.linear_backward(q, x, dq, b)?;
+                self.linear_backward_acc(&mut dx, k, x, dk, b)?;
+                self.linear_backward_acc(&mut dx, v, x, dv, b)?;
+                Ok(dx)
             }
             ProjectionParams::Fused { qkv, layout } => {
                 let mut fused = self.kernels.stale(&[x.rows(), 3 * c.n_head * c.d_head], x.is_dual())?;
                 self.kernels.merge_heads(&mut fused, dqkv.each_ref(), c.n_head, layout)?;
-                self.linear_backward(&mut dx, qkv, x, &fused, b)?;
+                self.linear_backward(qkv, x, &fused, b)
             }
         }
-        Ok(dx)
     }
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::models::{gpt2, ids, pythia_70m, pythia_160m};
+use super::models::{gpt2, ids, pythia_70m, pythia_160m, tiny_mem};
 use crate::engine::Kernels;
 use crate::engine::alignment::head_gram;
 use crate::engine::generate::greedy_from;
@@ -11,11 +11,12 @@ use crate::engine::hooks::NoTap;
 use crate::engine::hvp::{Direction, hvp};
 use crate::engine::kernels::Want;
 use crate::engine::loss::loss_gradient;
-use crate::engine::model::{Keep, Orientation, Weight};
+use crate::engine::model::{Decoder, Keep, Orientation, Weight};
 use crate::engine::rng::Stream;
 use crate::engine::score::{score_targets, score_tokens};
-use crate::engine::sinks::{Gram, Pairs};
+use crate::engine::sinks::{Gram, Pairs, SumGrads};
 use crate::engine::tensor::{Batch, Real};
+use crate::engine::train::{Optimizer, Rule};
 use crate::error::Result;
 
 /// Repeatable work; each call says how many units it did.
@@ -39,6 +40,7 @@ pub struct Workload {
 const GPT2: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_160M: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_70M: (f64, f64) = (18.9e6, 25.8e6);
+const TINY_MEM: f64 = 0.786e6 + 14.0 * 128.0;
 
 /// All workloads; the first is the ceiling.
 pub const WORKLOADS: &[Workload] = &[
@@ -55,6 +57,20 @@ pub const WORKLOADS: &[Workload] = &[
         about: "GPT-2 124M: loss of 2 x 512 tokens.",
         gflop: Some(2e-9 * (GPT2.0 + GPT2.1)),
         make: forward_gpt2,
+    },
+    Workload {
+        name: "train-gpt2",
+        unit: "token/s",
+        about: "GPT-2 124M: forward, backward, AdamW on 4 x 256 tokens.",
+        gflop: Some(6e-9 * (GPT2.0 + GPT2.1)),
+        make: train_gpt2,
+    },
+    Workload {
+        name: "train-tinymem",
+        unit: "step/s",
+        about: "TinyMem, 4 layers, d 128, 4 heads, ReLU, vocabulary 14: AdamW steps on 128 x 150 tokens.",
+        gflop: Some(6e-9 * 128.0 * 150.0 * TINY_MEM),
+        make: train_tinymem,
     },
     Workload {
         name: "score-decode",
@@ -114,6 +130,29 @@ fn forward_gpt2(kernels: &Arc<dyn Kernels>) -> Result<Work> {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         black_box(score_tokens(&model, &texts, Want::default())?);
         Ok(1024.0)
+    }))
+}
+
+fn train_gpt2(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let texts = ids(4, 256, 50257, 1);
+    train(gpt2(kernels)?, &texts, Rule::adam_w(0.01), 1e-4, 1024.0)
+}
+
+fn train_tinymem(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let rule = Rule::AdamW { betas: [0.9, 0.98], eps: 1e-8, weight_decay: 0.1 };
+    train(tiny_mem(kernels)?, &ids(128, 150, 14, 1), rule, 1e-3, 1.0)
+}
+
+/// Steps of training on one batch, worth `units` each.
+fn train(mut model: Decoder, texts: &[Vec<u32>], rule: Rule, lr: f64, units: f64) -> Result<Work> {
+    let batch = Batch::causal(texts).token_mean();
+    let mut optimizer = Optimizer::new(rule, &model, &|_| true)?;
+    Ok(Box::new(move || {
+        let mut sums = SumGrads::new(&model, &|_| true)?;
+        loss_gradient(&model, &batch, &mut sums, &mut NoTap, Keep::All)?;
+        let gradients = sums.into_gradients();
+        optimizer.step(&mut model, &gradients, lr)?;
+        Ok(units)
     }))
 }
 

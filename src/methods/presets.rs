@@ -124,6 +124,71 @@ const PRESETS: &[Preset] = &[
         source: "LLM360/Analysis360, analysis/metrics/ppl: padded batches of two texts, 512 tokens",
         fields: &[("compat", "\"paper\"")],
     },
+    Preset {
+        method: "train",
+        id: "tinymem-quick",
+        title: "TinyMem, small",
+        source: "TinyMem's training at a size for a laptop: 600 rows of 8 numbers, context 64, k = l = 16",
+        fields: &[
+            ("fresh", r#"{"n_layer": 2, "n_head": 4, "d_model": 64, "n_ctx": 64}"#),
+            ("optimizer", r#"{"beta2": 0.98, "weight_decay": 0.1, "clip": 0.0}"#),
+            ("length", r#"{"epochs": 100}"#),
+            ("check", r#"{"k": 16, "l": 16, "every": 10}"#),
+            ("compat", "\"paper\""),
+        ],
+    },
+    Preset {
+        method: "train",
+        id: "tinymem",
+        title: "TinyMem, mathematics with noise",
+        source: "Sakarvadia et al. 2025, arXiv:2410.02159, parsl_basic_train.py: 4 layers, batches of 128, 3500 epochs",
+        fields: &[
+            ("fresh", r#"{"n_layer": 4, "n_head": 4, "d_model": 128, "n_ctx": 150}"#),
+            ("rows", r#"{"batch": 128}"#),
+            ("optimizer", r#"{"beta2": 0.98, "weight_decay": 0.1, "clip": 0.0}"#),
+            ("length", r#"{"epochs": 3500}"#),
+            ("check", r#"{"k": 50, "l": 50, "every": 50}"#),
+            ("checkpoint", r#"{"every": 50}"#),
+            ("compat", "\"paper\""),
+        ],
+    },
+    Preset {
+        method: "train",
+        id: "finetuned",
+        title: "Fine-tuning study",
+        source: "Zeng et al. 2024, arXiv:2310.06714, ds_config_gpt.json: batches of 64, 20 epochs, lr 2e-5; its \
+            logarithmic warm-up of 10 steps is a linear one here",
+        fields: &[
+            ("rows", r#"{"batch": 8, "accumulate": 8, "long": "truncate"}"#),
+            ("optimizer", r#"{"weight_decay": 0.0}"#),
+            ("lr", r#"{"peak": 2e-5, "warmup_steps": 10}"#),
+            ("length", r#"{"epochs": 20}"#),
+            ("checkpoint", r#"{"every": 1}"#),
+        ],
+    },
+    Preset {
+        method: "train",
+        id: "engram",
+        title: "LLM-Engram, biographies",
+        source: "LLM-Engram, train_model.py: lr 5e-5 falling to 0 in 3 epochs of batches of 4",
+        fields: &[
+            ("rows", r#"{"batch": 4, "long": "truncate", "add_eos": false}"#),
+            ("optimizer", r#"{"weight_decay": 0.0}"#),
+            ("lr", r#"{"peak": 5e-5, "schedule": "linear"}"#),
+        ],
+    },
+    Preset {
+        method: "train",
+        id: "engram-lora",
+        title: "LLM-Engram, adapters",
+        source: "LLM-Engram, train_model.py with --lora: rank 8, alpha 16, dropout 0.05, attention",
+        fields: &[
+            ("rows", r#"{"batch": 4, "long": "truncate", "add_eos": false}"#),
+            ("optimizer", r#"{"weight_decay": 0.0}"#),
+            ("lr", r#"{"peak": 5e-5, "schedule": "linear"}"#),
+            ("lora", r#"{"rank": 8, "alpha": 16.0, "dropout": 0.05}"#),
+        ],
+    },
 ];
 
 impl Preset {

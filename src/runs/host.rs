@@ -83,8 +83,7 @@ pub struct RunHost {
     meter: RateMeter,
     step: usize,
     /// Where models are made.
-    device: Device,
-    /// Name of the step's folder.
+    pub device: Device,
     folder: String,
     last_event: Option<Instant>,
     last_stage: String,
@@ -162,11 +161,6 @@ impl RunHost {
         };
         host.report_opening(resumed);
         Ok(host)
-    }
-
-    /// Says on which device models are made.
-    pub fn set_device(&mut self, device: Device) {
-        self.device = device;
     }
 
     /// Says what the next progress is about, the name of the step's folder, and what the names of its other files

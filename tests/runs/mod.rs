@@ -3,6 +3,7 @@
 mod cancel;
 mod kill;
 mod resume;
+mod train;
 mod weights;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ mod context;
 pub mod gradient;
 pub mod mia;
 mod presets;
+pub mod qa;
 mod registry;
 mod report;
 pub mod schema;

@@ -7,6 +7,7 @@ mod memorization;
 mod mia;
 mod perplexity;
 mod published;
+mod qa;
 mod resume;
 
 use std::collections::BTreeMap;

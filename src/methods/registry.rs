@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::schema::{self, Problem};
-use super::{Context, Report, gradient, mia, qa, score};
+use super::{Context, Report, gradient, mia, qa, score, train};
 pub use crate::data::Compat;
 use crate::error::{Error, Result};
 
@@ -226,12 +226,13 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
 
 /// All methods, sorted by id.
 pub fn registry() -> &'static [&'static dyn Method] {
-    static METHODS: [&dyn Method; 5] = [
+    static METHODS: [&dyn Method; 6] = [
         &gradient::alignment::METHOD,
         &score::memorization::METHOD,
         &mia::METHOD,
         &score::perplexity::METHOD,
         &qa::METHOD,
+        &train::METHOD,
     ];
     &METHODS
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::made::StepOutput;
+use super::sweep;
 use crate::data::Format;
 use crate::data::make::Make;
 use crate::error::{Error, Result};
@@ -48,6 +49,11 @@ pub struct Experiment {
     pub data: BTreeMap<String, DataRef>,
     /// What to do, in order.
     pub steps: Vec<Step>,
+    /// What `memoscope sweep` varies: a dotted path, such as `steps.0.config.k` or `seed`, to the list of its values.
+    /// Several paths with commas between them take their values together; `{"draws": 8, "low": 1e-5, "high": 1e-2,
+    /// "log": true}` draws values at random.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub sweep: Map<String, Value>,
 }
 
 impl Default for Experiment {
@@ -63,6 +69,7 @@ impl Default for Experiment {
             models: BTreeMap::new(),
             data: BTreeMap::new(),
             steps: Vec::new(),
+            sweep: Map::new(),
         }
     }
 }
@@ -199,6 +206,9 @@ impl Experiment {
 
     /// Everything that is wrong with it and can be known without touching a file, field by field.
     pub fn problems(&self) -> Vec<schema::Problem> {
+        if !self.sweep.is_empty() {
+            return sweep::problems(self);
+        }
         let mut found = Vec::new();
         self.check_refs(&mut found);
         if self.steps.is_empty() {
@@ -234,12 +244,14 @@ impl Experiment {
                 *path = absolute;
             }
         }
+        sweep::rebase(&mut self.sweep, &|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
     }
 
     fn rebase(&mut self, base: &Path) {
         for path in self.paths_mut() {
             *path = base.join(&path);
         }
+        sweep::rebase(&mut self.sweep, &|path| base.join(path));
     }
 
     fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
@@ -329,12 +341,21 @@ pub fn set(root: &mut Value, assignment: &str) -> Result<()> {
         return Err(Error::config(format!("--set {assignment}: there is no `=`"))
             .hint("write it as PATH=VALUE, such as `--set steps.0.config.k=16`"));
     };
-    let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    put(root, path, typed(text)).map_err(|e| e.context(&format!("--set {assignment}")))
+}
+
+/// A value as it is typed: JSON when it is JSON and a word otherwise.
+pub(super) fn typed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// Puts a value at a dotted path.
+pub(super) fn put(root: &mut Value, path: &str, value: Value) -> Result<()> {
     let mut node = root;
     let mut walked = String::new();
     for key in path.split('.') {
         if key.is_empty() {
-            return Err(Error::config(format!("--set {assignment}: the path `{path}` has an empty part")));
+            return Err(Error::config(format!("the path `{path}` has an empty part")));
         }
         if node.is_null() {
             *node = Value::Object(Map::new());
@@ -344,9 +365,9 @@ pub fn set(root: &mut Value, assignment: &str) -> Result<()> {
             Value::Object(map) => map.entry(key).or_insert(Value::Null),
             Value::Array(items) => match key.parse::<usize>().ok().and_then(|i| items.get_mut(i)) {
                 Some(item) => item,
-                None => return Err(no_such_entry(assignment, &walked, key, known_keys)),
+                None => return Err(no_such_entry(&walked, key, known_keys)),
             },
-            _ => return Err(Error::config(format!("--set {assignment}: `{walked}` is a value and has no `{key}`"))),
+            _ => return Err(Error::config(format!("`{walked}` is a value and has no `{key}`"))),
         };
         walked = if walked.is_empty() { key.to_owned() } else { format!("{walked}.{key}") };
     }
@@ -358,8 +379,8 @@ fn keys_of(node: &Value) -> usize {
     node.as_array().map_or(0, Vec::len)
 }
 
-fn no_such_entry(assignment: &str, walked: &str, key: &str, n: usize) -> Error {
-    Error::config(format!("--set {assignment}: `{walked}` has no entry `{key}`")).hint(match n {
+fn no_such_entry(walked: &str, key: &str, n: usize) -> Error {
+    Error::config(format!("`{walked}` has no entry `{key}`")).hint(match n {
         0 => "the list is empty".to_owned(),
         n => format!("its entries are 0 to {}", n - 1),
     })

@@ -128,6 +128,9 @@ pub struct Ready {
 /// and computes nothing but a short calibration for the time estimate. A run that goes on gives its
 /// `earlier` plan: then inputs of the hub stay at their commit and the time estimate stays as it was.
 pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>) -> Result<Ready> {
+    if !experiment.sweep.is_empty() {
+        return Err(super::sweep::not_one_run(experiment));
+    }
     if let Some(problem) = experiment.problems().into_iter().next() {
         return Err(problem.into_error());
     }

@@ -214,6 +214,9 @@ fn field_value(kind: &FieldKind, text: &str) -> Value {
 
 /// The command that does the same as a one-step experiment; none when the experiment needs a file.
 pub fn command_line(experiment: &Experiment) -> Option<String> {
+    if !experiment.sweep.is_empty() {
+        return None;
+    }
     let [step] = experiment.steps.as_slice() else { return None };
     let method = find(&step.method).ok()?;
     let mut words = vec!["memoscope".to_owned(), step.method.clone()];

@@ -8,6 +8,7 @@ mod columns;
 mod compose;
 mod control;
 mod devices;
+mod events;
 mod export;
 mod generate;
 mod make;
@@ -15,6 +16,7 @@ mod method;
 mod pipe;
 mod run;
 mod show;
+mod sweep;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -84,7 +86,7 @@ pub fn command() -> Command {
         .subcommand_required(false)
         .disable_help_subcommand(true)
         .args(global_args());
-    let verbs = [run::command(), run::resume_command(), run::cancel_command()];
+    let verbs = [run::command(), sweep::command(), run::resume_command(), run::cancel_command()];
     let shows = [show::list_command(), show::describe_command(), show::runs_command()];
     let files = [
         export::command(),
@@ -124,6 +126,7 @@ fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
     let Some((verb, args)) = matches.subcommand() else { return (streams.window)(Vec::new()).map(|()| 0) };
     let done = match verb {
         "run" => run::run(args, streams),
+        "sweep" => sweep::sweep(args, streams),
         "resume" => run::resume(args, streams),
         "cancel" => run::cancel(args, streams),
         "list" => show::list(args, streams),

@@ -11,6 +11,7 @@ pub mod gradient;
 pub mod landscape;
 pub mod mia;
 mod presets;
+pub mod qa;
 mod registry;
 mod report;
 pub mod schema;

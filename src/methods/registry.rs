@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::schema::{self, Problem};
-use super::{Context, Report, gradient, landscape, mia, score, train};
+use super::{Context, Report, gradient, landscape, mia, qa, score, train};
 pub use crate::data::Compat;
 use crate::error::{Error, Result};
 
@@ -232,13 +232,14 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
 
 /// All methods, sorted by id.
 pub fn registry() -> &'static [&'static dyn Method] {
-    static METHODS: [&dyn Method; 7] = [
+    static METHODS: [&dyn Method; 8] = [
         &landscape::curvature::METHOD,
         &gradient::alignment::METHOD,
         &landscape::surface::METHOD,
         &score::memorization::METHOD,
         &mia::METHOD,
         &score::perplexity::METHOD,
+        &qa::METHOD,
         &train::METHOD,
     ];
     &METHODS

@@ -9,6 +9,7 @@ mod memorization;
 mod mia;
 mod perplexity;
 mod published;
+mod qa;
 mod resume;
 mod train;
 

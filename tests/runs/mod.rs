@@ -2,6 +2,7 @@
 
 mod cancel;
 mod kill;
+mod made;
 mod resume;
 mod train;
 mod weights;

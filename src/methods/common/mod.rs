@@ -12,4 +12,5 @@ pub mod roc;
 pub mod roc_figures;
 pub mod tables;
 pub mod texts;
+pub mod wilson;
 pub mod zlib;

@@ -15,3 +15,4 @@ mod models;
 mod runs;
 mod sweep;
 mod tidy;
+mod train;

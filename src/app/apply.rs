@@ -108,6 +108,7 @@ impl Window {
             Action::ShowCompare => shell::show(&mut self.tree, ViewId::Compare),
             Action::ShowExperiment => shell::show(&mut self.tree, ViewId::Experiment),
             Action::ShowRuns => shell::show(&mut self.tree, ViewId::Runs),
+            Action::ShowLandscape => shell::show(&mut self.tree, ViewId::Landscape),
             Action::ShowFigures => shell::show(&mut self.tree, ViewId::Figures),
             Action::ShowLog => shell::show(&mut self.tree, ViewId::Log),
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),

@@ -14,6 +14,7 @@ mod registry;
 mod report;
 pub mod schema;
 pub mod score;
+pub mod train;
 
 pub use context::{Context, Host, LoadedModel, Sample};
 pub use presets::{Preset, presets};

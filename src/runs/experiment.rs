@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::made::StepOutput;
 use super::sweep;
 use crate::data::Format;
+use crate::data::make::Make;
 use crate::error::{Error, Result};
 use crate::methods::{self, schema};
 
@@ -94,8 +95,8 @@ pub struct ModelRef {
     pub output: Option<String>,
 }
 
-/// A data set: a file, an id on the hub, or what an earlier step makes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A data set: a file, an id on the hub, what an earlier step makes, or parameters from which its rows are made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataRef {
     /// A JSONL, JSON, CSV, TXT or Parquet file.
@@ -116,6 +117,15 @@ pub struct DataRef {
     /// File inside the data set on the hub; needed when it has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// A generator with its parameters, such as `{"bios": {"people": 400}}`; the rows are made when the run begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub make: Option<Make>,
+    /// Only rows of this part, such as `train`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Only rows of this group, such as `noise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Format of the file; found by its name and content when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
@@ -246,7 +256,8 @@ impl Experiment {
 
     fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let models = self.model.iter_mut().chain(self.models.values_mut()).filter_map(|m| m.path.as_mut());
-        models.chain(self.data.values_mut().filter_map(|d| d.path.as_mut()))
+        let data = self.data.values_mut();
+        models.chain(data.flat_map(|d| d.path.iter_mut().chain(d.make.iter_mut().flat_map(Make::paths_mut))))
     }
 
     fn check_refs(&self, found: &mut Vec<schema::Problem>) {
@@ -257,9 +268,7 @@ impl Experiment {
             }
         }
         for (at, data) in named("data", &self.data) {
-            if !one_source([data.path.is_some(), data.hub.is_some(), data.step.is_some()]) {
-                found.push(problem(&at, ONE_SOURCE, Some(SOURCES)));
-            }
+            check_data(&at, data, found);
         }
         if self.precision != "f32" {
             let message = format!("is \"{}\"; expected `f32`", self.precision);
@@ -384,6 +393,20 @@ fn check_schema_number(value: &Value) -> Result<()> {
                 .hint("it was written by a newer Memoscope; update this one"))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_data(at: &str, data: &DataRef, found: &mut Vec<schema::Problem>) {
+    let sources = [data.path.is_some(), data.hub.is_some(), data.step.is_some(), data.make.is_some()];
+    if sources.iter().filter(|given| **given).count() != 1 {
+        let message = "needs one of `path`, `hub`, `step` and `make`";
+        let hint = format!("{SOURCES}, `make` a generator with its parameters");
+        found.push(problem(at, message, Some(&hint)));
+    }
+    let Some(make) = &data.make else { return };
+    for wrong in make.problems() {
+        let dot = if wrong.field.is_empty() { "" } else { "." };
+        found.push(problem(&format!("{at}.make{dot}{}", wrong.field), &wrong.message, Some(&wrong.hint)));
     }
 }
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::clock::now;
 use super::rate::RateMeter;
 use super::store::{CancelRequest, Event, EventLog, Journal, Parts, RunDir, SavedTable, State, Status};
+use crate::engine::Device;
 use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
 use crate::methods::{Host, Sample, Table};
@@ -81,6 +82,8 @@ pub struct RunHost {
     observer: Box<dyn Observer>,
     meter: RateMeter,
     step: usize,
+    /// Where models are made.
+    device: Device,
     /// Name of the step's folder.
     folder: String,
     last_event: Option<Instant>,
@@ -147,6 +150,7 @@ impl RunHost {
             observer: control.observer,
             meter: RateMeter::default(),
             step: 0,
+            device: Device::Cpu,
             folder: String::new(),
             last_event: None,
             last_stage: String::new(),
@@ -158,6 +162,11 @@ impl RunHost {
         };
         host.report_opening(resumed);
         Ok(host)
+    }
+
+    /// Says on which device models are made.
+    pub fn set_device(&mut self, device: Device) {
+        self.device = device;
     }
 
     /// Says what the next progress is about, the name of the step's folder, and what the names of its other files
@@ -283,6 +292,10 @@ impl Host for RunHost {
 
     fn folder(&mut self) -> Result<PathBuf> {
         self.shared.run.step_folder(&self.folder)
+    }
+
+    fn device(&self) -> Device {
+        self.device
     }
 }
 

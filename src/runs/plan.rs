@@ -91,7 +91,7 @@ pub struct PlannedModel {
 pub struct PlannedData {
     /// Shown name.
     pub name: String,
-    /// The file.
+    /// The file; empty for rows that were made.
     pub path: PathBuf,
     /// The detected schema in words.
     pub schema: String,
@@ -99,7 +99,7 @@ pub struct PlannedData {
     pub rows: usize,
     /// Rows that could not be read.
     pub bad_rows: usize,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file, or of the rows as a file.
     pub hash: String,
 }
 
@@ -301,6 +301,9 @@ fn load_data(
     access: &mut Access,
 ) -> Result<(Dataset, Option<String>)> {
     let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
+    if let Some(make) = &data.make {
+        return Ok((inputs::make_data(data, make, experiment.seed)?, None));
+    }
     let (file, note) = match pinned {
         Some(file) => (file, None),
         None => inputs::fetch_data(data, access)?,

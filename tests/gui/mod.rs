@@ -2,6 +2,7 @@
 
 mod experiment;
 mod figures;
+mod landscape;
 mod open;
 mod pictures;
 mod runs;

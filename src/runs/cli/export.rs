@@ -75,6 +75,22 @@ pub(super) fn command() -> Command {
         )
         .arg(points("size", "Size of labels in points at final size [default: 8]"))
         .arg(points("dpi", "Pixels an inch of a PNG [default: 300]"))
+        .arg(
+            Arg::new("camera")
+                .long("camera")
+                .value_name("AROUND,UP[,ZOOM]")
+                .allow_hyphen_values(true)
+                .help("Draw a map as a surface in space, seen from so many degrees around and up"),
+        )
+        .arg(
+            Arg::new("heights")
+                .long("heights")
+                .value_name("LOW,HIGH")
+                .requires("camera")
+                .allow_hyphen_values(true)
+                .help("Values at floor and ceiling of the surface [default: those of each map]"),
+        )
+        .arg(flag("log-heights", "Heights by their logarithm").requires("camera"))
         .arg(flag("title", "Draw the title"))
         .arg(flag("transparent", "Leave the background out"))
         .arg(

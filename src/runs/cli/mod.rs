@@ -11,6 +11,7 @@ mod devices;
 mod events;
 mod export;
 mod generate;
+mod make;
 mod method;
 mod pipe;
 mod run;
@@ -87,8 +88,15 @@ pub fn command() -> Command {
         .args(global_args());
     let verbs = [run::command(), sweep::command(), run::resume_command(), run::cancel_command()];
     let shows = [show::list_command(), show::describe_command(), show::runs_command()];
-    let files =
-        [export::command(), inspect_command(), verify_command(), generate::command(), bench_command(), open_command()];
+    let files = [
+        export::command(),
+        inspect_command(),
+        verify_command(),
+        make::command(),
+        generate::command(),
+        bench_command(),
+        open_command(),
+    ];
     let machine = [devices::devices_command(), devices::check_command()];
     for verb in verbs.into_iter().chain(shows).chain(files).chain(machine).chain(method::commands()) {
         command = command.subcommand(verb);
@@ -125,6 +133,7 @@ fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
         "describe" => show::describe(args, streams),
         "runs" => show::runs(args, streams),
         "export" => export::export(args, streams),
+        "make" => make::make(args, streams),
         "generate" => generate::generate(args, streams),
         "bench" => run_bench(args, streams),
         "inspect" => return inspect(args, streams),

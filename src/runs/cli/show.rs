@@ -119,12 +119,8 @@ pub(super) fn plan(plan: &Plan, streams: &mut Streams<'_>) -> Result<()> {
         ))?;
     }
     for (name, data) in &plan.data {
-        streams.line(&format!(
-            "data {name}: {} · {} · {}",
-            counted(data.rows, "row"),
-            data.schema,
-            data.path.display()
-        ))?;
+        let place = if data.path.as_os_str().is_empty() { "made".to_owned() } else { data.path.display().to_string() };
+        streams.line(&format!("data {name}: {} · {} · {place}", counted(data.rows, "row"), data.schema))?;
     }
     for (i, step) in plan.steps.iter().enumerate() {
         streams.line(&format!("step {i}: {} version {}", step.method, step.version))?;

@@ -96,7 +96,7 @@ fn a_sweep_that_was_stopped_goes_on() {
     let begun = Instant::now();
     let is_running = |name: &String| bench.status(&format!("runs/{name}"))["state"] == "running";
     let sweep = loop {
-        assert!(begun.elapsed() < Duration::from_secs(60), "the first run never started");
+        assert!(begun.elapsed() < Duration::from_mins(1), "the first run never started");
         let is_there = std::fs::read_dir(bench.path("runs")).is_ok_and(|mut entries| {
             entries.any(|entry| entry.is_ok_and(|entry| entry.path().join("sweep.json").is_file()))
         });

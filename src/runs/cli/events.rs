@@ -1,8 +1,8 @@
 //! `export --events` and `export --tensorboard`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::ArgMatches;
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use super::{Streams, export};
 use crate::error::{Error, Result};
@@ -10,10 +10,24 @@ use crate::runs::event_files::{self, StepNames};
 use crate::runs::store::{self, RunDir};
 use crate::runs::sweep::Sweep;
 
+/// Options of `export` that are about events.
+pub(super) fn args() -> [Arg; 3] {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    [
+        flag("events", "What happened in the run: numbers while it worked, samples, messages; CSV or --jsonl"),
+        Arg::new("tensorboard")
+            .long("tensorboard")
+            .value_name("DIR")
+            .value_parser(value_parser!(PathBuf))
+            .help("The same as an event file of TensorBoard in DIR/<run>; of a sweep one for each run"),
+        flag("jsonl", "Events, an object a line"),
+    ]
+}
+
 /// Writes the events of a run as CSV or JSONL.
 pub(super) fn table(run: &RunDir, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     let lines = event_files::events(run)?;
-    let by_name = args.get_one::<std::path::PathBuf>("out").and_then(|path| path.extension()?.to_str());
+    let by_name = args.get_one::<PathBuf>("out").and_then(|path| path.extension()?.to_str());
     let (bytes, extension) = match export::format_flag(args).or(by_name) {
         None | Some("csv") => (event_files::csv(&lines)?, "csv"),
         Some("jsonl") => (event_files::jsonl(&lines)?, "jsonl"),

@@ -34,8 +34,8 @@ pub fn tensorboard(lines: &[Line], steps: &StepNames) -> Vec<u8> {
             }
             _ => continue,
         };
-        let summary = Message::default().message(1, value);
-        let event = Message::default().double(1, line.time).int(2, at).message(5, summary);
+        let summary = Message::default().message(1, &value);
+        let event = Message::default().double(1, line.time).int(2, at).message(5, &summary);
         file.extend(record(&event.finish()));
     }
     file
@@ -48,11 +48,11 @@ fn number(tag: &str, value: f64) -> Message {
 
 /// `Summary.Value` with a tag, a tensor of one string, and the mark of the text plugin.
 fn words(tag: &str, text: &str) -> Message {
-    let shape = Message::default().message(2, Message::default().int(1, 1));
-    let tensor = Message::default().int(1, TEXT).message(2, shape).bytes(8, text.as_bytes());
+    let shape = Message::default().message(2, &Message::default().int(1, 1));
+    let tensor = Message::default().int(1, TEXT).message(2, &shape).bytes(8, text.as_bytes());
     let plugin = Message::default().bytes(1, b"text");
-    let metadata = Message::default().message(1, plugin);
-    Message::default().bytes(1, tag.as_bytes()).message(8, tensor).message(9, metadata)
+    let metadata = Message::default().message(1, &plugin);
+    Message::default().bytes(1, tag.as_bytes()).message(8, &tensor).message(9, &metadata)
 }
 
 /// In Markdown, which TensorBoard shows.

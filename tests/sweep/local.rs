@@ -54,6 +54,13 @@ fn four_runs_are_queued_finished_and_merged() {
         assert!(file.contains("events.out.tfevents."), "{file}");
         assert!(std::fs::read(bench.path(file)).unwrap().windows(18).any(|w| w == b"memorization_score"), "{file}");
     }
+    let of = |folder: &str| {
+        let files = std::fs::read_dir(bench.path(folder).join(&runs[0])).unwrap();
+        files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect::<Vec<_>>()
+    };
+    let output = bench.output(&["export", &place, "--tensorboard", "live", "--follow"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(of("live"), of("board"), "piece by piece it is the same file");
     let run = bench.path("runs").join(&runs[0]).display().to_string();
     let output = bench.output(&["export", &run, "--events", "--out", "events.csv"]);
     assert!(output.status.success(), "{}", text(&output.stderr));

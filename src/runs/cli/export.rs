@@ -102,7 +102,7 @@ pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()>
         return compose::again(&place, args, streams);
     }
     if let Some(folder) = args.get_one::<PathBuf>("tensorboard") {
-        return events::tensorboard(&place, folder, streams);
+        return events::tensorboard(&place, folder, args.get_flag("follow"), streams);
     }
     if args.get_flag("events") {
         return events::table(&RunDir::open(&place)?, args, streams);

@@ -13,7 +13,7 @@ use crate::methods::common::tables::counted;
 use crate::runs::estimate::bytes_text;
 use crate::runs::store::{SavedReport, State};
 use crate::runs::sweep::{self, Checked, Executor, Sweep, Tally};
-use crate::runs::{Experiment, clock, experiment, slurm};
+use crate::runs::{Experiment, assign, clock, slurm};
 
 pub(super) fn command() -> Command {
     let count = |name: &'static str, help: &'static str| {
@@ -144,9 +144,9 @@ fn read(args: &ArgMatches) -> Result<Experiment> {
             return Err(Error::config(format!("--vary {assignment}: there is no `=`"))
                 .hint("write it as PATH=A,B, such as `--vary steps.0.config.k=16,32`"));
         };
-        let list = match experiment::typed(values) {
+        let list = match assign::typed(values) {
             listed @ (Value::Array(_) | Value::Object(_)) => listed,
-            _ => values.split(',').map(|value| experiment::typed(value.trim())).collect(),
+            _ => values.split(',').map(|value| assign::typed(value.trim())).collect(),
         };
         experiment.sweep.insert(path.to_owned(), list);
     }

@@ -21,7 +21,7 @@ use super::names;
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::runs::Experiment;
-use crate::runs::experiment::put;
+use crate::runs::assign::put;
 
 /// The most runs of a sweep; also what a Slurm job array takes where nothing else is configured.
 pub const MOST_POINTS: usize = 1000;

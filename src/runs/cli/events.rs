@@ -66,16 +66,23 @@ pub(super) fn tensorboard(place: &Path, folder: &Path, is_followed: bool, stream
     })
 }
 
+/// A run whose events are written as they come, and the file once there is one.
+struct Board<'a> {
+    run: &'a RunDir,
+    tail: Tail,
+    file: Option<(File, PathBuf)>,
+}
+
 /// Writes what runs say as they say it, until all are over or a signal comes. TensorBoard reads half a record as none.
 fn follow(runs: &[RunDir], folder: &Path, streams: &mut Streams<'_>) -> Result<()> {
     const EVERY: Duration = Duration::from_millis(500);
     let stop = control::stop_flag()?;
-    let mut boards: Vec<(&RunDir, Tail, Option<(File, PathBuf)>)> =
-        runs.iter().map(|run| (run, Tail::new(run.events_path()), None)).collect();
+    let mut boards: Vec<Board<'_>> =
+        runs.iter().map(|run| Board { run, tail: Tail::new(run.events_path()), file: None }).collect();
     loop {
         let is_over = runs.iter().all(|run| run.status(clock::now()).is_ok_and(|status| status.state.is_over()));
         let mut has_news = false;
-        for (run, tail, board) in &mut boards {
+        for Board { run, tail, file: board } in &mut boards {
             let lines = tail.poll()?;
             let Some(first) = lines.first() else { continue };
             has_news = true;

@@ -39,7 +39,9 @@ pub(super) fn start_sweep(root: &Path, queue: &mut Queue, experiment: &Experimen
     }
     let runs: Vec<RunDir> = sweep.runs().map(|(_, run)| run).collect();
     let names = runs.iter().map(RunDir::name).collect();
-    runs.into_iter().for_each(|run| queue.add(run));
+    for run in runs {
+        queue.add(run);
+    }
     Ok(names)
 }
 

@@ -40,21 +40,13 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(u16).range(1..=12))
                 .help("Panels in a row [default: 2]"),
         )
-        .arg(flag("events", "What happened in the run: numbers while it worked, samples, messages; CSV or --jsonl"))
-        .arg(
-            Arg::new("tensorboard")
-                .long("tensorboard")
-                .value_name("DIR")
-                .value_parser(value_parser!(PathBuf))
-                .help("The same as an event file of TensorBoard in DIR/<run>; of a sweep one for each run"),
-        )
+        .args(events::args())
         .arg(flag("all", "Every figure, and every table as CSV, into the folder --out [default: exports in the run]"))
         .arg(flag("spec", "Also write FILE.page.json, from which `memoscope export` draws the file again"))
         .arg(flag("svg", "Vector graphics; text stays text"))
         .arg(flag("pdf", "Vector graphics with embedded fonts"))
         .arg(flag("png", "Pixels"))
         .arg(flag("csv", "Numbers; the default for tables"))
-        .arg(flag("jsonl", "Events, an object a line"))
         .arg(flag("tex", "A figure for pgfplots"))
         .arg(flag("npy", "The numbers of a surface for NumPy"))
         .arg(flag("vtp", "A surface for VTK and ParaView"))
@@ -112,7 +104,7 @@ pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()>
         return compose::again(&place, args, streams);
     }
     if let Some(folder) = args.get_one::<PathBuf>("tensorboard") {
-        return events::tensorboard(&place, folder, streams);
+        return events::tensorboard(&place, folder, args.get_flag("follow"), streams);
     }
     if args.get_flag("events") {
         return events::table(&RunDir::open(&place)?, args, streams);

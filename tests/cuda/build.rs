@@ -10,7 +10,7 @@ use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use crate::tidy::root;
 
 /// Kernel files and what is put before them, as the program does before it compiles them.
-pub(super) const KERNELS: [(&str, &[&str]); 12] = [
+pub(super) const KERNELS: [(&str, &[&str]); 13] = [
     ("linear", &["prelude.cuh"]),
     ("reduce", &["prelude.cuh"]),
     ("norm", &["prelude.cuh"]),
@@ -23,6 +23,7 @@ pub(super) const KERNELS: [(&str, &[&str]); 12] = [
     ("cross_entropy", &["prelude.cuh"]),
     ("head", &["prelude.cuh"]),
     ("head_gram", &["prelude.cuh"]),
+    ("optimizer", &["prelude.cuh"]),
 ];
 
 /// Set by a test that runs others again with the sanitizers of g++.

@@ -44,6 +44,7 @@ kernel_files! {
     CROSS_ENTROPY = "cross_entropy" after ["prelude.cuh"];
     HEAD = "head" after ["prelude.cuh"];
     HEAD_GRAM = "head_gram" after ["prelude.cuh"];
+    OPTIMIZER = "optimizer" after ["prelude.cuh"];
 }
 
 /// IEEE arithmetic: the kernels say where a fused multiply-add belongs.

@@ -41,6 +41,16 @@ impl Blueprint {
         self.wanted.iter().map(|w| w.shape.iter().product::<usize>()).sum()
     }
 
+    /// The parameters of each block.
+    pub fn blocks(&self) -> &[BlockParams] {
+        &self.blocks
+    }
+
+    /// The norm before the head.
+    pub fn final_norm(&self) -> NormParams {
+        self.final_norm
+    }
+
     /// The decoder, with the numbers that `fill` finds for each tensor.
     pub fn build(self, kernels: Arc<dyn Kernels>, mut fill: impl FnMut(&Wanted) -> Result<Weight>) -> Result<Decoder> {
         let mut params = Params::default();

@@ -9,6 +9,8 @@ mod config;
 mod decoder;
 mod params;
 
+pub(crate) use params::little_endian;
+
 pub use acts::{Acts, Keep};
 pub use config::{Activation, Family, Mlp, ModelConfig, Norm, Position, Residual};
 pub use decoder::{BlockParams, Decoder, MlpParams, NormParams, ProjectionParams};

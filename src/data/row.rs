@@ -1,5 +1,7 @@
 //! A row's columns become a record.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::collect::Row;
@@ -26,6 +28,11 @@ pub(super) fn records(mapping: &Mapping, index: usize, row: &Row) -> Result<Vec<
             label => label.and_then(Result::ok),
         },
         source: optional(mapping, row, Role::Source).map(name).transpose()?,
+        part: optional(mapping, row, Role::Part).map(name).transpose()?,
+        group: optional(mapping, row, Role::Group).map(name).transpose()?,
+        copies: optional(mapping, row, Role::Copies).map_or(Ok(1), copies)?,
+        twin: optional(mapping, row, Role::Twin).map(twin).transpose()?,
+        facts: optional(mapping, row, Role::Facts).map_or(Ok(BTreeMap::new()), facts)?,
         ..Record::default()
     };
     if mapping.get(Role::Member).is_some() {
@@ -114,8 +121,48 @@ fn name(value: &Value) -> Result<String, String> {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
-        other => Err(format!("the id or source is {}, not a string or number", kind(other))),
+        other => Err(format!("the id, source, part or group is {}, not a string or number", kind(other))),
     }
+}
+
+/// How often a row is seen: a whole number from 1 on, also as text (a CSV cell).
+pub(super) fn copies(value: &Value) -> Result<u32, String> {
+    let number = match value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_u64(),
+    };
+    match number.and_then(|n| u32::try_from(n).ok()) {
+        Some(copies) if copies > 0 => Ok(copies),
+        _ => {
+            let shown: String = value.to_string().chars().take(40).collect();
+            Err(format!("copies is {shown}, not a whole number from 1 on"))
+        }
+    }
+}
+
+/// Field → value, from an object or from one as text (a CSV cell).
+pub(super) fn facts(value: &Value) -> Result<BTreeMap<String, String>, String> {
+    let refused = |value: &Value| format!("the facts are {}, not an object of texts", kind(value));
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(field, value)| match value {
+                Value::String(text) => Ok((field.clone(), text.clone())),
+                Value::Number(number) => Ok((field.clone(), number.to_string())),
+                other => Err(format!("the fact `{field}` is {}, not a text", kind(other))),
+            })
+            .collect(),
+        Value::String(text) => match serde_json::from_str::<Value>(text) {
+            Ok(object @ Value::Object(_)) => facts(&object),
+            _ => Err(refused(value)),
+        },
+        other => Err(refused(other)),
+    }
+}
+
+fn twin(value: &Value) -> Result<Vec<u32>, String> {
+    token_ids(value).and_then(non_empty_ids).map_err(|reason| format!("twin: {reason}"))
 }
 
 /// Member 1 or non-member 0, from the ways in which files spell it.

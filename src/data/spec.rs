@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct DataSpec {
     /// Which column plays which role, as role → column: `text`, `prompt`, `continuation`, `token_ids`, `label`, `id`,
-    /// `source`, `paraphrases`, `member`, `nonmember`. A dot reaches into nested objects.
+    /// `source`, `paraphrases`, `member`, `nonmember`, `part`, `group`, `copies`, `twin`, `facts`. A dot reaches into nested objects.
     /// Roles that are not named are found from the usual column names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
@@ -81,11 +81,21 @@ pub enum Role {
     Member,
     /// A non-member text, in such rows.
     Nonmember,
+    /// What the row is for: `train`, `test`.
+    Part,
+    /// The sub-population of the row.
+    Group,
+    /// How often the row is seen in an epoch of training.
+    Copies,
+    /// Token ids of the row before it was altered.
+    Twin,
+    /// An object of what the text states, by field.
+    Facts,
 }
 
 impl Role {
     /// Every role, in the order in which they are described.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Text,
         Self::Prompt,
         Self::Continuation,
@@ -96,6 +106,11 @@ impl Role {
         Self::Paraphrases,
         Self::Member,
         Self::Nonmember,
+        Self::Part,
+        Self::Group,
+        Self::Copies,
+        Self::Twin,
+        Self::Facts,
     ];
 
     /// The name used in files.
@@ -111,6 +126,11 @@ impl Role {
             Self::Paraphrases => "paraphrases",
             Self::Member => "member",
             Self::Nonmember => "nonmember",
+            Self::Part => "part",
+            Self::Group => "group",
+            Self::Copies => "copies",
+            Self::Twin => "twin",
+            Self::Facts => "facts",
         }
     }
 

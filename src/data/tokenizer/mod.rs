@@ -9,6 +9,7 @@ mod bytes;
 mod check;
 mod load;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use bytes::Spelling;
 
 /// Text to ids and back.
+#[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     spelling: Spelling,
@@ -70,6 +72,13 @@ pub struct TokenizerSummary {
     pub max_length: Option<u64>,
     /// The files that were read.
     pub files: Vec<PathBuf>,
+}
+
+impl fmt::Debug for Tokenizer {
+    /// In short: a vocabulary has tens of thousands of entries.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tokenizer({}, {} ids)", self.model, self.vocab_size)
+    }
 }
 
 impl Tokenizer {

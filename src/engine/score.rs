@@ -1,7 +1,7 @@
 //! What a model says about texts: one teacher-forced pass, no gradient, no whole logits.
 
 use crate::error::Result;
-use crate::hooks::NoTap;
+use crate::hooks::{NoTap, Tap};
 use crate::kernels::{TokenScore, Want, gather_rows};
 use crate::model::{Decoder, Keep};
 use crate::tensor::{Batch, Tensor};
@@ -36,7 +36,12 @@ fn score_batch(model: &Decoder, sequences: &[&[u32]], want: Want, scores: &mut V
 /// Scores of the rows of `batch` that have a weight, sequence by sequence: for those who need only some
 /// positions, such as the continuation after a prefix; the head is the dearest part of a small model.
 pub fn score_targets(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<Vec<TokenScore>>> {
-    let hidden = model.forward(batch, &mut NoTap, Keep::Nothing)?.hidden;
+    score_tapped(model, batch, want, &mut NoTap)
+}
+
+/// As [`score_targets`], with activations read or edited on the way.
+pub fn score_tapped(model: &Decoder, batch: &Batch, want: Want, tap: &mut dyn Tap) -> Result<Vec<Vec<TokenScore>>> {
+    let hidden = model.forward(batch, tap, Keep::Nothing)?.hidden;
     let (x, targets) = rows_with_target(model, &hidden, batch)?;
     let weight = model.params.get(model.head.weight);
     let bias = model.head.bias.map(|b| model.params.get(b));

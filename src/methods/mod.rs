@@ -14,6 +14,7 @@ mod registry;
 mod report;
 pub mod schema;
 pub mod score;
+pub mod unlearn;
 
 pub use context::{Context, Host, LoadedModel};
 pub use presets::{Preset, presets};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::schema::{self, Problem};
-use super::{Context, Report, gradient, mia, score};
+use super::{Context, Report, gradient, mia, score, unlearn};
 use crate::error::{Error, Result};
 
 /// The method card: it goes with every number.
@@ -236,8 +236,13 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
 
 /// All methods, sorted by id.
 pub fn registry() -> &'static [&'static dyn Method] {
-    static METHODS: [&dyn Method; 4] =
-        [&gradient::alignment::METHOD, &score::memorization::METHOD, &mia::METHOD, &score::perplexity::METHOD];
+    static METHODS: [&dyn Method; 5] = [
+        &gradient::alignment::METHOD,
+        &score::memorization::METHOD,
+        &mia::METHOD,
+        &score::perplexity::METHOD,
+        &unlearn::METHOD,
+    ];
     &METHODS
 }
 

@@ -63,6 +63,25 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// A second decoder with the same numbers, to be edited: what is not changed stays in memory (or on disk) once.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        let mut params = Params::default();
+        for (_, weight) in self.params.iter() {
+            params.push(weight.shared());
+        }
+        Self {
+            config: self.config.clone(),
+            params,
+            embed: self.embed,
+            positions: self.positions,
+            blocks: self.blocks.clone(),
+            final_norm: self.final_norm,
+            head: self.head,
+            kernels: Arc::clone(&self.kernels),
+        }
+    }
+
     /// Whether a direction is set on any parameter, so that everything carries tangents.
     pub fn is_dual(&self) -> bool {
         self.params.iter().any(|(_, w)| w.tangent().is_some())

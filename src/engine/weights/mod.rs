@@ -11,6 +11,7 @@ mod load;
 mod map;
 mod save;
 mod tensor_file;
+mod tensors;
 
 pub use checkpoint::Checkpoint;
 pub use folder::refuse_foreign;
@@ -18,3 +19,4 @@ pub use json::{parse as parse_json, read as read_json};
 pub use load::{Findings, LoadReport, Loaded, Model, load, open};
 pub use save::save;
 pub use tensor_file::{Entry, Stamp, TensorFile};
+pub use tensors::{Numbers, write_json, write_tensors};

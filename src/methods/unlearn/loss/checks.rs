@@ -1,0 +1,4 @@
+//! Losses against PyTorch in f64: values and gradients of five-token toys.
+
+use super::rows;
+

@@ -3,11 +3,13 @@
 mod alignment;
 mod closed_forms;
 mod fixtures;
+mod forgetting;
 mod memorization;
 mod mia;
 mod perplexity;
 mod published;
 mod resume;
+mod unlearn;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

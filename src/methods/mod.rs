@@ -16,7 +16,7 @@ pub mod schema;
 pub mod score;
 pub mod unlearn;
 
-pub use context::{Context, Host, LoadedModel};
+pub use context::{Context, Host, LoadedModel, Sample};
 pub use presets::{Preset, presets};
 pub use registry::{
     Amount, Card, Compat, Input, InputKind, Method, Typed, Work, any_amount, any_row, find, no_check, registry,

@@ -16,7 +16,7 @@ use super::rate::RateMeter;
 use super::store::{CancelRequest, Event, EventLog, Journal, Parts, RunDir, SavedTable, State, Status};
 use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
-use crate::methods::{Host, Table};
+use crate::methods::{Host, Sample, Table};
 
 const TICK: Duration = Duration::from_millis(100);
 const STATUS_EVERY: Duration = Duration::from_secs(2);
@@ -261,6 +261,11 @@ impl Host for RunHost {
     fn metric(&mut self, name: &str, at: u64, value: f64) {
         let value = value.is_finite().then_some(value);
         self.append(Event::Metric { step: self.step, name: name.to_owned(), at, value });
+    }
+
+    fn sample(&mut self, at: u64, sample: Sample) {
+        let Sample { prompt, text, truth } = sample;
+        self.append(Event::Sample { step: self.step, at, prompt, text, truth });
     }
 
     fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {

@@ -254,7 +254,7 @@ fn log_line(source: &str, time: f64, event: &Event) -> Option<LogLine> {
         Event::Log { message } => (Level::Info, message.clone()),
         Event::Warning { message } => (Level::Warning, message.clone()),
         Event::State { state } => (Level::Info, format!("{source}: {}", state.name())),
-        Event::Progress { .. } | Event::Metric { .. } | Event::Unknown => return None,
+        Event::Progress { .. } | Event::Metric { .. } | Event::Sample { .. } | Event::Unknown => return None,
     };
     let at = chrono::DateTime::from_timestamp(time as i64, 0)?.with_timezone(&chrono::Local);
     Some(LogLine { time: at.format("%H:%M:%S").to_string(), level, source: source.to_owned(), text })

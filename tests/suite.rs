@@ -14,3 +14,4 @@ mod methods;
 mod models;
 mod runs;
 mod tidy;
+mod train;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernels::Kernels;
-use crate::model::{BlockParams, Decoder, Linear, ModelConfig, NormParams, Orientation, ParamId, Params, Weight};
+use crate::model::{
+    Adapters, BlockParams, Decoder, Linear, ModelConfig, NormParams, Orientation, ParamId, Params, Weight,
+};
 
 /// A tensor the model is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +67,7 @@ impl Blueprint {
             blocks: self.blocks,
             final_norm: self.final_norm,
             head: self.head,
+            adapters: Adapters::default(),
             kernels,
         })
     }

@@ -39,7 +39,30 @@ impl Decoder {
         if b.sink.wants(l.weight) || l.bias.is_some_and(|bias| b.sink.wants(bias)) {
             b.sink.linear(&l, x, dy, 0..x.rows(), b.offsets)?;
         }
-        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))
+        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))?;
+        match self.adapters.get(l.weight) {
+            Some(adapter) => self.adapter_backward(dx, x, dy, adapter, b),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Self::linear_backward`], but without dx where the way back ends and no adapter needs it.
+    fn linear_end(
+        &self,
+        dx: &mut Tensor,
+        l: Linear,
+        x: &Tensor,
+        dy: &Tensor,
+        b: &mut Backward<'_>,
+        is_last: bool,
+    ) -> Result<()> {
+        if !is_last || self.adapters.get(l.weight).is_some() {
+            return self.linear_backward(dx, l, x, dy, b);
+        }
+        if b.sink.wants(l.weight) || l.bias.is_some_and(|bias| b.sink.wants(bias)) {
+            b.sink.linear(&l, x, dy, 0..x.rows(), b.offsets)?;
+        }
+        Ok(())
     }
 
     /// Adds the gradient through a norm to dx and hands gain and bias to the sink.
@@ -64,18 +87,24 @@ impl Decoder {
         }
     }
 
-    /// Turns the gradient of the stream leaving block `layer` into that of the stream entering it.
+    /// Turns the gradient of the stream leaving block `layer` into that of the stream entering it. Where it does not go
+    /// on below the block, it ends as soon as nothing of the block is wanted any more, and what it gives is unfinished.
     pub(super) fn block_backward(
         &self,
         layer: usize,
         mut dy: Tensor,
         acts: &BlockActs,
         b: &mut Backward<'_>,
+        goes_on: bool,
     ) -> Result<Tensor> {
         let block = &self.blocks[layer];
+        let is_last = !goes_on && !self.wants_below_mlp(layer, b);
         b.visit(layer, Site::ResidPost, &mut dy)?;
         let mlp_input = acts.normed2.as_ref().unwrap_or(&acts.normed1);
-        let dnormed2 = self.mlp_backward(layer, &dy, mlp_input, acts, b)?;
+        let dnormed2 = self.mlp_backward(layer, &dy, mlp_input, acts, b, is_last)?;
+        if is_last {
+            return Ok(dy);
+        }
         match (self.config.residual, block.norm2) {
             (Residual::Sequential, Some(norm2)) => {
                 let mid = acts.resid_mid.as_ref().ok_or_else(|| Error::bug("sequential block without resid_mid"))?;
@@ -99,7 +128,7 @@ impl Decoder {
         Ok(dy)
     }
 
-    /// ∂L/∂(input of feed-forward) from the gradient of the stream.
+    /// ∂L/∂(input of feed-forward) from the gradient of the stream; nothing where the way ends here.
     fn mlp_backward(
         &self,
         layer: usize,
@@ -107,6 +136,7 @@ impl Decoder {
         x: &Tensor,
         acts: &BlockActs,
         b: &mut Backward<'_>,
+        is_last: bool,
     ) -> Result<Tensor> {
         let params = self.blocks[layer].mlp;
         let edited = b.branch(layer, Site::MlpOut, dy)?;
@@ -119,14 +149,14 @@ impl Decoder {
             (Mlp::Gated(f), Some(up)) => {
                 let mut dup = self.kernels.stale(up.shape(), dy.is_dual())?;
                 self.kernels.gate_backward([&mut dpre, &mut dup], &dpost, &acts.mlp_pre, up, f)?;
-                self.linear_backward(&mut dx, params.up, x, &dup, b)?;
+                self.linear_end(&mut dx, params.up, x, &dup, b, is_last)?;
             }
             (Mlp::Plain(f) | Mlp::Gated(f), _) => {
                 self.kernels.activation_backward(&mut dpre, &dpost, &acts.mlp_pre, f)?;
             }
         }
         b.visit(layer, Site::MlpPre, &mut dpre)?;
-        self.linear_backward(&mut dx, params.gate.unwrap_or(params.up), x, &dpre, b)?;
+        self.linear_end(&mut dx, params.gate.unwrap_or(params.up), x, &dpre, b, is_last)?;
         Ok(dx)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::acts::{Acts, Keep, Kept};
+use super::adapter::Adapters;
 use super::block::{Attend, visit};
 use super::block_backward::Backward;
 use super::{Linear, ModelConfig, ParamId, Params};
@@ -59,6 +60,8 @@ pub struct Decoder {
     pub final_norm: NormParams,
     /// The output head; its weight is `embed` when tied.
     pub head: Linear,
+    /// Low-rank additions; their parameters come after all others.
+    pub adapters: Adapters,
     pub kernels: Arc<dyn Kernels>,
 }
 
@@ -78,6 +81,7 @@ impl Decoder {
             blocks: self.blocks.clone(),
             final_norm: self.final_norm,
             head: self.head,
+            adapters: self.adapters.clone(),
             kernels: Arc::clone(&self.kernels),
         }
     }
@@ -183,7 +187,11 @@ impl Decoder {
                     Box::new(self.block_forward(layer, resid, b.positions, b.tap, &mut attend)?.1)
                 }
             };
-            dx = self.block_backward(layer, dx, &inside, &mut b)?;
+            let goes_on = self.wants_before(layer, &b);
+            dx = self.block_backward(layer, dx, &inside, &mut b, goes_on)?;
+            if !goes_on {
+                return Ok(());
+            }
         }
         b.visit(0, Site::Embed, &mut dx)?;
         if b.sink.wants(self.embed) {

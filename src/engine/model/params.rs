@@ -309,6 +309,11 @@ impl Params {
         self.weights.iter_mut()
     }
 
+    /// Keeps the first `n` parameters.
+    pub(crate) fn truncate(&mut self, n: usize) {
+        self.weights.truncate(n);
+    }
+
     /// Number of parameters (tensors).
     pub fn len(&self) -> usize {
         self.weights.len()

@@ -99,6 +99,9 @@ pub struct Config {
     pub retain_loss: RetainLoss,
     /// Parameters that losses train.
     pub train: Trained,
+    /// Rank of the additions when `train` is `lora`; they weigh twice as much as 1/rank.
+    #[schemars(range(min = 1, max = 1024))]
+    pub lora_rank: usize,
     /// Edits to put on the model first, in this order: folders that hold `edit.json`.
     pub apply: Vec<String>,
     /// Whether the edited model is also written as a folder of its own; the edit always is.
@@ -160,6 +163,8 @@ pub enum Trained {
     Mlp,
     /// The last map of the feed-forward blocks.
     Down,
+    /// Low-rank additions to every matrix of the blocks, which are merged afterwards.
+    Lora,
 }
 
 impl Default for Config {
@@ -194,6 +199,7 @@ impl Default for Config {
             n_gradients: None,
             retain_loss: RetainLoss::Nll,
             train: Trained::All,
+            lora_rank: 8,
             apply: Vec::new(),
             save_model: true,
             k: 32,
@@ -231,7 +237,7 @@ impl Config {
     /// Numbers that were given, by name of their field.
     fn given(&self) -> BTreeMap<String, f64> {
         let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return BTreeMap::new() };
-        let always = ["k", "l", "generated_rows", "batch_tokens", "max_tokens", "limit"];
+        let always = ["k", "l", "generated_rows", "batch_tokens", "max_tokens", "limit", "lora_rank"];
         fields
             .into_iter()
             .filter(|(k, _)| !always.contains(&k.as_str()))

@@ -8,7 +8,7 @@ use super::{LossTap as _, Objective, Sequence, Texts, Wanted, mean_of, own, rows
 use crate::engine::hooks::{NoTap, Tap};
 use crate::engine::objective::{Signal, objective_gradient};
 use crate::engine::sinks::SumGrads;
-use crate::engine::train::{Optimizer, Rule, Schedule};
+use crate::engine::train::{Lora, Optimizer, Rule, Schedule, merge};
 use crate::engine::{Batch, Decoder, ParamId, Real};
 use crate::error::Result;
 use crate::methods::unlearn::config::{RetainLoss, Trained};
@@ -41,7 +41,14 @@ pub fn train(job: &mut Job<'_, '_>, make: fn(&Job<'_, '_>) -> Result<Box<dyn Obj
     let steps = steps(job)?;
     let keeping = keeping(job, &*objective);
     let before = before(job, &*objective, &steps, keeping)?;
-    let trained = trained(&job.model, job.config.train);
+    let trained = match job.config.train {
+        Trained::Lora => {
+            let rank = job.config.lora_rank;
+            let lora = Lora { rank, alpha: 2.0 * rank as f64, dropout: 0.0, targets: vec!["all-linear".to_owned()] };
+            lora.attach(&mut job.model, job.cx.seed)?
+        }
+        other => trained(&job.model, other),
+    };
     let wants = |id: ParamId| trained.contains(&id);
     let rule = Rule::adam_w(job.knobs.get("weight_decay")?);
     let is_matrix = |id: ParamId| job.model.params.get(id).shape.len() > 1;
@@ -68,13 +75,15 @@ pub fn train(job: &mut Job<'_, '_>, make: fn(&Job<'_, '_>) -> Result<Box<dyn Obj
             job.point(name, i + 1, value);
         }
     }
+    // Without additions this changes nothing.
+    merge(&mut job.model);
     Ok(())
 }
 
 /// Parameters that are trained.
 pub(super) fn trained(model: &Decoder, which: Trained) -> Vec<ParamId> {
     match which {
-        Trained::All => model.params.iter().map(|(id, _)| id).collect(),
+        Trained::All | Trained::Lora => model.params.iter().map(|(id, _)| id).collect(),
         Trained::Mlp => mlp::tensors(model),
         Trained::Down => mlp::blocks(model).flat_map(|b| [Some(b.down.weight), b.down.bias]).flatten().collect(),
     }

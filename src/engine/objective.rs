@@ -48,13 +48,13 @@ pub type Choose<'a, 's> = dyn FnMut(&[f64]) -> Result<Signal<'s>> + 'a;
 /// Runs a batch forward, asks `choose` what goes back, and hands the gradient to `sink`. Gives the loss.
 ///
 /// `wants_losses`: whether `choose` looks at the rows' losses; they cost the head once more.
-pub fn objective_gradient<'s>(
+pub fn objective_gradient(
     model: &Decoder,
     batch: &Batch,
     sink: &mut dyn GradSink,
     tap: &mut dyn Tap,
     wants_losses: bool,
-    choose: &mut Choose<'_, 's>,
+    choose: &mut Choose<'_, '_>,
 ) -> Result<f64> {
     let mut acts = model.forward(batch, tap, Keep::All)?;
     let losses = if wants_losses { losses(model, batch, &acts.hidden)? } else { Vec::new() };

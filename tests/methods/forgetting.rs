@@ -61,8 +61,12 @@ fn inputs() -> Inputs {
         dataset(name, rows.into_iter().enumerate().map(record).collect())
     };
     let mut stream = Stream::new(7, "others");
-    let model =
-        LoadedModel { name: "counter".to_owned(), path: "counter".into(), decoder: trained().shared(), tokenizer: None };
+    let model = LoadedModel {
+        name: "counter".to_owned(),
+        path: "counter".into(),
+        decoder: trained().shared(),
+        tokenizer: None,
+    };
     Inputs::default()
         .model("model", model)
         .data("forget", set("memorized", memorized()))
@@ -70,7 +74,7 @@ fn inputs() -> Inputs {
         .data("holdout", set("unseen", task(64, &mut stream)))
 }
 
-fn run(config: Value) -> Report {
+fn run(config: &Value) -> Report {
     let mut whole = json!({"k": 8, "l": 12, "save_model": false, "forget_rows": "memorized"});
     whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
     inputs().run("unlearn", &whole).unwrap()
@@ -83,16 +87,17 @@ fn lost(report: &Report) -> f64 {
 
 #[test]
 fn balanced_subnet_forgets_and_keeps_the_task_and_chance_does_not() {
-    let balanced = run(json!({"technique": "balanced-subnet", "ratio": 0.1, "epochs": 20}));
+    let balanced = run(&json!({"technique": "balanced-subnet", "ratio": 0.1, "epochs": 80, "loss_weight": 0.9}));
     assert!(scalar(&balanced, "sets.forget") >= 7.0, "the model memorized them");
     assert_eq!(scalar(&balanced, "before.forget.exact"), 1.0);
     assert_eq!(scalar(&balanced, "after.forget.exact"), 0.0);
     assert!(lost(&balanced) < 0.02, "it lost {} of the task", lost(&balanced));
-    assert!(balanced.notes.iter().any(|n| n.contains("Nothing is reproduced exactly any more")), "{:?}", balanced.notes);
-    let subnet = run(json!({"technique": "subnet", "ratio": 0.1, "epochs": 20}));
+    let said = |report: &Report, what: &str| report.notes.iter().any(|n| n.contains(what));
+    assert!(said(&balanced, "Nothing is reproduced exactly any more"), "{:?}", balanced.notes);
+    let subnet = run(&json!({"technique": "subnet", "ratio": 0.1, "epochs": 20}));
     assert_eq!(scalar(&subnet, "after.forget.exact"), 0.0);
-    assert!(lost(&subnet) > lost(&balanced), "{} and {}", lost(&subnet), lost(&balanced));
-    let random = run(json!({"technique": "random-weights", "ratio": 0.1}));
+    assert!(lost(&subnet) > 0.2 && said(&subnet, "collapsed"), "{}: {:?}", lost(&subnet), subnet.notes);
+    let random = run(&json!({"technique": "random-weights", "ratio": 0.1}));
     assert!(scalar(&random, "after.forget.exact") >= 0.5, "{}", scalar(&random, "after.forget.exact"));
     let selected = |r: &Report| scalar(r, "selection");
     assert!(selected(&balanced) < selected(&subnet) && selected(&balanced) < selected(&random));
@@ -100,20 +105,24 @@ fn balanced_subnet_forgets_and_keeps_the_task_and_chance_does_not() {
 
 #[test]
 fn losses_forget_and_keep_the_task() {
-    for (technique, lr) in [("npo", 3e-4), ("sim-npo", 1e-3)] {
-        let report = run(json!({"technique": technique, "lr": lr, "epochs": 20, "batch": 8}));
-        assert!(scalar(&report, "after.forget.exact") < 0.2, "{technique}: {}", scalar(&report, "after.forget.exact"));
-        assert!(lost(&report) < 0.03, "{technique} lost {} of the task", lost(&report));
+    for config in [
+        json!({"technique": "npo", "lr": 1e-3, "epochs": 20, "batch": 8, "alpha": 5.0, "beta": 0.5, "retain_loss": "kl"}),
+        json!({"technique": "sim-npo", "lr": 1e-3, "epochs": 20, "batch": 8}),
+    ] {
+        let report = run(&config);
+        let exact = scalar(&report, "after.forget.exact");
+        assert!(exact < 0.2, "{}: {exact}", config["technique"]);
+        assert!(lost(&report) < 0.02, "{} lost {} of the task", config["technique"], lost(&report));
     }
-    let ascent = run(json!({"technique": "grad-ascent", "lr": 1e-2, "epochs": 30, "batch": 8}));
+    let ascent = run(&json!({"technique": "grad-ascent", "lr": 1e-2, "epochs": 30, "batch": 8}));
     assert!(ascent.notes.iter().any(|n| n.contains("collapsed")), "{:?}", ascent.notes);
 }
 
-/// Step by step, what was learned of the forgotten texts by an attack is told: less likely than unseen ones.
+/// Removing what the Taylor scores name raises the loss on the texts more than removing as many by chance.
 #[test]
 fn the_hidden_units_that_recite_are_found_better_than_by_chance() {
     let after = |technique: &str| {
-        let report = run(json!({"technique": technique, "ratio": 0.05, "k": 4}));
+        let report = run(&json!({"technique": technique, "ratio": 0.05, "k": 4}));
         scalar(&report, "change.forget.loss")
     };
     let (taylor, random) = (after("zero-taylor"), after("random-neurons"));

@@ -19,4 +19,4 @@ pub use json::{parse as parse_json, read as read_json};
 pub use load::{Findings, LoadReport, Loaded, Model, load, open};
 pub use save::{save, write_tensors};
 pub use tensor_file::{Entry, Stamp, TensorFile};
-pub use tensors::{Numbers, write_json, write_tensors};
+pub use tensors::{Numbers, write_json, write_numbers};

@@ -26,7 +26,7 @@ pub enum Numbers<'a> {
 ///
 /// # Errors
 /// A full disk, a missing permission; what was there stays then.
-pub fn write_tensors(path: &Path, tensors: &[(String, Vec<usize>, Numbers<'_>)]) -> Result<()> {
+pub fn write_numbers(path: &Path, tensors: &[(String, Vec<usize>, Numbers<'_>)]) -> Result<()> {
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let views = tensors.iter().map(|(name, shape, numbers)| (name.as_str(), Tensor { shape, numbers: *numbers }));
     replace(path, |partial| {

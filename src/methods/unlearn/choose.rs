@@ -72,7 +72,7 @@ pub fn choose(model: &Decoder, scores: &ScoreMap, cut: Cut, about: About) -> Res
     }
     let places = match scores.kind {
         Kind::Weight => weights(model, picked)?,
-        Kind::Neuron => neurons(model, picked, cut.is_paper)?,
+        Kind::Neuron => neurons(model, picked, cut.is_paper),
     };
     Ok(Chosen { edit: Edit::zeros(model, places, about)?, n_tied })
 }
@@ -134,7 +134,7 @@ fn weights(model: &Decoder, picked: Picked<'_>) -> Result<Vec<(ParamId, Vec<u32>
     picked.into_iter().map(place).collect()
 }
 
-fn neurons(model: &Decoder, picked: Picked<'_>, is_paper: bool) -> Result<Vec<(ParamId, Vec<u32>)>> {
+fn neurons(model: &Decoder, picked: Picked<'_>, is_paper: bool) -> Vec<(ParamId, Vec<u32>)> {
     let inputs: Vec<_> = mlp::blocks(model).collect();
     let names: Vec<&str> = inputs.iter().map(|b| model.params.get(b.up.weight).name.as_str()).collect();
     let mut places: Vec<(ParamId, Vec<u32>)> = Vec::new();
@@ -154,7 +154,7 @@ fn neurons(model: &Decoder, picked: Picked<'_>, is_paper: bool) -> Result<Vec<(P
             add(&mut places, bias, units.iter().copied());
         }
     }
-    Ok(places)
+    places
 }
 
 fn add(places: &mut Vec<(ParamId, Vec<u32>)>, id: ParamId, at: impl Iterator<Item = u32>) {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::weights::{Numbers, TensorFile, read_json, write_json, write_tensors};
+use crate::engine::weights::{Numbers, TensorFile, read_json, write_json, write_numbers};
 use crate::engine::{Decoder, ParamId, Real};
 use crate::error::{Error, Result};
 
@@ -212,7 +212,7 @@ impl Edit {
                 add("at", Numbers::U32(at));
             }
         }
-        write_tensors(&folder.join(TENSORS), &tensors)?;
+        write_numbers(&folder.join(TENSORS), &tensors)?;
         let shapes: Vec<_> = self.parts.iter().map(|part| &part.shape).collect();
         write_json(&folder.join(ABOUT), &serde_json::json!({"about": self.about, "shapes": shapes}))
     }
@@ -278,7 +278,9 @@ mod tests {
     fn change(model: &mut Decoder, name: &str, places: &[usize]) {
         let id = model.params.find(name).unwrap();
         let values = model.params.get_mut(id).values_mut();
-        places.iter().for_each(|i| values[*i] += 1.0);
+        for i in places {
+            values[*i] += 1.0;
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::engine::{Batch, Decoder, NoTap, ParamId, Tensor};
 use crate::error::{Error, Result};
 use crate::methods::{Context, LoadedModel};
 
+/// Gradients of some parameters.
+pub type Gradients = Vec<(ParamId, Tensor)>;
+
 /// Everything a technique works with.
 pub struct Job<'a, 'h> {
     /// Progress and live numbers.
@@ -62,11 +65,7 @@ impl Job<'_, '_> {
     ///
     /// # Errors
     /// Those of the engine; a loss that is not a number.
-    pub fn gradient(
-        &self,
-        batch: &Batch,
-        wants: &dyn Fn(ParamId) -> bool,
-    ) -> Result<(Vec<(ParamId, Tensor)>, Vec<f64>)> {
+    pub fn gradient(&self, batch: &Batch, wants: &dyn Fn(ParamId) -> bool) -> Result<(Gradients, Vec<f64>)> {
         let mut sums = SumGrads::new(&self.model, wants)?;
         let nll = self.into_sink(batch, &mut sums)?;
         Ok((sums.into_gradients(), nll))
@@ -96,7 +95,7 @@ pub fn finite(loss: f64) -> Result<f64> {
 }
 
 /// Chunks of a list of texts, at most `n` each.
-pub fn batches<'a>(items: &'a [Item], n: usize) -> impl Iterator<Item = &'a [Item]> + 'a {
+pub fn batches(items: &[Item], n: usize) -> impl Iterator<Item = &[Item]> + '_ {
     items.chunks(n.max(1))
 }
 

@@ -21,7 +21,7 @@ pub mod technique;
 #[cfg(test)]
 mod testing;
 mod verdict;
-pub mod weight;
+mod weight;
 mod work;
 
 pub use config::Config;

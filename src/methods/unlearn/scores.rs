@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::engine::weights::{Numbers, TensorFile, read_json, write_json, write_tensors};
+use crate::engine::weights::{Numbers, TensorFile, read_json, write_json, write_numbers};
 use crate::error::{Error, Result};
 
 /// What is scored.
@@ -106,7 +106,7 @@ impl ScoreMap {
     pub fn save(&self, folder: &Path) -> Result<()> {
         let tensors: Vec<_> =
             self.tensors.iter().map(|t| (t.name.clone(), t.shape.clone(), Numbers::F32(&t.values))).collect();
-        write_tensors(&folder.join(TENSORS), &tensors)?;
+        write_numbers(&folder.join(TENSORS), &tensors)?;
         let names: Vec<&str> = self.tensors.iter().map(|t| t.name.as_str()).collect();
         let about = json!({"kind": self.kind, "rule": self.rule, "origin": self.origin, "tensors": names});
         write_json(&folder.join(ABOUT), &about)

@@ -213,7 +213,7 @@ fn overlap(config: &Config, forget: &[Item], retain: &mut Vec<Item>, notes: &mut
         return Ok(0);
     }
     if config.is_paper() {
-        notes.push(format!("Paper mode: {} of the retained texts are also to be forgotten, and stay.", n));
+        notes.push(format!("Paper mode: {n} of the retained texts are also to be forgotten, and stay."));
         return Ok(n);
     }
     retain.retain(|i| !is_known(i));
@@ -249,7 +249,7 @@ fn add_answers(
         let record = data.records.get(text.index);
         let place = record.and_then(|r| of_id(&r.id));
         // Without ids, the n-th answer belongs to row n modulo the number of rows.
-        let place = place.unwrap_or(text.index % forget.len().max(1));
+        let place = place.unwrap_or_else(|| text.index % forget.len().max(1));
         let labelled = record.map_or(1, |record| labelled(record, &text));
         by_row.entry(place).or_default().push(Answer { ids: text.ids, labelled });
     }

@@ -46,7 +46,7 @@ pub(super) fn sentences(before: &[Metric], after: &[Metric], vocab_size: usize) 
 
 fn forgotten(exact: Option<[f64; 2]>, accuracy: Option<[f64; 2]>) -> String {
     match (exact, accuracy) {
-        (Some([old, _]), _) if old == 0.0 => {
+        (Some([0.0, _]), _) => {
             "No text to forget was reproduced exactly before; see extraction strength and loss.".to_owned()
         }
         (Some([old, 0.0]), _) => {

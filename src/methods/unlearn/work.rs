@@ -158,15 +158,14 @@ fn scores<'f>(job: &mut Job<'_, '_>, technique: &Technique, found: &'f mut Found
             base: fingerprint(&job.model),
             texts: texts(job.sets),
         };
-        let map = match ScoreMap::load(&folder, &origin)? {
-            Some(map) => map,
-            None => {
-                let tensors = rule.scores(job)?;
-                let map = ScoreMap { kind: rule.kind(), rule: rule.rule(), tensors, origin };
-                map.check()?;
-                map.save(&folder)?;
-                map
-            }
+        let map = if let Some(map) = ScoreMap::load(&folder, &origin)? {
+            map
+        } else {
+            let tensors = rule.scores(job)?;
+            let map = ScoreMap { kind: rule.kind(), rule: rule.rule(), tensors, origin };
+            map.check()?;
+            map.save(&folder)?;
+            map
         };
         found.scores = Some(map);
     }
@@ -196,7 +195,7 @@ fn about(
     for (name, value) in config.knobs()?.iter() {
         knobs.insert(name.to_owned(), json!(if name == "ratio" { ratio } else { value }));
     }
-    let settings = json!({"knobs": knobs, "train": config.train, "retain_loss": config.retain_loss, "rounding": config.rounding,
+    let settings = json!({"knobs": knobs, "train": config.train, "lora_rank": config.lora_rank, "retain_loss": config.retain_loss, "rounding": config.rounding,
         "compat": config.compat, "apply": config.apply, "seed": seed, "texts": texts(sets), "k": config.k, "l": config.l});
     Ok(About { technique: technique.id.to_owned(), settings, base: base.name.clone(), parameters: Vec::new() })
 }
@@ -225,7 +224,8 @@ fn fingerprint(model: &Decoder) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(16).map(|b| format!("{b:02x}")).collect()
+    let digit = |b: u8| char::from_digit(u32::from(b), 16).unwrap_or('0');
+    bytes.iter().take(16).flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
 }
 
 /// Refuses an edit that left numbers that are none.

@@ -32,6 +32,17 @@ pub(super) fn pythia_70m(kernels: &Arc<dyn Kernels>) -> Result<Decoder> {
     neox(kernels, 6, 512, 8)
 }
 
+/// TinyMem on arithmetic, with 4 layers.
+pub(super) fn tinymem(kernels: &Arc<dyn Kernels>) -> Result<Decoder> {
+    random(
+        kernels,
+        &json!({
+            "model_type": "gpt2", "vocab_size": 14, "n_positions": 150, "n_embd": 128, "n_layer": 4, "n_head": 4,
+            "activation_function": "relu", "bos_token_id": 0, "eos_token_id": 0
+        }),
+    )
+}
+
 fn neox(kernels: &Arc<dyn Kernels>, layers: usize, width: usize, heads: usize) -> Result<Decoder> {
     random(
         kernels,

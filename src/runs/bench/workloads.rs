@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::models::{gpt2, ids, pythia_70m, pythia_160m};
+use super::models::{gpt2, ids, pythia_70m, pythia_160m, tinymem};
 use crate::engine::Kernels;
 use crate::engine::alignment::head_gram;
 use crate::engine::generate::greedy_from;
@@ -11,10 +11,11 @@ use crate::engine::hooks::NoTap;
 use crate::engine::hvp::{Direction, hvp};
 use crate::engine::kernels::Want;
 use crate::engine::loss::loss_gradient;
+use crate::engine::masks::{Descent, Masks};
 use crate::engine::model::{Keep, Orientation, Weight};
 use crate::engine::rng::Stream;
 use crate::engine::score::{score_targets, score_tokens};
-use crate::engine::sinks::{Gram, Pairs};
+use crate::engine::sinks::{Gram, Pairs, SumGrads};
 use crate::engine::tensor::{Batch, Real};
 use crate::error::Result;
 
@@ -39,6 +40,8 @@ pub struct Workload {
 const GPT2: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_160M: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_70M: (f64, f64) = (18.9e6, 25.8e6);
+/// Parameters in the matrices of all blocks, and of the feed-forward blocks among them.
+const TINYMEM: (f64, f64) = (786_432.0, 524_288.0);
 
 /// All workloads; the first is the ceiling.
 pub const WORKLOADS: &[Workload] = &[
@@ -90,6 +93,13 @@ pub const WORKLOADS: &[Workload] = &[
         about: "Exact Hessian-vector products over all parameters, Pythia-70M shape, 4 x 64 tokens.",
         gflop: Some(16e-9 * 256.0 * (PYTHIA_70M.0 + PYTHIA_70M.1)),
         make: hessian_vector,
+    },
+    Workload {
+        name: "unlearn-bsn",
+        unit: "step/s",
+        about: "BalancedSubnet steps on TinyMem (4 layers): straight-through masks on both MLP matrices, batch 64 x 150.",
+        gflop: Some(2e-9 * 9600.0 * (2.0 * TINYMEM.0 + TINYMEM.1)),
+        make: unlearn_bsn,
     },
 ];
 
@@ -170,6 +180,28 @@ fn hessian_vector(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     let direction: Direction = model.params.iter().map(|(id, w)| (id, Arc::new(numbers(w.len()).into()))).collect();
     Ok(Box::new(move || {
         black_box(hvp(&mut model, &batch, direction.clone(), &|_| true, Keep::All)?);
+        Ok(1.0)
+    }))
+}
+
+fn unlearn_bsn(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let (mut model, texts) = (tinymem(kernels)?, ids(64, 150, 14, 1));
+    let matrices: Vec<_> = model.blocks.iter().flat_map(|b| [b.mlp.up.weight, b.mlp.down.weight]).collect();
+    let mut masks = Masks::new(&model, &matrices, 0.1, &Stream::new(0, "bench masks"))?;
+    let rule = Descent { lr: 0.1, momentum: 0.9, weight_decay: 5e-4 };
+    let mut batch = Batch::causal(&texts).example_mean();
+    for (i, rows) in batch.offsets.clone().iter().enumerate() {
+        // half of the texts are forgotten, the others kept
+        let factor = if i % 2 == 0 { -0.3 } else { 0.7 } / 32.0;
+        batch.weights[rows].iter_mut().for_each(|w| *w *= factor);
+    }
+    Ok(Box::new(move || {
+        masks.put(&mut model);
+        let mut sums = SumGrads::new(&model, &|id| masks.covers(id))?;
+        black_box(loss_gradient(&model, &batch, &mut sums, &mut NoTap, Keep::All)?);
+        let gradients = sums.into_gradients();
+        masks.step(&gradients, rule)?;
+        black_box(masks.choose());
         Ok(1.0)
     }))
 }

@@ -206,7 +206,7 @@ fn of_side(name: &str, items: &[Item], side: &Side, tokenizer: Option<&Tokenizer
     }
     let by_text: Vec<&[f64]> = items.iter().zip(&side.passes).map(|(i, p)| labelled(i, &p.log_probs)).collect();
     let (sum, n) = totals(&by_text);
-    let batches: Vec<f64> = by_text.chunks(BATCH).map(|b| totals(b)).map(|(sum, n)| (sum / n).exp()).collect();
+    let batches: Vec<f64> = by_text.chunks(BATCH).map(totals).map(|(sum, n)| (sum / n).exp()).collect();
     let hits = items.iter().zip(&side.passes).flat_map(|(i, p)| labelled(i, &p.hits)).filter(|h| **h).count() as f64;
     let losses = losses(items, side);
     let probability: Vec<f64> = losses.iter().map(|l| (-l).exp()).collect();

@@ -85,11 +85,10 @@ fn side(config: &Config, cx: &mut Context<'_>, model: &Decoder, items: &[Item], 
     let passes = cx.map(stage, items.len(), chunk, |range| passes(model, &items[range]))?;
     let n = items.len().min(config.generated_rows);
     let generated = cx.map(&format!("{stage}, continued"), n, chunk, |range| generate(config, model, &items[range]))?;
-    let others = |texts: &dyn Fn(&Item) -> Vec<(Vec<u32>, usize)>| -> Result<Vec<Vec<f64>>> {
-        items.iter().map(|item| texts(item).iter().map(|(ids, from)| loss_of(model, ids, *from)).collect()).collect()
-    };
-    let paraphrases = others(&|i| i.paraphrases.iter().map(|p| (p.clone(), 1)).collect())?;
-    let answers = others(&|i| i.answers.iter().map(|a| (a.ids.clone(), a.labelled)).collect())?;
+    let paraphrases = |item: &Item| item.paraphrases.iter().map(|ids| loss_of(model, ids, 1)).collect();
+    let paraphrases = items.iter().map(paraphrases).collect::<Result<_>>()?;
+    let answers = |item: &Item| item.answers.iter().map(|a| loss_of(model, &a.ids, a.labelled)).collect();
+    let answers = items.iter().map(answers).collect::<Result<_>>()?;
     Ok(Side { passes, generated, paraphrases, answers })
 }
 

@@ -84,7 +84,9 @@ fn model(name: &str) -> Decoder {
 /// The same model with all numbers times 1.05.
 fn before(model: &Decoder) -> Decoder {
     let mut other = model.shared();
-    other.params.iter_mut().for_each(|w| w.values_mut().iter_mut().for_each(|x| *x *= 1.05));
+    for w in other.params.iter_mut() {
+        w.values_mut().iter_mut().for_each(|x| *x *= 1.05);
+    }
     other
 }
 
@@ -174,7 +176,9 @@ fn losses_and_gradients_of_whole_models() {
             let list: Vec<&Sequence<'_>> = list.iter().collect();
             let mut known = Before::default();
             known.keep_head(&earlier);
-            list.iter().for_each(|s| known.learn(&earlier, s, objective.reference()).unwrap());
+            for s in &list {
+                known.learn(&earlier, s, objective.reference()).unwrap();
+            }
             let batch = batch_of(&list, objective.counts_prompts());
             let sums = known.sums(&list);
             let texts = Texts { batch: &batch, sums: &sums };
@@ -206,7 +210,9 @@ fn predictions_that_stay() {
         let list: Vec<&Sequence<'_>> = list.iter().collect();
         let mut known = Before::default();
         known.keep_head(&earlier);
-        list.iter().for_each(|s| known.learn(&earlier, s, Wanted::Logits).unwrap());
+        for s in &list {
+            known.learn(&earlier, s, Wanted::Logits).unwrap();
+        }
         let batch = batch_of(&list, false);
         let n = batch.weights.iter().filter(|w| **w != 0.0).count() as f64;
         let mut sink = SumGrads::new(&model, &|_| true).unwrap();

@@ -19,6 +19,7 @@ pub(super) static TECHNIQUE: Technique = Technique {
     how: How::Objective(make),
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "objectives are made by functions that may refuse")]
 fn make(_: &Job<'_, '_>) -> Result<Box<dyn Objective>> {
     Ok(Box::new(GradAscent))
 }

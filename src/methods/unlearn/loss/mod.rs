@@ -196,6 +196,8 @@ pub(super) fn ascent<'s>(texts: &Texts<'s>, nll: &[f64]) -> Signal<'s> {
 /// The share of one of `n` rows in the mean of a row's loss: divides gradient and value.
 pub(super) fn mean_of(z: &mut [f64], n: f64, loss: impl FnOnce(&mut [f64]) -> f64) -> f64 {
     let value = loss(z);
-    z.iter_mut().for_each(|g| *g /= n);
+    for g in z.iter_mut() {
+        *g /= n;
+    }
     value / n
 }

@@ -3,6 +3,7 @@
 //! Memory: 8 bytes a text for sums; 4·C bytes a token for what the head reads or a block gives.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::{Sequence, Wanted};
 use crate::engine::hooks::{NoTap, Site};
@@ -28,10 +29,9 @@ impl Before {
         match wanted {
             Wanted::Nothing => {}
             Wanted::Sums => {
-                let key = (ids.to_vec(), sequence.labelled);
-                if !self.sums.contains_key(&key) {
+                if let Entry::Vacant(place) = self.sums.entry((ids.to_vec(), sequence.labelled)) {
                     let scores = score_targets(model, &super::train::batch_of(&[sequence], false), Want::default())?;
-                    self.sums.insert(key, scores.iter().flatten().map(|s| s.log_prob).sum());
+                    place.insert(scores.iter().flatten().map(|s| s.log_prob).sum());
                 }
             }
             Wanted::Logits | Wanted::Block(_) if self.states.contains_key(ids) => {}

@@ -8,7 +8,9 @@ fn softmax(z: &mut [f64]) -> f64 {
         *x = (*x - top).exp();
         sum += *x;
     }
-    z.iter_mut().for_each(|x| *x /= sum);
+    for x in z.iter_mut() {
+        *x /= sum;
+    }
     top + sum.ln()
 }
 

@@ -208,13 +208,17 @@ pub(super) fn gradient_of<'a>(
         objective_gradient(model, texts.batch, sums, way, objective.wants_losses(), &mut |nll| {
             Ok(match objective.forget(texts, nll) {
                 Signal::Weights { mut weights, value } => {
-                    weights.iter_mut().for_each(|w| *w *= factor as Real);
+                    for w in &mut weights {
+                        *w *= factor as Real;
+                    }
                     Signal::Weights { weights, value }
                 }
                 Signal::Rows { loss, .. } => {
                     let scaled = move |row: usize, z: &mut [f64], before: &[f64]| {
                         let value = loss(row, z, before);
-                        z.iter_mut().for_each(|g| *g *= factor);
+                        for g in z.iter_mut() {
+                            *g *= factor;
+                        }
                         value
                     };
                     Signal::Rows { loss: Box::new(scaled), against: against()? }
@@ -257,7 +261,9 @@ fn retain_term(
             objective_gradient(&job.model, &batch, sums, &mut NoTap, false, &mut |_| {
                 let loss = move |_: usize, z: &mut [f64], before: &[f64]| {
                     let value = mean_of(z, n, |z| rows::kl(z, before));
-                    z.iter_mut().for_each(|g| *g *= alpha);
+                    for g in z.iter_mut() {
+                        *g *= alpha;
+                    }
                     value
                 };
                 Ok(Signal::Rows { loss: Box::new(loss), against: against.take() })

@@ -105,7 +105,9 @@ impl Tap for Path {
                 if activation.is_empty() {
                     activation.extend(own.iter().map(|x| f64::from(*x)));
                 }
-                own.iter_mut().for_each(|x| *x *= scale);
+                for x in own.iter_mut() {
+                    *x *= scale;
+                }
             }
         })
     }

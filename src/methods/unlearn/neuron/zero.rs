@@ -41,14 +41,14 @@ impl Localize for Zero {
         let base = loss(&job.model, &list, &mut NoTap)?;
         let (n_layer, d_ff, is_paper) = (job.model.config.n_layer, job.model.config.d_ff, job.config.is_paper());
         let mut scores = vec![Vec::with_capacity(d_ff); n_layer];
-        for layer in 0..n_layer {
+        for (layer, scores) in scores.iter_mut().enumerate() {
             for unit in 0..d_ff {
                 job.tick(layer * d_ff + unit, n_layer * d_ff)?;
                 let (kept, own) = if is_paper { (0.0, 1.0) } else { (1.0, 0.0) };
                 let mut mask = vec![kept; d_ff];
                 mask[unit] = own;
                 let mut tap = EditTap { layer, site: Site::MlpPost, edit: Edit::Scale(mask) };
-                scores[layer].push(loss(&job.model, &list, &mut tap)? - base);
+                scores.push(loss(&job.model, &list, &mut tap)? - base);
             }
         }
         Ok(scored(scores))

@@ -5,11 +5,13 @@
 //! Source: `msakarvadia/memorization`, `src/localize/weight/random_subnet_greedy.py`, recommended by its paper.
 //! Differs from the original: it retains the texts to forget too, unless they are taken out; paper mode does so.
 
-use super::masks::{Masks, Mixed};
+use super::mixed::Mixed;
 use super::subnet::{descent, limited};
+use crate::engine::masks::Masks;
 use crate::engine::{Batch, Real};
 use crate::error::Result;
 use crate::methods::unlearn::job::{Job, means, whole};
+use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::sets::Item;
 use crate::methods::unlearn::technique::{Edit, How, Need, Technique};
 
@@ -40,9 +42,9 @@ struct BalancedSubnet;
 
 impl Edit for BalancedSubnet {
     fn edit(&self, job: &mut Job<'_, '_>, ratio: f64) -> Result<()> {
-        let mut masks = Masks::new(&job.model, ratio, &job.stream("mask scores"))?;
+        let mut masks = Masks::new(&job.model, &mlp::matrices(&job.model), ratio, &job.stream("mask scores"))?;
         let mut mixed = Mixed::new(job, job.knobs.count("batch")?, "balanced subnet");
-        let steps = limited(&job.knobs, job.knobs.count("epochs")? * mixed.len())?;
+        let steps = limited(&job.knobs, job.knobs.count("epochs")? * mixed.n_batches())?;
         let (rule, weight) = (descent(&job.knobs)?, job.knobs.get("loss_weight")?);
         for step in 0..steps {
             job.tick(step, steps)?;

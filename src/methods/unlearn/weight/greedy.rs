@@ -6,12 +6,12 @@
 //! Source: `msakarvadia/memorization`, `src/localize/weight/greedy.py`, after Maini et al. 2023, arXiv:2307.09542.
 //! Cost: one forward and one backward pass for each removed weight.
 
+use super::mixed::Mixed;
 use crate::engine::{ParamId, Real, Tensor};
 use crate::error::{Error, Result};
 use crate::methods::unlearn::job::{Job, whole};
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::technique::{Edit, How, Need, Technique};
-use crate::methods::unlearn::weight::masks::Mixed;
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "greedy",

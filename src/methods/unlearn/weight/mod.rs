@@ -11,8 +11,7 @@ mod random_weights;
 mod subnet;
 mod wanda;
 
-mod fisher;
-pub mod masks;
+mod mixed;
 
 use super::technique::Technique;
 

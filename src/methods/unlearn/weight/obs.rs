@@ -8,7 +8,7 @@
 //! Memory: as many tensors at a time as fit into 1 GiB of sums (204 bytes a weight for blocks of 50); one pass over the
 //! texts for each such group.
 
-use super::fisher::Fisher;
+use crate::engine::fisher::Fisher;
 use crate::engine::{ParamId, Real};
 use crate::error::Result;
 use crate::methods::unlearn::job::{Job, batches, token_mean};

@@ -5,9 +5,10 @@
 //! Source: `msakarvadia/memorization`, `src/localize/weight/random_subnet.py`.
 //! Differs from the original: its edited Pythia matrices were saved transposed; ours never are.
 
-use super::masks::{Descent, Masks};
+use crate::engine::masks::{Descent, Masks};
 use crate::error::Result;
 use crate::methods::unlearn::job::{Job, batches, token_mean};
+use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::technique::{Edit, How, Knobs, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
@@ -35,7 +36,7 @@ struct Subnet;
 
 impl Edit for Subnet {
     fn edit(&self, job: &mut Job<'_, '_>, ratio: f64) -> Result<()> {
-        let mut masks = Masks::new(&job.model, ratio, &job.stream("mask scores"))?;
+        let mut masks = Masks::new(&job.model, &mlp::matrices(&job.model), ratio, &job.stream("mask scores"))?;
         let (epochs, batch) = (job.knobs.count("epochs")?, job.knobs.count("batch")?);
         let steps = limited(&job.knobs, epochs * job.sets.forget.len().div_ceil(batch))?;
         let rule = descent(&job.knobs)?;

@@ -8,7 +8,7 @@
 
 use rayon::prelude::*;
 
-use crate::engine::Real;
+use crate::tensor::Real;
 
 /// Sums of gg ᵀ of the blocks of one tensor.
 pub struct Fisher {
@@ -81,7 +81,7 @@ fn inverse_diagonal(sums: &[f64], out: &mut [f64], damping: f64, m: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::rng::Stream;
+    use crate::rng::Stream;
 
     /// The rank-one recursion of the published code, in f64.
     fn recursion(gradients: &[Vec<f64>], damping: f64) -> Vec<f64> {
@@ -107,7 +107,9 @@ mod tests {
         let gradients: Vec<Vec<f64>> =
             (0..8).map(|_| (0..n).map(|_| f64::from((stream.normal() * 0.1) as Real)).collect()).collect();
         let mut fisher = Fisher::new(n, block);
-        gradients.iter().for_each(|g| fisher.add(&g.iter().map(|x| *x as Real).collect::<Vec<_>>()));
+        for g in &gradients {
+            fisher.add(&g.iter().map(|x| *x as Real).collect::<Vec<_>>());
+        }
         let found = fisher.inverse_diagonal(damping, gradients.len() as f64);
         for start in (0..n).step_by(block) {
             let end = (start + block).min(n);

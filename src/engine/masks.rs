@@ -1,22 +1,17 @@
-//! Trained masks: scores of the feed-forward matrices that gradient descent moves (Ramanujan et al. 2020,
-//! arXiv:1911.13299), and the shuffled batches of texts to forget and to retain.
+//! Trained masks of matrices: scores that gradient descent moves (Ramanujan et al. 2020, arXiv:1911.13299).
 //!
 //! Forward uses W ⊙ M, where M drops the ⌊numel·r⌋ smallest |S| of each matrix. Backward lets the gradient straight
 //! through: ∂L/∂S = sign(S) ⊙ W ⊙ ∂L/∂(W ⊙ M), also for dropped weights. SGD as torch: v ← μv + (g + λS),
 //! S ← S − ηv, the first v is g + λS.
-//! Memory: 12 bytes a feed-forward weight for W, S and v, besides model and gradient.
+//! Memory: 12 bytes a weight for W, S and v, besides model and gradient.
 
 use rayon::prelude::*;
 
-use crate::engine::rng::Stream;
-use crate::engine::select::{End, select};
-use crate::engine::{Decoder, ParamId, Real, Tensor};
 use crate::error::{Error, Result};
-use crate::methods::unlearn::choose::{Cut, Rounding, count};
-use crate::methods::unlearn::job::Job;
-use crate::methods::unlearn::mlp;
-use crate::methods::unlearn::scores::Kind;
-use crate::methods::unlearn::sets::{Item, Sets};
+use crate::model::{Decoder, ParamId};
+use crate::rng::Stream;
+use crate::select::{End, select};
+use crate::tensor::{Real, Tensor};
 
 /// One matrix: its weights, their scores and the momentum.
 struct Masked {
@@ -47,27 +42,27 @@ pub struct Masks {
 }
 
 impl Masks {
-    /// Scores U(−b, b), b = 1/√(outputs), from `stream`; masks of the model's feed-forward matrices.
+    /// Scores U(−b, b), b = 1/√(outputs), from `stream`; masks that drop the share `ratio` of each of the matrices.
     ///
     /// # Errors
     /// `Config` for a ratio that drops nothing.
-    pub fn new(model: &Decoder, ratio: f64, stream: &Stream) -> Result<Self> {
-        let make = |id: ParamId| {
-            let w = model.params.get(id);
+    pub fn new(model: &Decoder, matrices: &[ParamId], ratio: f64, stream: &Stream) -> Result<Self> {
+        let make = |id: &ParamId| {
+            let w = model.params.get(*id);
             let bound = 1.0 / (w.d_out().max(1) as f64).sqrt();
             let mut own = stream.item(u64::from(id.0));
             let scores = (0..w.len()).map(|_| ((2.0 * own.uniform() - 1.0) * bound) as Real).collect();
-            let cut = Cut { ratio, rounding: Rounding::Floor, is_paper: false };
             Masked {
-                id,
+                id: *id,
                 weights: w.values().into_owned(),
                 scores,
                 velocity: Vec::new(),
-                n_drop: count(w.len(), cut, Kind::Weight),
+                // Up by a hair, so that 0.3 of 10 is 3 and not 2.
+                n_drop: ((w.len() as f64 * ratio * (1.0 + 1e-12)) as usize).min(w.len()),
                 dropped: Vec::new(),
             }
         };
-        let mut masks = Self { matrices: mlp::matrices(model).into_iter().map(make).collect() };
+        let mut masks = Self { matrices: matrices.iter().map(make).collect() };
         let largest = masks.matrices.iter().map(|m| m.weights.len()).max().unwrap_or(0);
         if masks.matrices.iter().all(|m| m.n_drop == 0) {
             return Err(Error::config(format!("ratio: {ratio} of {largest} weights is not even one"))
@@ -116,14 +111,14 @@ impl Masks {
     }
 
     #[cfg(test)]
-    pub(super) fn set_scores(&mut self, id: ParamId, scores: &[Real]) {
+    fn set_scores(&mut self, id: ParamId, scores: &[Real]) {
         let m = self.matrices.iter_mut().find(|m| m.id == id).unwrap();
         m.scores.copy_from_slice(scores);
         self.choose();
     }
 
     #[cfg(test)]
-    pub(super) fn dropped(&self, id: ParamId) -> &[u32] {
+    fn dropped(&self, id: ParamId) -> &[u32] {
         &self.matrices.iter().find(|m| m.id == id).unwrap().dropped
     }
 }
@@ -177,47 +172,18 @@ fn shared(a: &[u32], b: &[u32]) -> usize {
     n
 }
 
-/// Endless shuffled batches of texts to forget and to retain; the end of a pass makes a smaller one.
-pub struct Mixed {
-    stream: Stream,
-    order: Vec<usize>,
-    at: usize,
-    batch: usize,
-    pass: u64,
-}
-
-impl Mixed {
-    /// Batches of `batch` texts, shuffled by the stream `name`.
-    pub fn new(job: &Job<'_, '_>, batch: usize, name: &str) -> Self {
-        let n = job.sets.forget.len() + job.sets.retain.len();
-        Self { stream: job.stream(name), order: (0..n).collect(), at: n, batch: batch.max(1), pass: 0 }
-    }
-
-    /// Batches of a pass.
-    pub fn len(&self) -> usize {
-        self.order.len().div_ceil(self.batch)
-    }
-
-    /// The next batch, and which of its texts are to be forgotten.
-    pub fn next<'s>(&mut self, sets: &'s Sets<'_>) -> (Vec<&'s Item>, Vec<bool>) {
-        if self.at >= self.order.len() {
-            self.order.sort_unstable();
-            self.stream.item(self.pass).shuffle(&mut self.order);
-            (self.pass, self.at) = (self.pass + 1, 0);
-        }
-        let end = (self.at + self.batch).min(self.order.len());
-        let taken = &self.order[self.at..end];
-        self.at = end;
-        let n = sets.forget.len();
-        let item = |i: &usize| if *i < n { &sets.forget[*i] } else { &sets.retain[*i - n] };
-        (taken.iter().map(item).collect(), taken.iter().map(|i| *i < n).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::methods::unlearn::testing::tiny;
+    use crate::testing::{decoder, shapes};
+
+    fn tiny() -> Decoder {
+        decoder(&shapes()[0].1, 1)
+    }
+
+    fn feed_forward(model: &Decoder) -> Vec<ParamId> {
+        model.blocks.iter().flat_map(|b| [b.mlp.up.weight, b.mlp.down.weight]).collect()
+    }
 
     /// Scores 0.3, −0.1, 0.2 of weights 2, −1, 0.5 with gradients 1, 2, −4, η = 0.1, μ = 0.9, λ = 5e-4, by hand.
     #[test]
@@ -252,31 +218,31 @@ mod tests {
 
     #[test]
     fn masks_drop_exactly_the_smallest_and_the_weights_come_back() {
-        let base = tiny("gpt2", 1);
+        let base = tiny();
         let up = base.blocks[0].mlp.up.weight;
         let n = base.params.get(up).len();
-        for ratio in [0.01, 0.1, 0.5, 0.999] {
-            let masks = Masks::new(&base, ratio, &Stream::new(0, "scores")).unwrap();
+        for ratio in [0.03, 0.1, 0.5, 0.999] {
+            let masks = Masks::new(&base, &feed_forward(&base), ratio, &Stream::new(0, "scores")).unwrap();
             let mut model = base.shared();
             masks.put(&mut model);
             let dropped = masks.dropped(up);
             assert_eq!(dropped.len(), (n as f64 * ratio) as usize, "ratio {ratio}");
-            let bound = masks.scores(up).unwrap().iter().fold(0.0_f32, |m, s| m.max(s.abs()));
-            assert!(bound <= 1.0 / (base.params.get(up).d_out() as f32).sqrt());
+            let bound = masks.scores(up).unwrap().iter().fold(0.0, |m: Real, s| m.max(s.abs()));
+            assert!(bound <= 1.0 / (base.params.get(up).d_out() as Real).sqrt());
             let (old, new) = (base.params.get(up).values(), model.params.get(up).values());
             for i in 0..n {
                 let wanted = if dropped.contains(&(i as u32)) { 0.0 } else { old[i] };
                 assert_eq!(new[i], wanted);
             }
         }
-        let error = Masks::new(&base, 1e-9, &Stream::new(0, "scores")).err().unwrap().to_string();
+        let error = Masks::new(&base, &feed_forward(&base), 1e-9, &Stream::new(0, "scores")).err().unwrap().to_string();
         assert!(error.contains("is not even one"), "{error}");
     }
 
     #[test]
     fn a_mask_tells_how_much_of_it_changed() {
-        let base = tiny("gpt2", 1);
-        let mut masks = Masks::new(&base, 0.25, &Stream::new(0, "scores")).unwrap();
+        let base = tiny();
+        let mut masks = Masks::new(&base, &feed_forward(&base), 0.25, &Stream::new(0, "scores")).unwrap();
         assert_eq!(masks.choose(), 0.0);
         let up = base.blocks[0].mlp.up.weight;
         let reversed: Vec<Real> = masks.scores(up).unwrap().iter().map(|s| 1.0 - s.abs()).collect();

@@ -6,6 +6,7 @@
 //! A technique is a file in `weight`, `neuron` or `loss`: see [`technique`].
 
 pub mod battery;
+mod charts;
 pub mod choose;
 pub mod config;
 pub mod edit;

@@ -81,7 +81,7 @@ pub(super) fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
         let raw = measure(config, cx, &model, &sets, &phase)?;
         let metrics: Vec<Metric> = list(&raw);
         if i == 0 {
-            let name = if ratios.len() == 1 { "edited".to_owned() } else { format!("edited {ratio}") };
+            let name = if ratios.len() == 1 { "edited".to_owned() } else { format!("edited-{ratio}") };
             keep(config, cx, &model, base, &name, &mut found.models)?;
         }
         found.outcomes.push(Outcome { ratio: *ratio, edit, n_tied, metrics, raw });

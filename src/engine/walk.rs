@@ -55,7 +55,7 @@ impl Walker {
                 }
             }
         }
-        Ok(Self { model: model.twin(), moving, n_directions: directions.len() })
+        Ok(Self { model: model.shared(), moving, n_directions: directions.len() })
     }
 
     /// Goes to θ + Σ `at[k]`·dₖ.

@@ -17,6 +17,7 @@ mod report;
 pub mod schema;
 pub mod score;
 pub mod train;
+pub mod unlearn;
 
 pub use context::{Context, Host, LoadedModel, Sample};
 pub use presets::{Preset, presets};

@@ -189,6 +189,41 @@ const PRESETS: &[Preset] = &[
             ("lora", r#"{"rank": 8, "alpha": 16.0, "dropout": 0.05}"#),
         ],
     },
+    Preset {
+        method: "unlearn",
+        id: "balanced-subnet-tinymem",
+        title: "BalancedSubnet, TinyMem",
+        source: "Sakarvadia et al. 2025, arXiv:2410.02159: prompts and continuations of 50 tokens, memorized rows, ratio 5 %",
+        fields: &[
+            ("ratio", "0.05"),
+            ("loss_weight", "0.9"),
+            ("forget_rows", "\"memorized\""),
+            ("k", "50"),
+            ("l", "50"),
+            ("compat", "\"paper\""),
+        ],
+    },
+    Preset {
+        method: "unlearn",
+        id: "balanced-subnet-pythia",
+        title: "BalancedSubnet, Pythia",
+        source: "Sakarvadia et al. 2025, arXiv:2410.02159: prompts of 32 tokens, continuations of 40, one epoch, ratio 1 %",
+        fields: &[
+            ("ratio", "0.01"),
+            ("epochs", "1"),
+            ("batch", "32"),
+            ("forget_rows", "\"memorized\""),
+            ("l", "40"),
+            ("compat", "\"paper\""),
+        ],
+    },
+    Preset {
+        method: "unlearn",
+        id: "npo-tofu",
+        title: "NPO, TOFU",
+        source: "open-unlearning: β = 0.1, learning rate 1e-5, ten epochs of 32 texts",
+        fields: &[("technique", "\"npo\"")],
+    },
 ];
 
 impl Preset {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::schema::{self, Problem};
-use super::{Context, Report, gradient, landscape, mia, qa, score, train};
+use super::{Context, Report, gradient, landscape, mia, qa, score, train, unlearn};
 pub use crate::data::Compat;
 use crate::error::{Error, Result};
 
@@ -232,7 +232,7 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
 
 /// All methods, sorted by id.
 pub fn registry() -> &'static [&'static dyn Method] {
-    static METHODS: [&dyn Method; 8] = [
+    static METHODS: [&dyn Method; 9] = [
         &landscape::curvature::METHOD,
         &gradient::alignment::METHOD,
         &landscape::surface::METHOD,
@@ -241,6 +241,7 @@ pub fn registry() -> &'static [&'static dyn Method] {
         &score::perplexity::METHOD,
         &qa::METHOD,
         &train::METHOD,
+        &unlearn::METHOD,
     ];
     &METHODS
 }

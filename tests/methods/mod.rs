@@ -4,6 +4,7 @@ mod alignment;
 mod closed_forms;
 mod curvature;
 mod fixtures;
+mod forgetting;
 mod landscape;
 mod memorization;
 mod mia;
@@ -12,6 +13,7 @@ mod published;
 mod qa;
 mod resume;
 mod train;
+mod unlearn;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -78,6 +78,14 @@ impl Decoder {
         }
     }
 
+    /// As [`Self::linear_backward`] where the way back ends: without dx, unless an adapter needs it.
+    fn linear_end(&self, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<()> {
+        if self.adapters.get(l.weight).is_some() {
+            return self.linear_backward(l, x, dy, b).map(drop);
+        }
+        self.hand_over(l, x, dy, b)
+    }
+
     /// Adds the gradient through a norm to dx and hands gain and bias to the sink.
     pub(super) fn norm_backward(
         &self,
@@ -100,18 +108,21 @@ impl Decoder {
         }
     }
 
-    /// Turns the gradient of the stream leaving block `layer` into that of the stream entering it.
+    /// Turns the gradient of the stream leaving block `layer` into that of the stream entering it. Where it does not go
+    /// on below the block, it ends as soon as nothing of the block is wanted any more, and what it gives is unfinished.
     pub(super) fn block_backward(
         &self,
         layer: usize,
         mut dy: Tensor,
         acts: &BlockActs,
         b: &mut Backward<'_>,
+        goes_on: bool,
     ) -> Result<Tensor> {
         let block = &self.blocks[layer];
+        let is_last = !goes_on && !self.wants_below_mlp(layer, b);
         b.visit(layer, Site::ResidPost, &mut dy)?;
         let mlp_input = acts.normed2.as_ref().unwrap_or(&acts.normed1);
-        let dnormed2 = self.mlp_backward(layer, &dy, mlp_input, acts, b)?;
+        let Some(dnormed2) = self.mlp_backward(layer, &dy, mlp_input, acts, b, is_last)? else { return Ok(dy) };
         match (self.config.residual, block.norm2) {
             (Residual::Sequential, Some(norm2)) => {
                 let mid = acts.resid_mid.as_ref().ok_or_else(|| Error::bug("sequential block without resid_mid"))?;
@@ -135,7 +146,7 @@ impl Decoder {
         Ok(dy)
     }
 
-    /// ∂L/∂(input of feed-forward) from the gradient of the stream.
+    /// ∂L/∂(input of feed-forward) from the gradient of the stream; nothing where the way ends here.
     fn mlp_backward(
         &self,
         layer: usize,
@@ -143,7 +154,8 @@ impl Decoder {
         x: &Tensor,
         acts: &BlockActs,
         b: &mut Backward<'_>,
-    ) -> Result<Tensor> {
+        is_last: bool,
+    ) -> Result<Option<Tensor>> {
         let params = self.blocks[layer].mlp;
         let edited = b.branch(layer, Site::MlpOut, dy)?;
         let mut dpost = self.linear_backward(params.down, &acts.mlp_post, edited.as_ref().unwrap_or(dy), b)?;
@@ -160,12 +172,19 @@ impl Decoder {
             }
         }
         b.visit(layer, Site::MlpPre, &mut dpre)?;
-        let Some(dup) = dup else { return self.linear_backward(params.up, x, &dpre, b) };
+        if is_last {
+            self.linear_end(params.up, x, dup.as_ref().unwrap_or(&dpre), b)?;
+            if let (Some(_), Some(gate)) = (&dup, params.gate) {
+                self.linear_end(gate, x, &dpre, b)?;
+            }
+            return Ok(None);
+        }
+        let Some(dup) = dup else { return self.linear_backward(params.up, x, &dpre, b).map(Some) };
         let mut dx = self.linear_backward(params.up, x, &dup, b)?;
         if let Some(gate) = params.gate {
             self.linear_backward_acc(&mut dx, gate, x, &dpre, b)?;
         }
-        Ok(dx)
+        Ok(Some(dx))
     }
 
     /// ∂L/∂(input of attention) from the gradient of the stream.

@@ -66,12 +66,12 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A second model with the same numbers; what changes in one does not change in the other.
+    /// A second decoder with the same numbers, to be edited: what is not changed stays in memory (or on disk) once.
     #[must_use]
-    pub fn twin(&self) -> Self {
+    pub fn shared(&self) -> Self {
         let mut params = Params::default();
         for (_, weight) in self.params.iter() {
-            params.push(weight.twin());
+            params.push(weight.shared());
         }
         Self {
             config: self.config.clone(),
@@ -187,7 +187,11 @@ impl Decoder {
                     Box::new(self.block_forward(layer, resid, b.positions, b.tap, &mut attend)?.1)
                 }
             };
-            dx = self.block_backward(layer, dx, &inside, &mut b)?;
+            let goes_on = self.wants_before(layer, &b);
+            dx = self.block_backward(layer, dx, &inside, &mut b, goes_on)?;
+            if !goes_on {
+                return Ok(());
+            }
         }
         b.visit(0, Site::Embed, &mut dx)?;
         if b.sink.wants(self.embed) {

@@ -114,12 +114,6 @@ impl Weight {
         Ok(Self::new(name, shape, orientation, Store::Owned(Arc::new(values.into()))))
     }
 
-    /// A second parameter with the same numbers, which are copied when one of both changes.
-    #[must_use]
-    pub fn twin(&self) -> Self {
-        Self::new(&self.name, &self.shape, self.orientation, self.store.clone())
-    }
-
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
@@ -209,6 +203,23 @@ impl Weight {
             let values = self.on_card.get().and_then(|card| card.to_host().ok());
             Arc::new(values.unwrap_or_else(|| vec![Real::NAN; self.len()]).into())
         })
+    }
+
+    /// A parameter with the same numbers, which are shared until one of the two changes them. Without direction.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self::new(&self.name, &self.shape, self.orientation, self.store.clone())
+    }
+
+    /// Whether the numbers are those of `other` because nobody changed either: a quick look, which may miss equal ones.
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        match (&self.store, &other.store) {
+            (Store::Owned(a), Store::Owned(b)) => Arc::ptr_eq(a, b),
+            (Store::Mapped { file: a, offset: i, .. }, Store::Mapped { file: b, offset: j, .. }) => {
+                Arc::ptr_eq(a, b) && i == j
+            }
+            _ => false,
+        }
     }
 
     /// The direction of a directional derivative, if one is set.

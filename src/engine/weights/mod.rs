@@ -20,7 +20,7 @@ pub use json::{parse as parse_json, read as read_json};
 pub use load::{Findings, LoadReport, Loaded, Model, load, open};
 pub use save::{save, save_with, write_json, write_tensors, write_views};
 pub use tensor_file::{Entry, Stamp, TensorFile};
-pub use tensors::{NamedTensor, save_tensors};
+pub use tensors::{Numbers, replace_json, write_numbers};
 pub use training::{
     MOMENTS, STATE, checkpoint_name, checkpoints, discard, has_state, read_state, replace, seal, strip,
 };

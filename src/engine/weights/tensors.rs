@@ -1,65 +1,96 @@
-//! Named tensors that are no model, such as directions in parameter space, with a description beside them.
+//! Named tensors that are no model: scores, masks, differences. One safetensors file, and JSON beside it.
+//!
+//! Everything is written to a hidden neighbor, synced, and renamed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
 use safetensors::tensor::View;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::tensor::Real;
 
-/// A tensor to be written.
-pub struct NamedTensor<'a> {
-    /// Its name, unique in the file.
-    pub name: String,
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Its numbers, row-major.
-    pub values: &'a [Real],
+/// The numbers of a tensor.
+#[derive(Clone, Copy, Debug)]
+pub enum Numbers<'a> {
+    /// Real numbers.
+    F32(&'a [f32]),
+    /// Places.
+    U32(&'a [u32]),
 }
 
-/// Writes `tensors` to `path` (safetensors) and what they are to the same name with `.json`. Both are written beside
-/// their place first and renamed, the description last.
+/// Writes tensors (name, shape, numbers) to `path`, over what is there.
 ///
 /// # Errors
-/// A full disk, a missing permission, a shape that does not fit its numbers.
-pub fn save_tensors(path: &Path, tensors: &[NamedTensor<'_>], about: &Value) -> Result<()> {
+/// A full disk, a missing permission; what was there stays then.
+pub fn write_numbers(path: &Path, tensors: &[(String, Vec<usize>, Numbers<'_>)]) -> Result<()> {
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let partial = path.with_extension("partial");
-    let views = tensors.iter().map(|t| (t.name.as_str(), Plain(t)));
-    safetensors::serialize_to_file(views, Some(metadata), &partial)
-        .map_err(|e| Error::data(format!("writing the tensors failed: {e}")).at(&partial))?;
-    std::fs::rename(&partial, path).map_err(|e| Error::io("renaming", path, &e))?;
-    let text =
-        serde_json::to_string_pretty(about).map_err(|e| Error::bug(format!("a description cannot be written: {e}")))?;
-    std::fs::write(&partial, text + "\n").map_err(|e| Error::io("writing", &partial, &e))?;
-    let described = path.with_extension("json");
-    std::fs::rename(&partial, &described).map_err(|e| Error::io("renaming", &described, &e))
+    let views = tensors.iter().map(|(name, shape, numbers)| (name.as_str(), Tensor { shape, numbers: *numbers }));
+    replace(path, |partial| {
+        safetensors::serialize_to_file(views, Some(metadata), partial)
+            .map_err(|e| Error::data(format!("writing tensors failed: {e}")).at(path))
+    })
 }
 
-struct Plain<'a>(&'a NamedTensor<'a>);
+/// Writes a value as JSON to `path`, over what is there.
+///
+/// # Errors
+/// A full disk, a missing permission; what was there stays then.
+pub fn replace_json(path: &Path, value: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::bug(format!("a value is no JSON: {e}")))?;
+    replace(path, |partial| std::fs::write(partial, text + "\n").map_err(|e| Error::io("writing", path, &e)))
+}
 
-impl View for Plain<'_> {
+fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|e| Error::io("making the folder", parent, &e))?;
+    }
+    let partial = partial(path);
+    write(&partial)?;
+    File::open(&partial)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|e| Error::io("writing", path, &e))
+}
+
+fn partial(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.partial"))
+}
+
+struct Tensor<'a> {
+    shape: &'a [usize],
+    numbers: Numbers<'a>,
+}
+
+impl View for Tensor<'_> {
     fn dtype(&self) -> Dtype {
-        if cfg!(feature = "f64") { Dtype::F64 } else { Dtype::F32 }
+        match self.numbers {
+            Numbers::F32(_) => Dtype::F32,
+            Numbers::U32(_) => Dtype::U32,
+        }
     }
 
     fn shape(&self) -> &[usize] {
-        &self.0.shape
+        self.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        if cfg!(target_endian = "little") {
-            Cow::Borrowed(bytemuck::cast_slice(self.0.values))
-        } else {
-            Cow::Owned(self.0.values.iter().flat_map(|x| x.to_le_bytes()).collect())
+        match self.numbers {
+            Numbers::F32(values) if cfg!(target_endian = "little") => Cow::Borrowed(bytemuck::cast_slice(values)),
+            Numbers::U32(values) if cfg!(target_endian = "little") => Cow::Borrowed(bytemuck::cast_slice(values)),
+            Numbers::F32(values) => Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            Numbers::U32(values) => Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect()),
         }
     }
 
     fn data_len(&self) -> usize {
-        size_of_val(self.0.values)
+        match self.numbers {
+            Numbers::F32(values) => size_of_val(values),
+            Numbers::U32(values) => size_of_val(values),
+        }
     }
 }

@@ -106,7 +106,7 @@ impl<'a> LossCurvature<'a> {
             Matrix::EmpiricalFisher => batches(set, Mean::Texts, rows),
             _ => batches(set, mean, rows),
         };
-        Self { model: model.twin(), batches, n_texts: set.texts.len(), layout, matrix }
+        Self { model: model.shared(), batches, n_texts: set.texts.len(), layout, matrix }
     }
 
     /// The gradient of the loss.

@@ -11,6 +11,7 @@ use crate::engine::hooks::NoTap;
 use crate::engine::hvp::{Direction, hvp};
 use crate::engine::kernels::Want;
 use crate::engine::loss::loss_gradient;
+use crate::engine::masks::{Descent, Masks};
 use crate::engine::model::{Decoder, Keep, Orientation, Weight};
 use crate::engine::rng::Stream;
 use crate::engine::score::{score_targets, score_tokens};
@@ -42,6 +43,8 @@ const GPT2: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_160M: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_70M: (f64, f64) = (18.9e6, 25.8e6);
 const TINY_MEM: f64 = 0.786e6 + 14.0 * 128.0;
+/// Parameters in the matrices of all blocks of TinyMem, and of the feed-forward blocks among them.
+const TINY_MEM_BLOCKS: (f64, f64) = (786_432.0, 524_288.0);
 
 /// All workloads; the first is the ceiling.
 pub const WORKLOADS: &[Workload] = &[
@@ -114,6 +117,13 @@ pub const WORKLOADS: &[Workload] = &[
         about: "Loss of TinyMem (4 layers) at points of a plane: set the weights, evaluate 128 x 150 tokens.",
         gflop: Some(2e-9 * 19200.0 * TINY_MEM),
         make: landscape_tinymem,
+    },
+    Workload {
+        name: "unlearn-bsn",
+        unit: "step/s",
+        about: "BalancedSubnet steps on TinyMem (4 layers): straight-through masks on both MLP matrices, batch 64 x 150.",
+        gflop: Some(2e-9 * 9600.0 * (2.0 * TINY_MEM_BLOCKS.0 + TINY_MEM_BLOCKS.1)),
+        make: unlearn_bsn,
     },
 ];
 
@@ -236,5 +246,27 @@ fn landscape_tinymem(kernels: &Arc<dyn Kernels>) -> Result<Work> {
             black_box(score_tokens(there, &texts, Want::default())?);
         }
         Ok(POINTS as f64)
+    }))
+}
+
+fn unlearn_bsn(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+    let (mut model, texts) = (tiny_mem(kernels)?, ids(64, 150, 14, 1));
+    let matrices: Vec<_> = model.blocks.iter().flat_map(|b| [b.mlp.up.weight, b.mlp.down.weight]).collect();
+    let mut masks = Masks::new(&model, &matrices, 0.1, &Stream::new(0, "bench masks"))?;
+    let rule = Descent { lr: 0.1, momentum: 0.9, weight_decay: 5e-4 };
+    let mut batch = Batch::causal(&texts).example_mean();
+    for (i, rows) in batch.offsets.clone().iter().enumerate() {
+        // half of the texts are forgotten, the others kept
+        let factor = if i % 2 == 0 { -0.3 } else { 0.7 } / 32.0;
+        batch.weights[rows].iter_mut().for_each(|w| *w *= factor);
+    }
+    Ok(Box::new(move || {
+        masks.put(&mut model);
+        let mut sums = SumGrads::new(&model, &|id| masks.covers(id))?;
+        black_box(loss_gradient(&model, &batch, &mut sums, &mut NoTap, Keep::All)?);
+        let gradients = sums.into_gradients();
+        masks.step(&gradients, rule)?;
+        black_box(masks.choose());
+        Ok(1.0)
     }))
 }

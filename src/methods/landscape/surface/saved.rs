@@ -9,7 +9,7 @@ use super::config::Config;
 use super::directions::Directions;
 use super::normalize::Numbers;
 use crate::engine::Real;
-use crate::engine::weights::{NamedTensor, TensorFile, save_tensors};
+use crate::engine::weights::{Numbers as Stored, TensorFile, replace_json, write_numbers};
 use crate::error::{Error, Result};
 use crate::methods::{Context, LoadedModel};
 
@@ -23,10 +23,12 @@ pub(super) fn write(config: &Config, cx: &mut Context<'_>, model: &LoadedModel, 
     let mut tensors = Vec::new();
     for (axis, direction) in both.iter().filter_map(|(axis, d)| Some((axis, (*d)?))) {
         for ((_, weight), values) in model.decoder.params.iter().zip(direction) {
-            tensors.push(NamedTensor { name: format!("{axis}/{}", weight.name), shape: weight.shape.clone(), values });
+            tensors.push((format!("{axis}/{}", weight.name), weight.shape.clone(), Stored::F32(values)));
         }
     }
-    save_tensors(&path, &tensors, &about(config, cx, model, found))
+    write_numbers(&path, &tensors)?;
+    // last, so that what is described is there
+    replace_json(&path.with_extension("json"), &about(config, cx, model, found))
 }
 
 fn about(config: &Config, cx: &Context<'_>, model: &LoadedModel, found: &Directions) -> Value {

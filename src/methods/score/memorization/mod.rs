@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::methods::common::continuations::EosPolicy;
 use crate::methods::common::overlap::{common_prefix, common_substring};
 use crate::methods::common::texts::{Bos, chunk_len};
 use crate::methods::{
@@ -79,19 +80,6 @@ pub enum Split {
     Tokens,
     /// Where the file splits the row into prompt and continuation; of a longer prompt the last k tokens are given.
     Row,
-}
-
-/// What an end-of-text token does while decoding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EosPolicy {
-    /// Nothing: it is a token like any other, and a true one can be matched.
-    #[default]
-    Free,
-    /// It ends the row; the rest is filled (Analysis360).
-    Stop,
-    /// It is never chosen (Pythia's evaluation), so that a true one is never matched.
-    Forbid,
 }
 
 /// k and l cut a row in two; where the row says itself where it is split, only l asks for tokens.

@@ -4,6 +4,7 @@ use egui::Context;
 
 use super::Window;
 use super::command::Command;
+use super::dialogs::Dialog;
 use super::draft::DraftCommand;
 use super::runs::{RunCommand, RunList};
 use super::shell;
@@ -63,6 +64,15 @@ impl Window {
                 shell::show(&mut self.tree, ViewId::Figures);
             }
             RunCommand::Brush(brush) => self.state.runs.brushed = brush,
+            RunCommand::Rows(viewer, want) => self.reader.ask(FileAsk::Rows(viewer, want)),
+            RunCommand::SaveTable(id, file, Some(path)) => self.reader.ask(FileAsk::SaveTable(id, file, path)),
+            RunCommand::SaveTable(id, file, None) => {
+                let name = std::path::Path::new(&file).with_extension("csv");
+                let name = name.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+                self.ask_path(ctx, Dialog::Save("Tables", &["csv"]), "Save as", &name, move |path| {
+                    Command::Run(RunCommand::SaveTable(id, file, Some(path)))
+                });
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod draft;
 mod launch;
 pub mod log;
 pub mod names;
+pub mod parts;
 mod paths;
 mod placed;
 pub mod plot;

@@ -14,6 +14,7 @@ use super::state::{Appearance, Settings, State};
 use super::style::{self, Tokens};
 use super::views::{ViewId, Views};
 use super::worker::{Ask, EngineThread, FileAsk, ReaderThread};
+use crate::engine::weights;
 use crate::error::Result;
 
 /// Key of the remembered settings.
@@ -40,6 +41,8 @@ pub struct Window {
 impl Window {
     /// Opens the window's state: fonts, theme, settings, threads.
     pub fn new(cc: &eframe::CreationContext<'_>, options: &Options) -> Result<Self> {
+        // Weights are mapped: a file that another program cuts costs the model, not the window.
+        weights::survive_cut_files()?;
         style::fonts::install(&cc.egui_ctx);
         style::theme::install(&cc.egui_ctx);
         // The zoom is remembered, so it is ours.

@@ -5,6 +5,7 @@ mod figures;
 mod open;
 mod pictures;
 mod runs;
+mod tables;
 mod task;
 
 use std::path::{Path, PathBuf};

@@ -32,6 +32,7 @@ const LIST: f32 = 210.0;
 pub(super) struct Figures {
     logs: Option<([bool; 2], String)>,
     tables: tables::Tables,
+    brushed: crate::app::parts::Pager,
 }
 
 impl View for Figures {
@@ -126,7 +127,7 @@ impl Figures {
         }
     }
 
-    fn figure_ui(&self, cx: &ViewCx<'_>, details: &RunDetails, (file, figure): (&str, &Arc<Figure>), ui: &mut Ui) {
+    fn figure_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, (file, figure): (&str, &Arc<Figure>), ui: &mut Ui) {
         ui.label(title(&figure.title));
         ui.add_space(TIGHT);
         let brushed = cx.state.runs.brushed.as_ref().filter(|b| b.run == details.id);
@@ -138,7 +139,7 @@ impl Figures {
         }
         ui.add(egui::Label::new(caption(ui, figure.caption.as_str())).wrap().selectable(true));
         if let Some(brushed) = brushed {
-            brushed::rows_ui(cx, details, brushed, ui);
+            brushed::rows_ui(cx, details, brushed, &mut self.brushed, ui);
         }
     }
 

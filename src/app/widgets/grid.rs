@@ -62,6 +62,11 @@ pub struct GridEvents {
     hovered: Option<usize>,
 }
 
+/// The grid `id` shows this row when it is drawn next.
+pub fn scroll_grid_to(id: &str, row: usize, ui: &Ui) {
+    ui.data_mut(|d| d.insert_temp(egui::Id::unique(("scroll grid", id)), row));
+}
+
 /// Draws a grid. `cell` draws one cell of a row; `chosen` says which rows are highlighted.
 /// A click on a head changes `sort`, when it is given.
 pub fn grid_ui(
@@ -150,6 +155,7 @@ impl Part<'_> {
         // Handles between columns show under the pointer only.
         ui.visuals_mut().widgets.noninteractive.bg_stroke = egui::Stroke::NONE;
         let is_released = ui.input(|i| i.pointer.any_released());
+        let wanted = ui.data_mut(|d| d.remove_temp::<usize>(egui::Id::unique(("scroll grid", self.id))));
         let layout = Layout::left_to_right(Align::Center);
         let mut table = TableBuilder::new(ui).id_salt(self.id).striped(false).sense(Sense::click()).cell_layout(layout);
         table = table.auto_shrink([false, false]).min_scrolled_height(0.0);
@@ -158,6 +164,9 @@ impl Part<'_> {
             if self.first == 0 {
                 table = table.scroll_bar_visibility(ScrollBarVisibility::AlwaysHidden);
             }
+        }
+        if let Some(row) = wanted {
+            table = table.scroll_to_row(row.min(self.n_rows.saturating_sub(1)), Some(Align::Center));
         }
         for column in self.columns {
             table = table.column(if column.width > 0.0 {

@@ -12,6 +12,7 @@ use super::{DataSheet, Trouble};
 use crate::app::curves::RunLog;
 use crate::app::log::LogLine;
 use crate::app::names::RunNames;
+use crate::app::parts::{TablePart, Viewer, Want};
 use crate::app::runs::{NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
 use crate::data::{DataSpec, Tokenizer};
@@ -57,6 +58,10 @@ pub enum FileAsk {
     Events(String),
     /// Rows that the tables of this id share.
     Share(Vec<Arc<RunDetails>>, String),
+    /// Rows of a table of a run, for somebody.
+    Rows(Viewer, Want),
+    /// Write a whole table of a run as CSV.
+    SaveTable(String, String, PathBuf),
     /// Draw a page as it will be written, so many pixels wide; the key comes back with it.
     Preview(u64, Box<Page>, u32),
     /// Write a page, and its description beside it when asked to.
@@ -94,6 +99,8 @@ pub enum FileAnswer {
     Trashed(Vec<(String, String)>),
     /// Rows that tables share.
     Shared(Arc<SharedRows>),
+    /// Rows of a table, for somebody.
+    Rows(Viewer, Arc<TablePart>),
     /// Done, in words; or not.
     Said(Result<String, Trouble>),
     /// Runs were put into the queue.
@@ -313,6 +320,13 @@ impl Reader {
             FileAsk::Export(page, path, with_page) => self.say(run_work::export(&page, &path, with_page)),
             FileAsk::ExportAll(id, spec) => {
                 self.say(self.folder.run(&id).and_then(|run| run_work::export_all(&run, &spec)));
+            }
+            FileAsk::Rows(viewer, want) => {
+                let table = self.folder.rows(&want).map(Arc::new).map_err(Trouble::from);
+                self.send(FileAnswer::Rows(viewer, Arc::new(TablePart { want, table })));
+            }
+            FileAsk::SaveTable(id, file, path) => {
+                self.say(self.folder.run(&id).and_then(|run| run_work::save_table(&run, &file, &path)));
             }
             FileAsk::Page(path) => {
                 let page = Page::read(&path).map(Box::new).map_err(Trouble::from);

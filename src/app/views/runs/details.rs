@@ -10,12 +10,16 @@ use super::table::{actions_ui, rounded, state_colors};
 use super::tail::LogTail;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::parts::{Found, PAGE_ROWS, Pager, Viewer};
 use crate::app::plot::plot_ui;
 use crate::app::runs::{NoteChange, RunCommand, RunDetails, RunEntry};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{GridColumn, badge, button, caption, grid_ui, mono, segmented, soft, title, trouble_ui};
+use crate::app::widgets::{
+    GridColumn, badge, button, caption, grid_ui, loading_ui, mono, pager_ui, scroll_grid_to, segmented, soft, title,
+    trouble_ui,
+};
 use crate::methods::{Table, Values};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +39,9 @@ enum Tab {
 pub(super) struct Details {
     tab: Tab,
     table: usize,
+    pager: Pager,
+    /// The row that was typed to be seen: run, table, row.
+    row: Option<(String, usize, usize)>,
     note: Option<Draft>,
     live: Live,
     compare: Compare,
@@ -93,14 +100,14 @@ impl Details {
         match self.tab {
             Tab::Numbers => scroll(ui, |ui| numbers_ui(cx, details, ui)),
             Tab::Figures => scroll(ui, |ui| figures_ui(cx, details, ui)),
-            Tab::Tables => self.tables_ui(details, ui),
+            Tab::Tables => self.tables_ui(cx, details, ui),
             Tab::Charts | Tab::Log => {}
             Tab::Settings => scroll(ui, |ui| settings_ui(run, ui)),
             Tab::Notes => self.notes_ui(cx, run, ui),
         }
     }
 
-    fn tables_ui(&mut self, details: &RunDetails, ui: &mut Ui) {
+    fn tables_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
         if details.tables.is_empty() {
             ui.label(soft(ui, "No tables yet."));
             return;
@@ -113,11 +120,20 @@ impl Details {
                 }
             }
         });
-        if let Some(remark) = details.only_beginning(self.table) {
-            ui.label(caption(ui, remark));
+        let page = self.pager.page(&details.id, self.table);
+        if let Some(row) = pager_ui(page, details.n_rows(self.table), ui) {
+            self.row = Some((details.id.clone(), self.table, row));
+            let id = details.tables.get(self.table).map_or("", |t| t.id.as_str());
+            scroll_grid_to(id, row % PAGE_ROWS, ui);
         }
-        if let Some(table) = details.tables.get(self.table) {
-            table_ui(table, ui);
+        let first = *page * PAGE_ROWS;
+        let ask = |want| cx.send(Command::Run(RunCommand::Rows(Viewer::Details, want)));
+        let marked = self.row.as_ref().filter(|(run, table, _)| *run == details.id && *table == self.table);
+        let marked = marked.and_then(|(.., row)| row.checked_sub(first));
+        match self.pager.find(Viewer::Details, details, &cx.state.runs.parts, ask) {
+            Found::Here(table) => table_ui(table, marked, ui),
+            Found::Coming => loading_ui("Reading rows…", ui),
+            Found::Failed(trouble) => trouble_ui(cx, "The rows cannot be read", trouble, ui),
         }
     }
 
@@ -243,7 +259,7 @@ fn settings_ui(run: &RunEntry, ui: &mut Ui) {
 }
 
 /// A table of a run; only the rows on screen are drawn.
-fn table_ui(table: &Table, ui: &mut Ui) {
+fn table_ui(table: &Table, marked: Option<usize>, ui: &mut Ui) {
     let n_rows = table.columns.first().map_or(0, |c| len(&c.values));
     let columns: Vec<GridColumn> = table
         .columns
@@ -266,7 +282,7 @@ fn table_ui(table: &Table, ui: &mut Ui) {
             &columns,
             None,
             n_rows,
-            &|_| false,
+            &|row| Some(row) == marked,
             &mut |row, column, ui| {
                 let Some(column) = table.columns.get(column) else { return };
                 let text = cell_text(&column.values, row);

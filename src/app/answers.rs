@@ -102,6 +102,7 @@ impl Window {
                 self.state.machine.memory_used = used;
                 self.state.machine.memory_total = total;
             }
+            FileAnswer::Cards(cards) => self.state.machine.cards = Some(cards),
             FileAnswer::Runs(entries) => {
                 self.state.runs.serial += 1;
                 match entries {

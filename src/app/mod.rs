@@ -13,6 +13,9 @@ pub mod curves;
 pub mod desk;
 mod dialogs;
 pub mod draft;
+pub mod glossary;
+pub mod history;
+pub mod keys;
 mod launch;
 pub mod log;
 pub mod names;
@@ -31,6 +34,7 @@ pub mod views;
 pub mod widgets;
 mod window;
 pub mod worker;
+mod zoom;
 
 pub use launch::{Options, run, sample_dir};
 pub use window::Window;

@@ -13,6 +13,7 @@ use egui_plot::{
 
 use super::placed::Placed;
 use super::style::tokens;
+use super::zoom::Zoom;
 use crate::figures::palette::{self, Colormap, Marker, Rgb, Theme};
 use crate::figures::{Axis, Figure, Mark, Scale, Series};
 
@@ -71,7 +72,9 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
         }
     }
     let figure = Arc::clone(figure);
-    let response = plot.show(ui, move |plot| {
+    let mut zoom = Zoom::of(ui.ctx(), id, scales);
+    let response = plot.show(ui, |plot| {
+        zoom.apply(plot);
         for (i, series) in figure.series.iter().enumerate() {
             map.draw(plot, series, i);
         }
@@ -85,6 +88,9 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
             .filter_map(|(i, s)| map.hit(plot, s, i, pointer, at))
             .min_by(|a, b| a.0.total_cmp(&b.0))
     });
+    let is_moving = ui.input(|i| i.pointer.any_down());
+    zoom.see(*response.transform.bounds(), is_moving);
+    zoom.keep(ui.ctx(), id);
     response.inner.map(|(_, hit)| hit)
 }
 

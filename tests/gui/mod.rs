@@ -1,7 +1,9 @@
 //! The window, driven through its accessibility tree and looked at on software Vulkan.
 
+mod comfort;
 mod experiment;
 mod figures;
+mod frames;
 mod open;
 mod pictures;
 mod runs;

@@ -42,6 +42,7 @@ fn a_model_that_is_cut_while_it_is_open_is_closed_and_explained() {
     }
     let mut harness = window_that_opens(std::slice::from_ref(&copy), runs.path(), false, 1.0);
     wait(&mut harness, "the model", |w| w.state().model.ready().is_some());
+    wait(&mut harness, "a rest", |w| w.state().compare.changed.is_none() && !w.state().compare.is_busy);
     let weights = std::fs::OpenOptions::new().write(true).open(copy.join("model.safetensors")).expect("the weights");
     weights.set_len(4096).expect("a cut");
     harness.get_by_label("Compare").click();

@@ -20,6 +20,7 @@ use crate::app::style::tokens::{GAP, PAD, TIGHT};
 use crate::app::widgets::{
     accent_button, button, caption, empty_ui, fitted, header, icon_button, region, segmented, soft, title,
 };
+use crate::app::zoom::zoom_ui;
 use crate::figures::ticks::short;
 use crate::figures::{Figure, Mark, Scale};
 use crate::runs::{Page, Panel};
@@ -105,6 +106,10 @@ impl Figures {
                 }
             } else if let Some(figure) = figure {
                 self.scales_ui(figure, ui);
+                if let Some(details) = details.filter(|d| !self.tables.is_shown(d)) {
+                    let scales = self.scales(figure).map(|is_log| if is_log { Scale::Log } else { Scale::Linear });
+                    zoom_ui(&plot_id(details, figure), scales, ui);
+                }
             }
         });
     }
@@ -133,7 +138,7 @@ impl Figures {
         let brushed = cx.state.runs.brushed.as_ref().filter(|b| b.run == details.id);
         let room = ui.available_height() - 56.0;
         let height = if brushed.is_some() { room * 0.52 } else { room };
-        let id = format!("figure {} {}", details.id, figure.id);
+        let id = plot_id(details, figure);
         if let Some(hit) = plot_ui(figure, &id, height.max(160.0), Some(self.scales(figure)), ui) {
             cx.send(Command::Run(RunCommand::Brush(brush(details, file, figure, hit))));
         }
@@ -198,6 +203,11 @@ impl Figures {
             }
         });
     }
+}
+
+/// What the chart of a figure goes by.
+fn plot_id(details: &RunDetails, figure: &Figure) -> String {
+    format!("figure {} {}", details.id, figure.id)
 }
 
 fn item_ui(text: &str, is_on: bool, ui: &mut Ui) -> bool {

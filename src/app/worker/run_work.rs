@@ -39,7 +39,7 @@ pub(super) fn resume(folder: &RunFolder, queue: &mut Queue, id: &str) -> Result<
 /// Moves a run to the trash beside the others.
 pub(super) fn trash(folder: &RunFolder, id: &str) -> Result<String> {
     let place = move_to_trash(&folder.run(id)?)?;
-    Ok(format!("Moved to {}", place.display()))
+    Ok(format!("Moved to the trash; undo brings it back\n{}", place.display()))
 }
 
 /// The runs in the trash: id and name.

@@ -47,7 +47,7 @@ pub(super) fn command() -> Command {
         .arg(flag("csv", "Numbers; the default for tables"))
         .arg(flag("tex", "A figure for pgfplots"))
         .arg(flag("md", "A table in Markdown").visible_alias("markdown"))
-        .arg(flag("latex", "A table for LaTeX with booktabs"))
+        .arg(flag("latex", "A table for LaTeX with booktabs and siunitx"))
         .arg(
             Arg::new("columns")
                 .long("columns")

@@ -37,7 +37,7 @@ impl View for Experiment {
         let can_run = self.problems.1.is_empty() && !matches!(draft.estimate, Slot::Failed(..));
         header(ui, "Experiment", "", |ui| {
             ui.add_enabled_ui(can_run, |ui| {
-                let keys = Action::RunExperiment.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
+                let keys = Action::RunExperiment.keys(ui.ctx()).unwrap_or_default();
                 let run = accent_button(ui, Some(Icon::Play), "Run")
                     .on_hover_text(format!("Start a process of its own  ({keys})"));
                 let run = run.on_disabled_hover_text("Mend first what the card at the right says");

@@ -140,7 +140,7 @@ impl Tables {
             ui.set_width(ui.available_width());
             card_title(ui, "Export", |_| {});
             let choices = [
-                (TableFormat::Latex, "LaTeX", "A table for the package booktabs, the best in bold"),
+                (TableFormat::Latex, "LaTeX", "A table for the packages booktabs and siunitx, the best in bold"),
                 (TableFormat::Markdown, "Markdown", "A pipe table, the best in bold"),
                 (TableFormat::Csv, "CSV", "Every number with all its digits"),
             ];

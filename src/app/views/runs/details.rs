@@ -6,6 +6,7 @@ use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::compare::Compare;
 use super::live::Live;
+use super::sample::Sample;
 use super::table::{actions_ui, rounded, state_colors};
 use super::tail::LogTail;
 use crate::app::command::Command;
@@ -17,8 +18,8 @@ use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
 use crate::app::widgets::{
-    GridColumn, badge, button, caption, grid_ui, loading_ui, mono, pager_ui, scroll_grid_to, segmented, soft, title,
-    trouble_ui,
+    GridColumn, badge, button, caption, grid_ui, loading_ui, mono, pager_ui, region, scroll_grid_to, segmented, soft,
+    title, trouble_ui,
 };
 use crate::methods::{Table, Values};
 
@@ -40,7 +41,8 @@ pub(super) struct Details {
     tab: Tab,
     table: usize,
     pager: Pager,
-    /// The row that was typed to be seen: run, table, row.
+    sample: Sample,
+    /// The row that was clicked, or typed to be seen: run, table, row.
     row: Option<(String, usize, usize)>,
     note: Option<Draft>,
     live: Live,
@@ -131,7 +133,19 @@ impl Details {
         let marked = self.row.as_ref().filter(|(run, table, _)| *run == details.id && *table == self.table);
         let marked = marked.and_then(|(.., row)| row.checked_sub(first));
         match self.pager.find(Viewer::Details, details, &cx.state.runs.parts, ask) {
-            Found::Here(table) => table_ui(table, marked, ui),
+            Found::Here(table) => {
+                let room = ui.available_rect_before_wrap();
+                let has_sample = Sample::fits(table);
+                let upper = if has_sample { room.with_max_y(room.top() + room.height() * 0.5) } else { room };
+                if let Some(row) = region(ui, upper, "rows", |ui| table_ui(table, marked, ui)) {
+                    self.row = Some((details.id.clone(), self.table, first + row));
+                }
+                if has_sample {
+                    let lower = room.with_min_y(upper.bottom() + GAP);
+                    let row = marked.filter(|row| *row < table.rows()).unwrap_or(0);
+                    region(ui, lower, "sample", |ui| self.sample.sample_ui(cx, table, row, ui));
+                }
+            }
             Found::Coming => loading_ui("Reading rows…", ui),
             Found::Failed(trouble) => trouble_ui(cx, "The rows cannot be read", trouble, ui),
         }
@@ -258,8 +272,8 @@ fn settings_ui(run: &RunEntry, ui: &mut Ui) {
     });
 }
 
-/// A table of a run; only the rows on screen are drawn.
-fn table_ui(table: &Table, marked: Option<usize>, ui: &mut Ui) {
+/// A table of a run; only the rows on screen are drawn. Returns the row that was clicked.
+fn table_ui(table: &Table, marked: Option<usize>, ui: &mut Ui) -> Option<usize> {
     let n_rows = table.columns.first().map_or(0, |c| len(&c.values));
     let columns: Vec<GridColumn> = table
         .columns
@@ -276,7 +290,7 @@ fn table_ui(table: &Table, marked: Option<usize>, ui: &mut Ui) {
             column.about(c.about.as_str())
         })
         .collect();
-    ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
+    let drawn = ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
         grid_ui(
             &table.id,
             &columns,
@@ -289,8 +303,9 @@ fn table_ui(table: &Table, marked: Option<usize>, ui: &mut Ui) {
                 ui.label(mono(&text)).on_hover_text(text);
             },
             ui,
-        );
+        )
     });
+    drawn.inner.clicked
 }
 
 /// Room for the longest of the first texts and for the head, within limits: a column without texts is narrow.

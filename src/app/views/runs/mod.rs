@@ -7,6 +7,7 @@ mod facts;
 mod group;
 mod live;
 mod menu;
+mod sample;
 mod table;
 mod tail;
 mod waiting;

@@ -34,7 +34,7 @@ impl Bar {
 
     /// Room that it needs at the right of the axes.
     pub(super) fn width(&self, fonts: &Fonts, style: &Style, height: f64) -> f64 {
-        let marks = ticks(Scale::Linear, self.range, most(style, height));
+        let marks = ticks(Scale::Linear, self.range, 1.0, most(style, height));
         let text = marks.major.iter().map(|t| fonts.width(&t.label, style.tick, false)).fold(0.0, f64::max);
         let label = if self.title(marks.exponent).is_empty() { 0.0 } else { Style::row(style.label) + style.gap() };
         Self::offset(style) + Self::thickness(style) + style.tick_length() + style.gap() + text + label
@@ -72,7 +72,7 @@ impl Bar {
         }
         let pen = Pen::solid(style.theme.ink(), style.axis);
         canvas.frame(r, &pen);
-        let marks = ticks(Scale::Linear, self.range, most(style, r.h));
+        let marks = ticks(Scale::Linear, self.range, 1.0, most(style, r.h));
         let [low, high] = self.range;
         let mut widest = 0f64;
         for tick in &marks.major {

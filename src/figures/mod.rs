@@ -23,6 +23,7 @@ mod png;
 mod rows;
 mod spec;
 mod style;
+pub mod symlog;
 mod tables;
 mod tex;
 mod text;

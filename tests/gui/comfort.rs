@@ -180,3 +180,18 @@ fn a_chart_goes_back_to_where_it_was() {
     harness.run_steps(4);
     assert!(!can(&harness, "Zoom back") && can(&harness, "Zoom forward"), "it is where it was");
 }
+
+#[test]
+fn values_of_both_signs_get_a_logarithmic_axis() {
+    let root = tempfile::tempdir().expect("a scratch folder");
+    let mut harness = three(root.path(), false);
+    choose(&mut harness, "alpha", false);
+    wait(&mut harness, "the details", |w| w.state().runs.figure.is_some());
+    harness.get_by_label("Figures").click();
+    harness.run_steps(6);
+    harness.get_by_label("Scale of x: linear").click();
+    harness.run_steps(4);
+    harness.get_by_label("symlog").click();
+    harness.run_steps(6);
+    assert!(is_there(&harness, "Scale of x: symlog") && is_there(&harness, "Scale of y: linear"), "it is chosen");
+}

@@ -95,6 +95,7 @@ impl Glossary {
         dialog("glossary", "Glossary", 720.0, ui, |ui| {
             search_ui(&mut self.search, "words", ui.available_width() - 44.0, ui);
             ui.add_space(GAP);
+            ui.spacing_mut().item_spacing.y = TIGHT;
             let found = self.found.as_ref().map(|f| f.1.as_slice()).unwrap_or_default();
             if found.is_empty() {
                 ui.label(soft(ui, "No word matches."));
@@ -108,7 +109,6 @@ impl Glossary {
 
 fn entry_ui(entry: &Entry, ui: &mut Ui) {
     ui.label(RichText::new(&entry.word).font(semibold(size::BODY)));
-    ui.spacing_mut().item_spacing.y = TIGHT;
     ui.add(egui::Label::new(entry.meaning.as_str()).wrap().selectable(true));
     if !entry.formula.is_empty() {
         ui.add(egui::Label::new(mono(entry.formula.as_str())).wrap().selectable(true));

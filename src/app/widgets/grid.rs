@@ -40,6 +40,9 @@ impl GridColumn {
     }
 }
 
+/// Room for the scroll bar beside the rows.
+const SCROLL_BAR: f32 = 10.0;
+
 /// Order of the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GridSort {
@@ -60,6 +63,17 @@ pub struct GridEvents {
     pub resized: Option<(usize, f32)>,
     /// Row under the pointer.
     hovered: Option<usize>,
+}
+
+/// A text as one line of a cell: line breaks are signs, and what no cell has room for is left out.
+pub fn one_line(text: &str) -> std::borrow::Cow<'_, str> {
+    const SHOWN: usize = 240;
+    let end = text.char_indices().nth(SHOWN).map_or(text.len(), |(at, _)| at);
+    let head = text.get(..end).unwrap_or(text);
+    if head.contains(['\n', '\r', '\t']) {
+        return head.replace("\r\n", "⏎").replace(['\n', '\r'], "⏎").replace('\t', "⇥").into();
+    }
+    head.into()
 }
 
 /// The grid `id` shows this row when it is drawn next.
@@ -152,6 +166,8 @@ impl Part<'_> {
         ui: &mut Ui,
     ) -> f32 {
         ui.spacing_mut().item_spacing.y = 0.0;
+        // A number at the right end must not lie under the scroll bar.
+        ui.spacing_mut().scroll.floating_allocated_width = SCROLL_BAR;
         // Handles between columns show under the pointer only.
         ui.visuals_mut().widgets.noninteractive.bg_stroke = egui::Stroke::NONE;
         let is_released = ui.input(|i| i.pointer.any_released());
@@ -260,4 +276,16 @@ fn head_ui(index: usize, column: &GridColumn, sort: Option<&mut Option<GridSort>
             };
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_several_lines_fit_into_a_cell() {
+        assert_eq!(one_line("\na\r\nb\tc"), "⏎a⏎b⇥c");
+        assert!(matches!(one_line("기억 🙂"), std::borrow::Cow::Borrowed("기억 🙂")), "nothing to change");
+        assert_eq!(one_line(&"가".repeat(1000)).chars().count(), 240);
+    }
 }

@@ -8,7 +8,7 @@ use crate::app::parts::{Found, PAGE_ROWS, Pager, Viewer, Want};
 use crate::app::runs::{Brush, RunCommand, RunDetails};
 use crate::app::style::tokens::GAP;
 use crate::app::widgets::{
-    GridColumn, button, grid_ui, loading_ui, mono, pager_ui, scroll_grid_to, soft, title, trouble_ui,
+    GridColumn, button, grid_ui, loading_ui, mono, one_line, pager_ui, scroll_grid_to, soft, title, trouble_ui,
 };
 use crate::figures::ticks::short;
 use crate::methods::common::tables::counted;
@@ -54,7 +54,7 @@ pub(super) fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, pa
     let mut cell = |row: usize, column: usize, ui: &mut Ui| {
         let (Some(column), Some(Some(index))) = (shown.get(column), places.get(row)) else { return };
         let text = cell_text(&column.values, *index);
-        ui.label(mono(&text)).on_hover_text(text);
+        ui.label(mono(one_line(&text))).on_hover_text(text);
     };
     ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
         grid_ui("brushed", &columns, None, rows.len(), &|_| false, &mut cell, ui);

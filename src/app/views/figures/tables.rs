@@ -10,8 +10,8 @@ use crate::app::runs::{RunCommand, RunDetails, RunEntry};
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, TIGHT};
 use crate::app::widgets::{
-    GridColumn, accent_button, button, caption, card, card_title, grid_ui, loading_ui, mono, pager_ui, scroll_grid_to,
-    segmented, title, trouble_ui,
+    GridColumn, accent_button, button, caption, card, card_title, grid_ui, loading_ui, mono, one_line, pager_ui,
+    scroll_grid_to, segmented, title, trouble_ui,
 };
 use crate::figures::{Cell, Direction, TableColumn, TableFormat, TableView, export_table};
 use crate::methods::common::tables::counted;
@@ -125,7 +125,7 @@ impl Tables {
             let mut cell = |row: usize, column: usize, ui: &mut Ui| {
                 let Some(cell) = view.rows.get(row).and_then(|r| r.get(column)) else { return };
                 let text = shown(cell);
-                ui.add(egui::Label::new(mono(&text)).truncate()).on_hover_text(text);
+                ui.add(egui::Label::new(mono(one_line(&text))).truncate()).on_hover_text(text);
             };
             grid_ui("table", &columns, None, view.rows.len(), &|_| false, &mut cell, ui);
         });

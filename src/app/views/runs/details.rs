@@ -18,8 +18,8 @@ use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
 use crate::app::widgets::{
-    GridColumn, badge, button, caption, grid_ui, loading_ui, mono, pager_ui, region, scroll_grid_to, segmented, soft,
-    title, trouble_ui,
+    GridColumn, badge, button, caption, grid_ui, loading_ui, mono, one_line, pager_ui, region, scroll_grid_to,
+    segmented, soft, title, trouble_ui,
 };
 use crate::methods::{Table, Values};
 
@@ -300,7 +300,7 @@ fn table_ui(table: &Table, marked: Option<usize>, ui: &mut Ui) -> Option<usize> 
             &mut |row, column, ui| {
                 let Some(column) = table.columns.get(column) else { return };
                 let text = cell_text(&column.values, row);
-                ui.label(mono(&text)).on_hover_text(text);
+                ui.label(mono(one_line(&text))).on_hover_text(text);
             },
             ui,
         )

@@ -57,7 +57,7 @@ impl Shades {
         let from = below.checked_sub(1).and_then(|i| self.levels.get(i)).copied().unwrap_or(low);
         let to = self.levels.get(below).copied().unwrap_or(high);
         let t = match self.scale {
-            Scale::Linear => (f64::midpoint(from, to) - low) / (high - low),
+            Scale::Linear | Scale::Symlog => (f64::midpoint(from, to) - low) / (high - low),
             Scale::Log => ((from * to).sqrt() / low).ln() / (high / low).ln(),
         };
         self.map.at(t, theme)
@@ -120,7 +120,7 @@ impl Contour {
             let step = (high / low).ln() / BANDS as f64;
             return (1..BANDS).map(|i| low * (step * i as f64).exp()).collect();
         }
-        let nice = ticks(Scale::Linear, [low, high], BANDS).major;
+        let nice = ticks(Scale::Linear, [low, high], 1.0, BANDS).major;
         let width = 1e-9 * (high - low);
         nice.iter().map(|t| t.value).filter(|v| *v > low + width && *v < high - width).collect()
     }

@@ -29,7 +29,11 @@ pub(super) fn write(figures: &[Figure], spec: &ExportSpec) -> Result<Vec<u8>> {
 
 fn describe(axis: &Axis) -> String {
     let unit = if axis.unit.is_empty() { String::new() } else { format!(" ({})", axis.unit) };
-    let scale = if axis.scale == Scale::Log { ", logarithmic" } else { "" };
+    let scale = match axis.scale {
+        Scale::Linear => "",
+        Scale::Log => ", logarithmic",
+        Scale::Symlog => ", symmetric logarithmic",
+    };
     tidy(&format!("{}{unit}{scale}", axis.label))
 }
 

@@ -77,6 +77,8 @@ pub enum Scale {
     Linear,
     /// Powers of ten are equally far apart.
     Log,
+    /// For values of both signs: proportional near zero, logarithmic beyond.
+    Symlog,
 }
 
 /// One named thing in a chart.

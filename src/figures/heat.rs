@@ -56,7 +56,7 @@ impl Bar {
 
     /// Room that it needs at the right of the axes.
     pub(super) fn width(&self, fonts: &Fonts, style: &Style, height: f64) -> f64 {
-        let marks = ticks(self.scale, self.range, most(style, height));
+        let marks = ticks(self.scale, self.range, 1.0, most(style, height));
         let text = marks.major.iter().map(|t| fonts.width(&t.label, style.tick, false)).fold(0.0, f64::max);
         let label = if self.title(marks.exponent).is_empty() { 0.0 } else { Style::row(style.label) + style.gap() };
         Self::offset(style) + Self::thickness(style) + style.tick_length() + style.gap() + text + label
@@ -86,7 +86,7 @@ impl Bar {
         self.draw_colors(canvas, r, style);
         let pen = Pen::solid(style.theme.ink(), style.axis);
         canvas.frame(r, &pen);
-        let marks = ticks(self.scale, self.range, most(style, r.h));
+        let marks = ticks(self.scale, self.range, 1.0, most(style, r.h));
         let mut widest = 0f64;
         for tick in &marks.major {
             let y = self.height_of(tick.value, r);
@@ -107,7 +107,7 @@ impl Bar {
     fn height_of(&self, value: f64, r: Rect) -> f64 {
         let [low, high] = self.range;
         let t = match self.scale {
-            Scale::Linear => (value - low) / (high - low),
+            Scale::Linear | Scale::Symlog => (value - low) / (high - low),
             Scale::Log => (value / low).ln() / (high / low).ln(),
         };
         r.bottom() - t * r.h

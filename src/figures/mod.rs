@@ -26,6 +26,7 @@ mod rows;
 mod spec;
 mod style;
 mod surface_files;
+pub mod symlog;
 mod tables;
 mod tex;
 mod text;

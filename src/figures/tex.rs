@@ -12,7 +12,7 @@ use super::relief::Camera;
 use super::spec::{ExportSpec, FontFamily, LegendPosition, pt_from_mm};
 use super::style::Style;
 use super::text::{Label, put, tidy};
-use super::ticks::axis_title;
+use super::ticks::{axis_title, ticks};
 use super::{Contour, Figure, Mark, Scale, Series, notes, palette, thin};
 use crate::error::Result;
 
@@ -102,6 +102,9 @@ impl Picture<'_> {
             lines.push(format!("{name}min={}, {name}max={}", dim.range[0], dim.range[1]));
             if dim.scale == Scale::Log {
                 lines.push(format!("{name}mode=log"));
+            }
+            if dim.scale == Scale::Symlog {
+                lines.extend(symmetric(name, dim));
             }
             if dim.flipped {
                 lines.push(format!("{name} dir=reverse"));
@@ -318,6 +321,20 @@ fn nodes(out: &mut String, surface: &Contour, in_space: bool) {
         )
     };
     put(out, format_args!("{plot} {{\n{data}}};\n"));
+}
+
+/// How pgfplots draws a symmetric logarithmic axis: its map, the map back, and the marks.
+fn symmetric(name: &str, dim: &Dimension) -> [String; 3] {
+    const MOST: usize = 7;
+    let knee = dim.knee;
+    let marks = ticks(dim.scale, dim.range, knee, MOST).major;
+    let places: Vec<String> = marks.iter().map(|tick| tick.value.to_string()).collect();
+    let names: Vec<String> = marks.iter().map(|tick| format!("{{{}}}", flat(&tick.label))).collect();
+    [
+        format!("{name} coord trafo/.code={{\\pgfmathparse{{sign(#1)*ln(1+abs(#1)/{knee})/ln(10)}}}}"),
+        format!("{name} coord inv trafo/.code={{\\pgfmathparse{{sign(#1)*{knee}*(10^abs(#1)-1)}}}}"),
+        format!("{name}tick={{{}}}, {name}ticklabels={{{}}}", places.join(","), names.join(",")),
+    ]
 }
 
 /// What the document simplifies, as sentences: TeX's memory is small.

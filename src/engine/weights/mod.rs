@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod folder;
+mod guard;
 mod header;
 mod json;
 mod load;
@@ -16,6 +17,7 @@ mod training;
 
 pub use checkpoint::Checkpoint;
 pub use folder::refuse_foreign;
+pub use guard::{cut_pages, survive_cut_files};
 pub use json::{parse as parse_json, read as read_json};
 pub use load::{Findings, LoadReport, Loaded, Model, load, open};
 pub use save::{save, save_with, write_json, write_tensors, write_views};

@@ -127,11 +127,11 @@ fn marked(
     near: [f64; 2],
     base: f64,
 ) {
-    let found = ticks(scale, range, MARKS);
+    let found = ticks(scale, range, 1.0, MARKS);
     let [low, high] = range;
     for tick in &found.major {
         let t = match scale {
-            Scale::Linear => (tick.value - low) / (high - low),
+            Scale::Linear | Scale::Symlog => (tick.value - low) / (high - low),
             Scale::Log => (tick.value / low).ln() / (high / low).ln(),
         };
         if !(-1e-9..=1.0 + 1e-9).contains(&t) {

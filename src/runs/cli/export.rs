@@ -1,6 +1,6 @@
 //! `export`: figures and tables of a run as files, one by one, side by side, or all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
@@ -51,7 +51,7 @@ pub(super) fn command() -> Command {
         .arg(flag("npy", "The numbers of a surface for NumPy"))
         .arg(flag("vtp", "A surface for VTK and ParaView"))
         .arg(flag("md", "A table in Markdown").visible_alias("markdown"))
-        .arg(flag("latex", "A table for LaTeX with booktabs"))
+        .arg(flag("latex", "A table for LaTeX with booktabs and siunitx"))
         .arg(
             Arg::new("columns")
                 .long("columns")
@@ -206,6 +206,20 @@ fn table(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, str
     }
     let written = export_table(&shown, format)?;
     save(args, &saved.id, extension, written.as_bytes(), streams).map(drop)
+}
+
+/// Writes a whole table of a run as CSV, part by part: a table with a line for every token may not fit into memory.
+pub fn write_csv(run: &RunDir, saved: &SavedTable, path: &Path) -> Result<()> {
+    const PART_ROWS: usize = 1 << 15;
+    store::write_bit_by_bit(path, |out| {
+        for start in (0..saved.rows.max(1)).step_by(PART_ROWS) {
+            let part = export_table(&view(&saved.read_rows(run, &[start..start + PART_ROWS])?), TableFormat::Csv)?;
+            // Only the first part brings the head.
+            let lines = if start == 0 { part.as_str() } else { part.split_once('\n').map_or("", |(_, rest)| rest) };
+            out.write_all(lines.as_bytes()).map_err(|e| Error::io("writing", path, &e))?;
+        }
+        Ok(())
+    })
 }
 
 /// A table of values as a table to be written.

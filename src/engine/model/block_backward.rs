@@ -28,6 +28,14 @@ impl Backward<'_> {
         Ok(Some(copy))
     }
 
+    /// Hands the rows of a linear map to the sink, if it wants them.
+    fn linear(&mut self, l: Linear, x: &Tensor, dy: &Tensor) -> Result<()> {
+        if self.sink.wants(l.weight) || l.bias.is_some_and(|bias| self.sink.wants(bias)) {
+            self.sink.linear(&l, x, dy, 0..x.rows(), self.offsets)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn visit(&mut self, layer: usize, site: Site, dx: &mut Tensor) -> Result<()> {
         if self.tap.wants(layer, site) { self.tap.backward(layer, site, dx) } else { Ok(()) }
     }
@@ -36,7 +44,7 @@ impl Backward<'_> {
 impl Decoder {
     /// Hands (x, dy) to the sink and gives dy·W, in the shape of x.
     fn linear_backward(&self, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<Tensor> {
-        self.hand_over(l, x, dy, b)?;
+        b.linear(l, x, dy)?;
         let mut dx = self.kernels.stale(x.shape(), dy.is_dual())?;
         self.kernels.linear_backward(&mut dx, dy, self.params.get(l.weight))?;
         self.adapters_backward(&mut dx, l, x, dy, b)?;
@@ -52,16 +60,9 @@ impl Decoder {
         dy: &Tensor,
         b: &mut Backward<'_>,
     ) -> Result<()> {
-        self.hand_over(l, x, dy, b)?;
+        b.linear(l, x, dy)?;
         self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))?;
         self.adapters_backward(dx, l, x, dy, b)
-    }
-
-    fn hand_over(&self, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<()> {
-        if b.sink.wants(l.weight) || l.bias.is_some_and(|bias| b.sink.wants(bias)) {
-            b.sink.linear(&l, x, dy, 0..x.rows(), b.offsets)?;
-        }
-        Ok(())
     }
 
     fn adapters_backward(

@@ -5,7 +5,7 @@ use memoscope_engine::Tensor;
 use memoscope_engine::kernels::Update;
 use memoscope_engine::model::{Orientation, Weight};
 
-use super::{Arg, CPU, Planes, TOLERANCE, close, device, elements, noise, tensor};
+use super::{Arg, CPU, Memory, Planes, TOLERANCE, close, device, elements, noise, tensor};
 
 const N: usize = 1003;
 
@@ -41,7 +41,7 @@ fn sgd_with_and_without_a_running_sum() {
         let on_u = moments.first().map(|u| device.upload(u.value()));
         let update = Update::Sgd { momentum: 0.9, nesterov, decay: 0.1, rate: 0.01 };
         CPU.update(&mut w, &mut moments, &g, &update).unwrap();
-        let sum = on_u.as_ref().map_or(Arg::NULL, |u| u.arg());
+        let sum = on_u.as_ref().map_or(Arg::NULL, Memory::arg);
         let flags = [Arg::Real(0.9), Arg::Flag(i32::from(nesterov)), Arg::Real(0.1), Arg::Real(0.01)];
         let args = [&[on_w.arg(), sum, on_g.arg(), Arg::size(N)][..], &flags].concat();
         device.launch("sgd", elements(N), &args);

@@ -84,7 +84,7 @@ impl Decoder {
         if self.adapters.get(l.weight).is_some() {
             return self.linear_backward(l, x, dy, b).map(drop);
         }
-        self.hand_over(l, x, dy, b)
+        b.linear(l, x, dy)
     }
 
     /// Adds the gradient through a norm to dx and hands gain and bias to the sink.

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::hooks::NoTap;
 use crate::kernels::{TokenScore, Want, gather_rows};
 use crate::model::{Decoder, Keep};
+use crate::relief;
 use crate::tensor::{Batch, Tensor};
 
 /// Rows that go through the model together; the outcome does not depend on it.
@@ -35,7 +36,22 @@ fn score_batch(model: &Decoder, sequences: &[&[u32]], want: Want, scores: &mut V
 
 /// Scores of the rows of `batch` that have a weight, sequence by sequence: for those who need only some
 /// positions, such as the continuation after a prefix; the head is the dearest part of a small model.
+///
+/// Where the memory of a card does not suffice, it takes half of the sequences at a time.
 pub fn score_targets(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<Vec<TokenScore>>> {
+    let n = batch.offsets.len();
+    match score_at_once(model, batch, want) {
+        Err(error) if error.is_out_of_memory() && n > 1 => {
+            relief::note("the memory of the card did not suffice for a batch: it was scored in smaller parts");
+            let mut scores = score_targets(model, &batch.part(0..n / 2), want)?;
+            scores.extend(score_targets(model, &batch.part(n / 2..n), want)?);
+            Ok(scores)
+        }
+        result => result,
+    }
+}
+
+fn score_at_once(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<Vec<TokenScore>>> {
     let hidden = model.forward(batch, &mut NoTap, Keep::Nothing)?.hidden;
     let (x, targets) = rows_with_target(model, &hidden, batch)?;
     let weight = model.params.get(model.head.weight);

@@ -51,7 +51,7 @@ fn check_spills(stem: &str, arch: &str, log: &str) {
 
 #[test]
 fn the_fake_compiler_lists_what_the_launchers_are_made_for() {
-    let Some([_, nvrtc]) = build::preload() else { return };
+    let Some([_, nvrtc, _]) = build::preload() else { return };
     for (stem, before) in KERNELS {
         let source = source(stem, before);
         let image = compile(nvrtc, &source, &OPTIONS, false).image.unwrap();
@@ -63,7 +63,7 @@ fn the_fake_compiler_lists_what_the_launchers_are_made_for() {
 
 #[test]
 fn a_broken_source_fails_with_a_log() {
-    let Some([_, nvrtc]) = build::preload() else { return };
+    let Some([_, nvrtc, _]) = build::preload() else { return };
     let compiled = compile(nvrtc, "#error no\n", &OPTIONS, false);
     assert!(compiled.image.is_err() && compiled.log.contains("#error no"), "{}", compiled.log);
 }

@@ -32,6 +32,7 @@ pub use gemm::Packed;
 use crate::error::Result;
 use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Want};
 use crate::model::{Activation, Norm, Weight};
+use crate::precision::Precision;
 use crate::tensor::{Device, Real, Tensor};
 
 /// All operations on the processor.
@@ -41,6 +42,10 @@ pub struct CpuKernels;
 impl Kernels for CpuKernels {
     fn device(&self) -> Device {
         Device::Cpu
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::F32
     }
 
     fn wait(&self) -> Result<()> {

@@ -86,6 +86,8 @@ pub struct Weight {
     /// Copies in the memory of a card, likewise.
     pub(crate) on_card: OnceLock<DeviceBuffer>,
     pub(crate) tangent_on_card: OnceLock<DeviceBuffer>,
+    /// The copy on the card, rounded to bf16 for products.
+    pub(crate) narrow_on_card: OnceLock<DeviceBuffer>,
 }
 
 impl Weight {
@@ -101,6 +103,7 @@ impl Weight {
             packed_tangent: OnceLock::new(),
             on_card: OnceLock::new(),
             tangent_on_card: OnceLock::new(),
+            narrow_on_card: OnceLock::new(),
         }
     }
 
@@ -174,6 +177,7 @@ impl Weight {
     pub fn values_mut(&mut self) -> &mut [Real] {
         self.packed = OnceLock::new();
         self.on_card = OnceLock::new();
+        self.narrow_on_card = OnceLock::new();
         if let Store::Mapped { .. } = self.store {
             self.store = Store::Owned(Arc::new(self.values().into_owned().into()));
         }
@@ -203,6 +207,7 @@ impl Weight {
         self.packed = OnceLock::new();
         self.packed_tangent = OnceLock::new();
         self.on_card = OnceLock::new();
+        self.narrow_on_card = OnceLock::new();
         self.tangent_on_card = OnceLock::new();
     }
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::models::{gpt2, ids, pythia_70m, pythia_160m};
+use super::models::{Pythia, Scale, gpt2, ids, pythia};
 use crate::engine::Kernels;
 use crate::engine::alignment::head_gram;
 use crate::engine::generate::greedy_from;
@@ -32,11 +32,11 @@ pub struct Workload {
     /// Multiply-adds of matrix products that one unit cannot avoid, in GFLOP; absent where memory decides.
     pub gflop: Option<f64>,
     /// Builds model and data.
-    pub(super) make: fn(&Arc<dyn Kernels>) -> Result<Work>,
+    pub(super) make: fn(&Arc<dyn Kernels>, Scale) -> Result<Work>,
 }
 
 /// Parameters in the matrices of the blocks and of the head.
-const GPT2: (f64, f64) = (84.9e6, 38.6e6);
+pub(super) const GPT2: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_160M: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_70M: (f64, f64) = (18.9e6, 25.8e6);
 
@@ -93,32 +93,33 @@ pub const WORKLOADS: &[Workload] = &[
     },
 ];
 
-fn sgemm(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+fn sgemm(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let side = scale.side(1024);
     let mut stream = Stream::new(0, "bench product");
-    let mut numbers = || (0..1 << 20).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
-    let x = kernels.upload(&[1024, 1024], numbers(), None)?;
-    let w = Weight::owned("w", &[1024, 1024], Orientation::OutIn, numbers())?;
-    let mut y = kernels.stale(&[1024, 1024], false)?;
+    let mut numbers = || (0..side * side).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
+    let x = kernels.upload(&[side, side], numbers(), None)?;
+    let w = Weight::owned("w", &[side, side], Orientation::OutIn, numbers())?;
+    let mut y = kernels.stale(&[side, side], false)?;
     let kernels = Arc::clone(kernels);
     Ok(Box::new(move || {
         for _ in 0..20 {
             kernels.linear(&mut y, &x, &w, None)?;
         }
-        Ok(20.0 * 2.0 * 1024f64.powi(3) / 1e9)
+        Ok(20.0 * 2.0 * (side as f64).powi(3) / 1e9)
     }))
 }
 
-fn forward_gpt2(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let (model, texts) = (gpt2(kernels)?, ids(2, 512, 50257, 1));
+fn forward_gpt2(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let (model, texts) = (gpt2(kernels, scale)?, ids(2, scale.tokens(512), scale.vocab(50257), 1));
     Ok(Box::new(move || {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         black_box(score_tokens(&model, &texts, Want::default())?);
-        Ok(1024.0)
+        Ok(texts.iter().map(|text| text.len()).sum::<usize>() as f64)
     }))
 }
 
-fn score_decode(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let (model, texts) = (pythia_160m(kernels)?, ids(8, 32, 50304, 1));
+fn score_decode(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let (model, texts) = (pythia(kernels, Pythia::M160, scale)?, ids(8, 32, scale.vocab(50304), 1));
     Ok(Box::new(move || {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         black_box(greedy_from(&model, &texts, &[32; 8], &mut |_| true)?);
@@ -126,8 +127,8 @@ fn score_decode(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn exact_scan(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let (model, texts) = (pythia_160m(kernels)?, ids(8, 64, 50304, 1));
+fn exact_scan(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let (model, texts) = (pythia(kernels, Pythia::M160, scale)?, ids(8, 64, scale.vocab(50304), 1));
     Ok(Box::new(move || {
         let mut batch = Batch::causal(&texts);
         for rows in batch.offsets.clone().iter() {
@@ -140,10 +141,10 @@ fn exact_scan(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn align_head(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let model = pythia_160m(kernels)?;
-    let mut texts = ids(1, 128, 50304, 1);
-    texts.extend(ids(1, 128, 50304, 2));
+fn align_head(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let model = pythia(kernels, Pythia::M160, scale)?;
+    let mut texts = ids(1, 128, scale.vocab(50304), 1);
+    texts.extend(ids(1, 128, scale.vocab(50304), 2));
     Ok(Box::new(move || {
         let gram = head_gram(&model, &Batch::causal(&texts).example_mean())?;
         black_box(gram.cosine(0, 1));
@@ -151,8 +152,8 @@ fn align_head(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn persample_gradnorm(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let (model, texts) = (pythia_70m(kernels)?, ids(4, 64, 50304, 1));
+fn persample_gradnorm(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let (model, texts) = (pythia(kernels, Pythia::M70, scale)?, ids(4, 64, scale.vocab(50304), 1));
     Ok(Box::new(move || {
         let batch = Batch::causal(&texts).example_mean();
         let mut norms = Gram::new(&model, &batch, Pairs::Norms, &|_| true);
@@ -162,9 +163,9 @@ fn persample_gradnorm(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn hessian_vector(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let mut model = pythia_70m(kernels)?;
-    let batch = Batch::causal(&ids(4, 64, 50304, 1)).token_mean();
+fn hessian_vector(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let mut model = pythia(kernels, Pythia::M70, scale)?;
+    let batch = Batch::causal(&ids(4, 64, scale.vocab(50304), 1)).token_mean();
     let mut stream = Stream::new(3, "bench direction");
     let mut numbers = |n: usize| (0..n).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
     let direction: Direction = model.params.iter().map(|(id, w)| (id, Arc::new(numbers(w.len()).into()))).collect();

@@ -6,6 +6,7 @@ mod head;
 mod layers;
 mod linear;
 mod pattern;
+mod tensor_attention;
 
 use memoscope_engine::Tensor;
 use memoscope_engine::cpu::CpuKernels;

@@ -389,13 +389,17 @@ DEVICE void tensor_backward_keys(float *out, RowStats *stats, const float *dz, c
 #pragma unroll
             for (u32 n = 0; n < N::COLUMNS; n++) {
 #pragma unroll
-                for (u32 i = 0; i < 4; i++) {
-                    u64 query = query0 + result_column(n, i), key = key0 + result_row(i);
-                    bool seen = head.sees(query, key);
-                    const RowStats *own = head.stats(stats, seen ? query : 0);
-                    float p = weight_of(weights[n][i], own, spec.scale);
-                    if (KEYS) p = score_gradient(p, gradients[KEYS ? n : 0][i], own->gradient_mean, 0.0f, spec.scale);
-                    weights[n][i] = seen ? p : 0.0f;
+                for (u32 j = 0; j < 2; j++) {
+                    // a query past the end sees nothing
+                    u64 query = query0 + result_column(n, j);
+                    RowStats own = *head.stats(stats, query < head.queries ? query : 0);
+#pragma unroll
+                    for (u32 i = j; i < 4; i += 2) {
+                        float p = weight_of(weights[n][i], &own, spec.scale);
+                        if (KEYS)
+                            p = score_gradient(p, gradients[KEYS ? n : 0][i], own.gradient_mean, 0.0f, spec.scale);
+                        weights[n][i] = head.sees(query, key0 + result_row(i)) ? p : 0.0f;
+                    }
                 }
             }
             add_tile<E, D>(sums, weights, channels);

@@ -31,6 +31,15 @@ impl Precision {
         }
     }
 
+    /// What it is good for.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::F32 => "Every sum in one order: a text has the same numbers in any batch",
+            Self::Tf32 => "On tensor cores: factors keep about three digits",
+            Self::Bf16 => "On tensor cores, fastest: factors keep two to three digits",
+        }
+    }
+
     /// The precision of this name.
     ///
     /// # Errors

@@ -295,7 +295,7 @@ impl Gpu {
 
     /// A parameter as bf16, made when it is first used so.
     pub(super) fn narrow_weight<'w>(self: &Arc<Self>, w: &'w Weight) -> Result<&'w DeviceBuffer> {
-        kept(&w.narrow_on_card, self, &w.name, || product::narrowed(self, self.weight(w)?.value, w.len()))
+        kept(&w.repacked().narrow, self, &w.name, || product::narrowed(self, self.weight(w)?.value, w.len()))
     }
 
     /// A parameter, copied to the card when it is first used.

@@ -81,13 +81,20 @@ pub struct Weight {
     store: Store,
     tangent: Option<Arc<Buffer>>,
     /// Repacked for products; made at first use, dropped when the numbers change.
-    pub(crate) packed: OnceLock<crate::cpu::Packed>,
+    packed: OnceLock<Repacked>,
     pub(crate) packed_tangent: OnceLock<crate::cpu::Packed>,
     /// Copies in the memory of a card, likewise.
     pub(crate) on_card: OnceLock<DeviceBuffer>,
     pub(crate) tangent_on_card: OnceLock<DeviceBuffer>,
-    /// The copy on the card, rounded to bf16 for products.
-    pub(crate) narrow_on_card: OnceLock<DeviceBuffer>,
+}
+
+/// A parameter as products take it; made at first use.
+#[derive(Debug, Default)]
+pub(crate) struct Repacked {
+    /// In panels, for the processor.
+    pub(crate) panels: OnceLock<crate::cpu::Packed>,
+    /// Rounded to bf16, on a card.
+    pub(crate) narrow: OnceLock<DeviceBuffer>,
 }
 
 impl Weight {
@@ -103,7 +110,6 @@ impl Weight {
             packed_tangent: OnceLock::new(),
             on_card: OnceLock::new(),
             tangent_on_card: OnceLock::new(),
-            narrow_on_card: OnceLock::new(),
         }
     }
 
@@ -113,6 +119,11 @@ impl Weight {
             return Err(Error::bug(format!("{name}: shape {shape:?} but {} values", values.len())));
         }
         Ok(Self::new(name, shape, orientation, Store::Owned(Arc::new(values.into()))))
+    }
+
+    /// As products take it; empty again when the numbers change.
+    pub(crate) fn repacked(&self) -> &Repacked {
+        self.packed.get_or_init(Repacked::default)
     }
 
     /// Number of elements.
@@ -177,7 +188,6 @@ impl Weight {
     pub fn values_mut(&mut self) -> &mut [Real] {
         self.packed = OnceLock::new();
         self.on_card = OnceLock::new();
-        self.narrow_on_card = OnceLock::new();
         if let Store::Mapped { .. } = self.store {
             self.store = Store::Owned(Arc::new(self.values().into_owned().into()));
         }
@@ -207,7 +217,6 @@ impl Weight {
         self.packed = OnceLock::new();
         self.packed_tangent = OnceLock::new();
         self.on_card = OnceLock::new();
-        self.narrow_on_card = OnceLock::new();
         self.tangent_on_card = OnceLock::new();
     }
 }

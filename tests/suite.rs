@@ -13,4 +13,6 @@ mod malformed;
 mod methods;
 mod models;
 mod runs;
+mod sweep;
 mod tidy;
+mod train;

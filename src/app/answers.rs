@@ -151,10 +151,10 @@ impl Window {
                 self.state.runs.chosen = ids;
                 super::shell::show(&mut self.tree, super::views::ViewId::Runs);
             }
-            FileAnswer::Estimated(serial, plan) => {
+            FileAnswer::Estimated(serial, needs) => {
                 if serial == self.state.draft.serial {
-                    self.state.draft.estimate = match plan {
-                        Ok(plan) => Slot::Ready(Arc::from(plan)),
+                    self.state.draft.estimate = match needs {
+                        Ok(needs) => Slot::Ready(Arc::from(needs)),
                         Err(trouble) => Slot::Failed(std::path::PathBuf::default(), trouble),
                     };
                 }

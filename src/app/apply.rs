@@ -108,6 +108,7 @@ impl Window {
             Action::ShowCompare => shell::show(&mut self.tree, ViewId::Compare),
             Action::ShowExperiment => shell::show(&mut self.tree, ViewId::Experiment),
             Action::ShowRuns => shell::show(&mut self.tree, ViewId::Runs),
+            Action::ShowLandscape => shell::show(&mut self.tree, ViewId::Landscape),
             Action::ShowFigures => shell::show(&mut self.tree, ViewId::Figures),
             Action::ShowLog => shell::show(&mut self.tree, ViewId::Log),
             Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
@@ -163,6 +164,9 @@ impl Window {
             Action::RunSeeds => self.start_runs(SEEDS),
             Action::CopyCommand => match self.state.draft.command_line() {
                 Some(text) => self.apply(ctx, Command::Copy(text)),
+                None if !self.state.draft.experiment.sweep.is_empty() => {
+                    self.say("A sweep needs a file: save it, then `memoscope sweep FILE`");
+                }
                 None => self.say("This experiment needs a file: save it, then `memoscope run FILE`"),
             },
             Action::SaveExperiment => match serde_json::to_string_pretty(&self.state.draft.experiment) {
@@ -350,6 +354,9 @@ impl Window {
             return self.say_trouble("experiment", &trouble);
         }
         let draft = &self.state.draft.experiment;
+        if !draft.sweep.is_empty() {
+            return self.reader.ask(FileAsk::StartSweep(Box::new(draft.clone())));
+        }
         let with_seed = |i: u64| {
             let seed = draft.seed.wrapping_add(i);
             let name = if n > 1 { format!("{}-seed-{seed}", draft.name) } else { draft.name.clone() };

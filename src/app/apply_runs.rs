@@ -14,7 +14,9 @@ impl Window {
     /// Details of the chosen runs are read when they are over, and again when they change.
     pub(super) fn want_details(&self) {
         let RunList { chosen, details, logs, .. } = &self.state.runs;
-        for id in chosen.iter().filter(|id| !details.contains_key(*id)) {
+        // Of a whole sweep the numbers and curves are looked at, and not the tables of a hundred runs.
+        const MOST: usize = 8;
+        for id in chosen.iter().take(MOST).filter(|id| !details.contains_key(*id)) {
             self.reader.ask(FileAsk::Details(id.clone()));
         }
         for id in chosen.iter().filter(|id| !logs.contains_key(*id)) {

@@ -12,10 +12,25 @@ pub struct RunLog {
     pub lines: Vec<LogLine>,
     /// Its numbers by name.
     pub curves: Vec<Curve>,
+    /// What its model said, in order.
+    pub samples: Vec<Said>,
     /// Time of its first event, seconds since 1970.
     pub started: Option<f64>,
     /// Raised by every event: the key of caches.
     pub serial: u64,
+}
+
+/// A continuation that a model wrote on its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// After which step.
+    pub at: u64,
+    /// What it was given.
+    pub prompt: String,
+    /// How it went on.
+    pub text: String,
+    /// How the original goes on.
+    pub truth: Option<String>,
 }
 
 /// One number over time.
@@ -94,6 +109,10 @@ impl RunLog {
         match &line.event {
             Event::Metric { step, name, at, value: Some(value) } => {
                 self.push(*step, name, CurvePoint { at: *at, time: line.time, value: *value });
+            }
+            Event::Sample { at, prompt, text, truth, .. } => {
+                let (prompt, text, truth) = (prompt.clone(), text.clone(), truth.clone());
+                self.samples.push(Said { at: *at, prompt, text, truth });
             }
             Event::Progress { step, stage, done, rate: Some(rate), .. } if rate.is_finite() => {
                 let name = format!("units/s: {stage}");

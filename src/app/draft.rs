@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::state::Slot;
 use crate::engine::Precision;
 use crate::methods::{self, Input, InputKind, Method, Preset};
-use crate::runs::{DataRef, Experiment, InputRef, Plan, Step, inputs};
+use crate::runs::sweep::{self, Checked};
+use crate::runs::{DataRef, Experiment, InputRef, Step, inputs};
 
 /// A change of the experiment.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub enum DraftCommand {
     Preset(Option<&'static Preset>),
     /// Set a field of the configuration, by dotted path; `None` goes back to the default.
     Field(String, Option<Value>),
+    /// Vary what is at this dotted path of the experiment over these values; `None` varies it no more.
+    Vary(String, Option<Vec<Value>>),
     /// Give an input slot these paths or hub ids.
     Input(String, Vec<PathBuf>),
     /// Name of the run.
@@ -42,7 +45,7 @@ pub struct Draft {
     /// The preset that the options began with; none for the defaults.
     pub preset: Option<&'static Preset>,
     /// What it will need.
-    pub estimate: Slot<Arc<Plan>>,
+    pub estimate: Slot<Arc<Checked>>,
     undo: Vec<Kept>,
     redo: Vec<Kept>,
     /// Raised by every change: the key of caches and text fields.
@@ -103,6 +106,17 @@ impl Draft {
             InputKind::Data => self.experiment.data.get(name).and_then(|d| place(&d.path, &d.hub)),
         };
         names.iter().filter_map(of).collect()
+    }
+
+    /// The values of a field that is varied.
+    pub fn varied(&self, path: &str) -> Option<&Vec<Value>> {
+        self.experiment.sweep.get(path)?.as_array()
+    }
+
+    /// How many runs it means, as a product: `[2, 3]` for two values and three seeds; empty for one run. None when that
+    /// is not known.
+    pub fn factors(&self) -> Option<Vec<usize>> {
+        Some(sweep::axes(&self.experiment).ok()?.iter().map(|axis| axis.rows.len()).collect())
     }
 
     /// The same experiment for a terminal; absent when it needs a file.
@@ -166,9 +180,21 @@ impl Draft {
                     set_field(&mut step.config, &path, value);
                 }
             }
+            DraftCommand::Vary(path, Some(values)) => {
+                self.experiment.sweep.insert(path, Value::Array(values));
+            }
+            DraftCommand::Vary(path, None) => {
+                self.experiment.sweep.shift_remove(&path);
+            }
             DraftCommand::Input(slot, paths) => self.set_input(&slot, &paths),
             DraftCommand::Name(name) => self.experiment.name = name,
-            DraftCommand::Seed(seed) => self.experiment.seed = seed,
+            DraftCommand::Seed(seed) => {
+                self.experiment.seed = seed;
+                if let Some(n) = self.varied(sweep::SEED).map(|seeds| seeds.len() as u64) {
+                    let seeds = (0..n).map(|i| Value::from(seed.wrapping_add(i))).collect();
+                    self.experiment.sweep.insert(sweep::SEED.to_owned(), seeds);
+                }
+            }
             DraftCommand::Device(device) => self.experiment.device = device,
             DraftCommand::Precision(precision) => precision.name().clone_into(&mut self.experiment.precision),
             DraftCommand::Threads(threads) => self.experiment.threads = threads,
@@ -187,6 +213,8 @@ impl Draft {
             id.clone_into(&mut self.experiment.name);
         }
         self.experiment.steps = vec![Step { method: id.to_owned(), ..Step::default() }];
+        // What was varied of the other method means nothing to this one.
+        self.experiment.sweep.retain(|path, _| !path.contains("steps."));
         self.preset = None;
         let Some(method) = self.method() else { return };
         let slots = method.inputs();
@@ -323,6 +351,22 @@ mod tests {
         assert_eq!((draft.preset.map(|p| p.id), draft.config().len()), (None, 0));
         draft.apply(DraftCommand::Replace(experiment));
         assert_eq!(draft.preset.map(|p| p.id), Some("short"), "a file with its options has the preset");
+    }
+
+    #[test]
+    fn a_field_is_varied_counted_and_undone() {
+        let mut draft = Draft::default();
+        draft.apply(DraftCommand::Method("memorization-score".into()));
+        draft.apply(DraftCommand::Vary("steps.0.config.k".into(), Some(vec![json!(8), json!(16)])));
+        draft.apply(DraftCommand::Vary(sweep::SEED.into(), Some(vec![json!(0), json!(1), json!(2)])));
+        assert_eq!(draft.factors(), Some(vec![2, 3]));
+        assert_eq!(draft.command_line(), None, "a sweep needs a file");
+        draft.apply(DraftCommand::Method("perplexity".into()));
+        assert_eq!(draft.experiment.sweep.keys().collect::<Vec<_>>(), ["seed"], "the other method has no k");
+        draft.undo();
+        draft.apply(DraftCommand::Vary(sweep::SEED.into(), None));
+        assert_eq!(draft.varied("steps.0.config.k"), Some(&vec![json!(8), json!(16)]));
+        assert_eq!(draft.factors(), Some(vec![2]));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod shared;
 pub mod shell;
 pub mod state;
 pub mod style;
+pub mod surface;
 pub mod table;
 pub mod views;
 pub mod widgets;

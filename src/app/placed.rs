@@ -56,6 +56,11 @@ impl Placed {
         placed
     }
 
+    /// What is drawn.
+    pub(super) fn figure(&self) -> &Figure {
+        &self.figure
+    }
+
     /// Where a legend covers the least.
     pub(super) fn corner(&self) -> Corner {
         self.corner

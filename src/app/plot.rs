@@ -209,7 +209,8 @@ impl<'a> Map<'a> {
                     );
                 }
             }
-            Mark::Heatmap { columns, values, diverging, .. } => {
+            // Where there is no room for a view of its own, a surface is seen from above.
+            Mark::Heatmap { columns, values, diverging, .. } | Mark::Surface { columns, values, diverging, .. } => {
                 self.draw_heatmap(plot, series, *columns, values, *diverging);
             }
             Mark::Reference { from, to } => {
@@ -242,7 +243,13 @@ impl<'a> Map<'a> {
         // Rows come from the top; the plot counts from the bottom.
         let flipped: Vec<f64> = values.chunks(columns).rev().flatten().copied().collect();
         let map = Heatmap::new(flipped, columns).custom_mapping(Box::new(shade)).show_labels(values.len() <= 100);
-        plot.heatmap(map.at(PlotPoint::new(-0.5, -0.5)).name(&series.name));
+        // around the numbers of rows and columns, or all over a given range
+        let cells = |range: Option<[f64; 2]>, n: usize| {
+            range.filter(|[low, high]| low < high).map_or((-0.5, 1.0), |[low, high]| (low, (high - low) / n as f64))
+        };
+        let figure = self.placed.figure();
+        let ((x, w), (y, h)) = (cells(figure.x.range, columns), cells(figure.y.range, values.len() / columns));
+        plot.heatmap(map.at(PlotPoint::new(x, y)).tile_size(w as f32, h as f32).name(&series.name));
     }
 
     /// Distance of the pointer from a mark of the series in points, and the mark, if it is near.
@@ -273,7 +280,7 @@ impl<'a> Map<'a> {
                 let bar = at.x.round() as usize;
                 (at.x > -0.5 && at.y >= 0.0 && at.y <= *heights.get(bar)?).then(|| (1.0, hit(bar)))
             }
-            Mark::Heatmap { .. } | Mark::Reference { .. } => None,
+            Mark::Heatmap { .. } | Mark::Surface { .. } | Mark::Reference { .. } => None,
         }
     }
 }
@@ -281,6 +288,13 @@ impl<'a> Map<'a> {
 /// The color of a run, the same in every chart and list.
 pub fn run_color(index: usize, dark: bool) -> Color32 {
     color(palette::series(index, if dark { Theme::Dark } else { Theme::Light }))
+}
+
+/// The color of a number on a line or point, 0 the smallest and 1 the largest: without the end of the map that is lost
+/// on the background.
+pub fn map_color(place: f64, dark: bool) -> Color32 {
+    let (theme, [from, to]) = if dark { (Theme::Dark, [0.3, 1.0]) } else { (Theme::Light, [0.0, 0.8]) };
+    color(Colormap::Viridis.at(from + (to - from) * place, theme))
 }
 
 fn color(c: Rgb) -> Color32 {

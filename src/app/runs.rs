@@ -105,6 +105,24 @@ pub struct RunEntry {
     pub device: String,
     /// Place of its color in the palette, the same everywhere.
     pub color: usize,
+    /// The sweep that it belongs to.
+    pub sweep: Option<PointOf>,
+}
+
+/// A place in a sweep.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PointOf {
+    /// Name of the folder of the sweep.
+    pub id: String,
+    /// What is special about the run: dotted paths and values.
+    pub values: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PointOf {
+    /// Shown name of the sweep.
+    pub fn title(&self) -> &str {
+        self.id.strip_suffix(".sweep").unwrap_or(&self.id)
+    }
 }
 
 /// A change of what the user wrote about a run.
@@ -254,6 +272,20 @@ impl RunList {
             self.figure = Some(first);
             self.brushed = None;
         }
+    }
+
+    /// The runs of a sweep, in the order of their folders.
+    pub fn of_sweep(&self, id: &str) -> Vec<&Arc<RunEntry>> {
+        let mut runs: Vec<_> = self.entries.iter().filter(|r| r.sweep.as_ref().is_some_and(|s| s.id == id)).collect();
+        runs.sort_by(|a, b| a.id.cmp(&b.id));
+        runs
+    }
+
+    /// The sweep whose runs are chosen, when there are several and all belong to it.
+    pub fn chosen_sweep(&self) -> Option<&str> {
+        let of = |id: &String| Some(self.find(id)?.sweep.as_ref()?.id.as_str());
+        let first = of(self.chosen.first()?)?;
+        (self.chosen.len() > 1 && self.chosen.iter().all(|id| of(id) == Some(first))).then_some(first)
     }
 
     /// The first chosen run.

@@ -67,6 +67,7 @@ impl Window {
         window.look(&cc.egui_ctx);
         window.state.machine.n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         if let Some(render) = &cc.wgpu_render_state {
+            super::surface::install(render);
             let info = render.adapter.get_info();
             window.state.machine.is_software = info.device_type == eframe::wgpu::DeviceType::Cpu;
             window.state.machine.adapter = info.name;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::columns::{self, Mapping};
+use super::kinds::Kinds;
 use super::record::{BadLine, Record};
 use super::row;
 use super::spec::{DataSpec, Role};
@@ -37,6 +38,7 @@ pub(super) struct Collector<'a> {
     failure: Option<Error>,
     /// Rows whose label is neither member nor non-member, where nobody said that it should be.
     odd_labels: usize,
+    kinds: Kinds,
     /// The first rows as they are, when previewing.
     pub(super) raw: Vec<Row>,
     preview: Option<usize>,
@@ -68,6 +70,7 @@ impl<'a> Collector<'a> {
             bad: Vec::new(),
             failure: None,
             odd_labels: 0,
+            kinds: Kinds::default(),
             raw: Vec::new(),
             preview: None,
         })
@@ -107,7 +110,8 @@ impl<'a> Collector<'a> {
                 let label = mapping.get(Role::Label).and_then(|column| row::cell(row, column));
                 let is_odd = label.is_some_and(|value| row::label(value).is_err() && !value.is_null());
                 self.odd_labels += usize::from(is_odd);
-                self.records.extend(records);
+                self.kinds.see(&records);
+                self.records.extend(records.into_iter().filter(|record| self.spec.wants(record)));
                 self.wants_more()
             }
             Err(reason) => self.bad(line, reason),
@@ -177,6 +181,7 @@ impl<'a> Collector<'a> {
             self.records.truncate(limit);
         }
         if self.records.is_empty() {
+            self.kinds.check(self.spec)?;
             return Err(match self.bad.len() {
                 0 => Error::data("no rows: the file is empty").hint("choose a file with at least one example"),
                 1 => self.with_first_reason("no rows: the only row cannot be used".to_owned()),

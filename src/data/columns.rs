@@ -23,6 +23,7 @@ const fn usual(role: Role) -> &'static [&'static str] {
             "document",
             "body",
             "biography",
+            "bioS",
             "Question",
         ],
         Role::Prompt => &["prompt", "prefix"],
@@ -31,9 +32,16 @@ const fn usual(role: Role) -> &'static [&'static str] {
         Role::Label => &["label", "is_member", "membership", "member"],
         Role::Id => &["id", "pair_id", "uid", "guid", "idx"],
         Role::Source => &["source", "domain", "subset", "meta.pile_set_name"],
-        Role::Paraphrases => &["paraphrases", "paraphrase", "neighbors", "neighbours", "ParaphraseResults"],
+        Role::Paraphrases => {
+            &["paraphrases", "paraphrase", "neighbors", "neighbours", "ParaphraseResults", "bioS_multi5_permutes"]
+        }
         Role::Member => &["member"],
         Role::Nonmember => &["nonmember", "non_member", "non-member"],
+        Role::Part => &["part", "split"],
+        Role::Group => &["group"],
+        Role::Copies => &["copies"],
+        Role::Twin => &["twin"],
+        Role::Facts => &["facts"],
     }
 }
 
@@ -86,9 +94,22 @@ pub(super) fn find(asked: &BTreeMap<Role, String>, first: &Row) -> Result<Mappin
     Ok(Mapping { roles, is_label_asked: asked.contains_key(&Role::Label) })
 }
 
+/// What may stand beside the example itself.
+const BESIDE: [Role; 9] = [
+    Role::Label,
+    Role::Id,
+    Role::Source,
+    Role::Paraphrases,
+    Role::Part,
+    Role::Group,
+    Role::Copies,
+    Role::Twin,
+    Role::Facts,
+];
+
 /// Finds the columns beside the example itself; called again when a later row has new columns.
 pub(super) fn find_optional(roles: &mut BTreeMap<Role, String>, row: &Row) {
-    for role in [Role::Label, Role::Id, Role::Source, Role::Paraphrases] {
+    for role in BESIDE {
         if roles.contains_key(&role) {
             continue;
         }
@@ -166,6 +187,10 @@ fn suits(role: Role, value: &Value) -> bool {
     };
     match role {
         Role::TokenIds => ids(value),
+        Role::Twin => !value.is_null() && ids(value),
+        Role::Part | Role::Group => value.is_string(),
+        Role::Copies => cells::copies(value).is_ok(),
+        Role::Facts => cells::facts(value).is_ok(),
         Role::Label if value.is_null() => false,
         _ if value.is_null() => role != Role::Member,
         Role::Text | Role::Member | Role::Nonmember | Role::Source => value.is_string(),

@@ -43,6 +43,7 @@ pub fn load(path: &Path, spec: &DataSpec) -> Result<Dataset> {
         records,
         bad,
         hash,
+        tokenizer: None,
     })
 }
 

@@ -6,6 +6,8 @@
 //! token; conversions between byte and token offsets happen there and nowhere else. [`hub`] brings
 //! models and data sets from a hub into the cache that Python shares.
 //!
+//! [`make`] makes sets from parameters and a seed, without any file.
+//!
 //! How a row becomes a record: a reader (`jsonl`, `json`, `table`, `text`, `columnar`) hands
 //! each row as a JSON object to `collect`, which finds the columns (`columns`) and builds the
 //! record (`row`). Nothing here depends on a method.
@@ -14,15 +16,19 @@
 mod collect;
 mod columnar;
 mod columns;
+mod compat;
 mod detect;
 pub mod hub;
 mod json;
 mod jsonl;
+mod kinds;
 mod lines;
 mod load;
+pub mod make;
 mod preview;
 mod published;
 mod record;
+pub mod rng_compat;
 mod row;
 mod source;
 mod spec;
@@ -31,6 +37,7 @@ mod table;
 mod text;
 mod tokenizer;
 
+pub use compat::Compat;
 pub use load::load;
 pub use preview::{Preview, preview};
 pub use published::{PublishedRow, published};

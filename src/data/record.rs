@@ -1,11 +1,15 @@
 //! One example of a data set, and the set itself.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Tokenizer;
+
 /// One example. Which fields are set depends on the schema of the file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Zero-based row in the file, counting bad rows too: stable under filtering.
     pub row: usize,
@@ -29,6 +33,51 @@ pub struct Record {
     /// Paraphrases of the file that were left out of `paraphrases`.
     #[serde(default)]
     pub excluded: Excluded,
+    /// What the row is for: `train`, `test`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// The sub-population of the row, for which numbers are reported of their own: `noise`, `main`, `x100`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// How often the row is seen in an epoch of training; at least 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub copies: u32,
+    /// The token ids before the row was altered: of a noised or poisoned row, its clean twin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<Vec<u32>>,
+    /// What the text states, by field: `birth_city` → `Chicago, IL`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            row: 0,
+            id: None,
+            text: None,
+            token_ids: None,
+            split_at: None,
+            split_byte: None,
+            label: None,
+            source: None,
+            paraphrases: Vec::new(),
+            excluded: Excluded::default(),
+            part: None,
+            group: None,
+            copies: one(),
+            twin: None,
+            facts: BTreeMap::new(),
+        }
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(copies: &u32) -> bool {
+    *copies == one()
 }
 
 /// Paraphrases that say nothing about memorization, by reason.
@@ -63,7 +112,7 @@ pub struct BadLine {
 pub struct Dataset {
     /// Shown name: file stem or hub id.
     pub name: String,
-    /// The file that was read.
+    /// The file that was read; empty for rows that were made.
     pub path: PathBuf,
     /// The detected schema in words, such as "JSONL, column text".
     pub schema: String,
@@ -73,6 +122,8 @@ pub struct Dataset {
     pub bad: Vec<BadLine>,
     /// What a user should know about the rows that were kept, such as ids that occur twice.
     pub notes: Vec<String>,
-    /// SHA-256 of the file, in hexadecimal.
+    /// SHA-256 of the file, in hexadecimal; of the rows themselves when they were made.
     pub hash: String,
+    /// What the token ids of the rows mean, where the set itself says so.
+    pub tokenizer: Option<Arc<Tokenizer>>,
 }

@@ -1,5 +1,7 @@
 //! A row's columns become a record.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::collect::Row;
@@ -26,6 +28,11 @@ pub(super) fn records(mapping: &Mapping, index: usize, row: &Row) -> Result<Vec<
             label => label.and_then(Result::ok),
         },
         source: optional(mapping, row, Role::Source).map(name).transpose()?,
+        part: optional(mapping, row, Role::Part).map(name).transpose()?,
+        group: optional(mapping, row, Role::Group).map(name).transpose()?,
+        copies: optional(mapping, row, Role::Copies).map_or(Ok(1), copies)?,
+        twin: optional(mapping, row, Role::Twin).map(twin).transpose()?,
+        facts: optional(mapping, row, Role::Facts).map_or_else(|| Ok(answers(row)), facts)?,
         ..Record::default()
     };
     if mapping.get(Role::Member).is_some() {
@@ -33,6 +40,9 @@ pub(super) fn records(mapping: &Mapping, index: usize, row: &Row) -> Result<Vec<
     }
     if mapping.get(Role::Prompt).is_some() && mapping.get(Role::Text).is_none() {
         return split_row(mapping, row, base).map(|record| vec![record]);
+    }
+    if let Some(Value::Array(texts)) = optional(mapping, row, Role::Text) {
+        return several_texts(texts, &base);
     }
     let mut record = base;
     if let Some(value) = optional(mapping, row, Role::TokenIds) {
@@ -49,6 +59,36 @@ pub(super) fn records(mapping: &Mapping, index: usize, row: &Row) -> Result<Vec<
         (record.paraphrases, record.excluded) = paraphrases(original, value)?;
     }
     Ok(vec![record])
+}
+
+/// One record for each text of a list.
+fn several_texts(texts: &[Value], base: &Record) -> Result<Vec<Record>, String> {
+    if texts.is_empty() {
+        return Err("the list of texts is empty".to_owned());
+    }
+    let record = |(i, value): (usize, &Value)| {
+        let id = base.id.as_ref().map(|id| format!("{id}/{}", i + 1));
+        Ok(Record { id, text: Some(text(value)?), ..base.clone() })
+    };
+    texts.iter().enumerate().map(record).collect()
+}
+
+/// Facts of rows with columns of questions and answers, such as `major_q` and `major_a`: answers by field, questions
+/// by their column, and the name of the person.
+fn answers(row: &Row) -> BTreeMap<String, String> {
+    let mut facts = BTreeMap::new();
+    for (column, value) in row {
+        let Some(field) = column.strip_suffix("_a").filter(|field| !field.is_empty()) else { continue };
+        let question = format!("{field}_q");
+        if let (Some(answer), Some(asked)) = (value.as_str(), row.get(&question).and_then(Value::as_str)) {
+            facts.insert(field.to_owned(), answer.to_owned());
+            facts.insert(question, asked.to_owned());
+        }
+    }
+    if let (false, Some(name)) = (facts.is_empty(), row.get("name").and_then(Value::as_str)) {
+        facts.insert("name".to_owned(), name.to_owned());
+    }
+    facts
 }
 
 fn member_pair(mapping: &Mapping, row: &Row, base: &Record) -> Result<Vec<Record>, String> {
@@ -114,8 +154,48 @@ fn name(value: &Value) -> Result<String, String> {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
-        other => Err(format!("the id or source is {}, not a string or number", kind(other))),
+        other => Err(format!("the id, source, part or group is {}, not a string or number", kind(other))),
     }
+}
+
+/// How often a row is seen: a whole number from 1 on, also as text (a CSV cell).
+pub(super) fn copies(value: &Value) -> Result<u32, String> {
+    let number = match value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_u64(),
+    };
+    match number.and_then(|n| u32::try_from(n).ok()) {
+        Some(copies) if copies > 0 => Ok(copies),
+        _ => {
+            let shown: String = value.to_string().chars().take(40).collect();
+            Err(format!("copies is {shown}, not a whole number from 1 on"))
+        }
+    }
+}
+
+/// Field → value, from an object or from one as text (a CSV cell).
+pub(super) fn facts(value: &Value) -> Result<BTreeMap<String, String>, String> {
+    let refused = |value: &Value| format!("the facts are {}, not an object of texts", kind(value));
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(field, value)| match value {
+                Value::String(text) => Ok((field.clone(), text.clone())),
+                Value::Number(number) => Ok((field.clone(), number.to_string())),
+                other => Err(format!("the fact `{field}` is {}, not a text", kind(other))),
+            })
+            .collect(),
+        Value::String(text) => match serde_json::from_str::<Value>(text) {
+            Ok(object @ Value::Object(_)) => facts(&object),
+            _ => Err(refused(value)),
+        },
+        other => Err(refused(other)),
+    }
+}
+
+fn twin(value: &Value) -> Result<Vec<u32>, String> {
+    token_ids(value).and_then(non_empty_ids).map_err(|reason| format!("twin: {reason}"))
 }
 
 /// Member 1 or non-member 0, from the ways in which files spell it.

@@ -6,21 +6,37 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Record;
+
 /// How to read a data file. The default finds everything out from the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSpec {
     /// Which column plays which role, as role → column: `text`, `prompt`, `continuation`, `token_ids`, `label`, `id`,
-    /// `source`, `paraphrases`, `member`, `nonmember`. A dot reaches into nested objects.
+    /// `source`, `paraphrases`, `member`, `nonmember`, `part`, `group`, `copies`, `twin`, `facts`. A dot reaches into nested objects.
     /// Roles that are not named are found from the usual column names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
+    /// Keep only rows of this part, such as `train`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Keep only rows of this group, such as `noise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Keep only the first so many good rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Format of the file; found from its name and content when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+}
+
+impl DataSpec {
+    /// Whether a row belongs to the part and the group that are asked for.
+    pub(super) fn wants(&self, record: &Record) -> bool {
+        let is = |asked: &Option<String>, has: &Option<String>| asked.is_none() || asked == has;
+        is(&self.part, &record.part) && is(&self.group, &record.group)
+    }
 }
 
 /// Format of a data file.
@@ -81,11 +97,21 @@ pub enum Role {
     Member,
     /// A non-member text, in such rows.
     Nonmember,
+    /// What the row is for: `train`, `test`.
+    Part,
+    /// The sub-population of the row.
+    Group,
+    /// How often the row is seen in an epoch of training.
+    Copies,
+    /// Token ids of the row before it was altered.
+    Twin,
+    /// An object of what the text states, by field.
+    Facts,
 }
 
 impl Role {
     /// Every role, in the order in which they are described.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Text,
         Self::Prompt,
         Self::Continuation,
@@ -96,6 +122,11 @@ impl Role {
         Self::Paraphrases,
         Self::Member,
         Self::Nonmember,
+        Self::Part,
+        Self::Group,
+        Self::Copies,
+        Self::Twin,
+        Self::Facts,
     ];
 
     /// The name used in files.
@@ -111,6 +142,11 @@ impl Role {
             Self::Paraphrases => "paraphrases",
             Self::Member => "member",
             Self::Nonmember => "nonmember",
+            Self::Part => "part",
+            Self::Group => "group",
+            Self::Copies => "copies",
+            Self::Twin => "twin",
+            Self::Facts => "facts",
         }
     }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::kernels::{AttentionSpec, Rows, Span};
+use crate::kernels::{AttentionSpec, Rows, Span, Update};
 use crate::model::Weight;
 use crate::tensor::{Real, Tensor};
 
@@ -50,6 +50,15 @@ pub(crate) fn outer(dw: &Tensor, x: &Tensor, dy: &Tensor, rows: &Range<usize>, w
 pub(crate) fn column_sum(db: &Tensor, x: &Tensor, rows: &Range<usize>) -> Result<()> {
     that(db.len() == x.cols() && rows.start <= rows.end && rows.end <= x.rows(), || {
         format!("column sum: db {:?} from rows {rows:?} of {:?}", db.shape(), x.shape())
+    })
+}
+
+/// A parameter, its moments and its gradient.
+pub(crate) fn update(w: &Weight, moments: &[Tensor], g: &Tensor, update: &Update) -> Result<()> {
+    that(update.fits(moments.len()), || format!("{} moments for {update:?}", moments.len()))?;
+    that(g.len() == w.len() && moments.iter().all(|m| m.len() == w.len()), || {
+        let shapes: Vec<_> = moments.iter().map(Tensor::shape).collect();
+        format!("update: {} {:?} by {:?} with moments {shapes:?}", w.name, w.shape, g.shape())
     })
 }
 

@@ -16,6 +16,7 @@ use crate::cuda::CudaKernels;
 use crate::error::Result;
 use crate::model::{Activation, Norm, Weight};
 use crate::precision::{Place, Precision};
+use crate::rng::Mask;
 use crate::tensor::{Device, Offsets, Real, Tensor};
 
 /// One sequence in an attention call.
@@ -74,6 +75,35 @@ pub struct TokenScore {
     pub moments: Option<[f64; 2]>,
     /// (token, ln p), most likely first.
     pub top: Vec<(u32, f64)>,
+}
+
+/// One step of an optimizer with everything that is the same for all numbers of a parameter; torch.optim's formulas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Update {
+    /// m += (1 − β₁)(g − m); v = β₂·v + (1 − β₂)·g²; w = keep·w − rate·m / (√v/root + eps). Moments: m, v.
+    AdamW {
+        /// β₁, β₂.
+        betas: [f64; 2],
+        eps: f64,
+        /// 1 − learning rate · decay.
+        keep: f64,
+        /// Learning rate / (1 − β₁ᵗ).
+        rate: f64,
+        /// √(1 − β₂ᵗ).
+        root: f64,
+    },
+    /// d = g + decay·w; with a moment u: u = momentum·u + d, then d = d + momentum·u (`nesterov`) or u; w −= rate·d.
+    Sgd { momentum: f64, nesterov: bool, decay: f64, rate: f64 },
+}
+
+impl Update {
+    /// How many moments it has when `n` are given, or an error of ours.
+    pub(crate) fn fits(&self, n: usize) -> bool {
+        match self {
+            Self::AdamW { .. } => n == 2,
+            Self::Sgd { .. } => n <= 1,
+        }
+    }
 }
 
 /// The operations.
@@ -197,6 +227,10 @@ pub trait Kernels: Send + Sync {
     fn embed_backward_acc(&self, dtable: &mut Tensor, ids: &[u32], dy: &Tensor, rows: Range<usize>) -> Result<()>;
     /// y += x
     fn add(&self, y: &mut Tensor, x: &Tensor) -> Result<()>;
+    /// x *= factor
+    fn scale(&self, x: &mut Tensor, factor: f64) -> Result<()>;
+    /// Each number of x becomes 0 with probability p where the mask says so, else x / (1 − p).
+    fn dropout(&self, x: &mut Tensor, p: f64, mask: Mask) -> Result<()>;
 
     /// Turns logits (N,V) into dlogits = weight·(softmax − one-hot) in place. Returns each row's loss −ln p(target).
     /// The target's entry is −Σ of the others, so that nothing cancels for memorized tokens.
@@ -225,6 +259,8 @@ pub trait Kernels: Send + Sync {
     fn dot(&self, a: &Tensor, b: &Tensor) -> Result<f64>;
     /// Σ a·b over the elements of `rows`, in a fixed order, in f64.
     fn dot_rows(&self, a: &Tensor, b: &Tensor, rows: Range<usize>) -> Result<f64>;
+    /// Moves the numbers of w, and the moments, by the gradient g in the shape of w. Directions are not touched.
+    fn update(&self, w: &mut Weight, moments: &mut [Tensor], g: &Tensor, update: &Update) -> Result<()>;
 }
 
 /// The operations on a device, in `f32` unless a precision is given with it.

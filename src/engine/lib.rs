@@ -30,6 +30,7 @@ pub mod taps;
 pub mod tensor;
 #[cfg(test)]
 mod testing;
+pub mod train;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::grads::GradSink;
 use crate::hooks::{Site, Tap};
+use crate::kernels::Want;
 use crate::model::{Acts, Decoder, Keep};
 use crate::relief;
 use crate::tensor::{Batch, Offsets, Real, Tensor};
@@ -35,7 +36,7 @@ impl Batch {
     }
 }
 
-/// What [`loss_gradient`] found.
+/// What [`loss_gradient`] and [`reweighed_gradient`] found.
 #[derive(Clone, Debug)]
 pub struct Loss {
     /// Σ weight·nll over all rows.
@@ -72,6 +73,29 @@ fn forward(model: &Decoder, batch: &Batch, tap: &mut dyn Tap, keep: Keep) -> Res
     }
     relief::note("the memory of the card did not suffice for a gradient: blocks are computed again on the way back");
     model.forward(batch, tap, Keep::Residuals)
+}
+
+/// As [`loss_gradient`], but the weights of the rows are chosen when their losses are known: `reweigh` gets −ln p(target)
+/// of each row and changes the weights of `batch` in place. Costs the head's forward pass twice.
+pub fn reweighed_gradient(
+    model: &Decoder,
+    batch: &mut Batch,
+    sink: &mut dyn GradSink,
+    tap: &mut dyn Tap,
+    keep: Keep,
+    reweigh: &mut dyn FnMut(&[f64], &mut [Real]),
+) -> Result<Loss> {
+    let mut acts = forward(model, batch, tap, keep)?;
+    let (weight, bias) = (model.params.get(model.head.weight), model.head.bias.map(|b| model.params.get(b)));
+    let scores = model.kernels.token_scores(&acts.hidden, weight, bias, &batch.targets, Want::default())?;
+    let losses: Vec<f64> =
+        scores.iter().zip(&batch.weights).map(|(s, w)| if *w == 0.0 { 0.0 } else { -s.log_prob }).collect();
+    reweigh(&losses, &mut batch.weights);
+    let (_, dhidden) = head_backward(model, batch, &acts.hidden, sink)?;
+    acts.hidden = Tensor::zeros(&[0, 0], false);
+    model.backward(batch, acts, dhidden, sink, tap)?;
+    let total = losses.iter().zip(&batch.weights).map(|(l, w)| l * *w as f64).sum();
+    Ok(Loss { total, nll: losses })
 }
 
 /// The head and cross-entropy, forward and backward, for whole sequences at a time.

@@ -50,6 +50,13 @@ impl Stream {
         (-2.0 * u1.ln()).sqrt() * (std::f64::consts::TAU * u2).cos()
     }
 
+    /// The words of a tensor's elements under this stream; those drawn from it are others.
+    pub fn mask(&self) -> Mask {
+        // drawn numbers count from 0 under the stream itself, these under an item that is never asked for
+        let own = self.item(u64::MAX);
+        Mask { key: own.key, prefix: [own.prefix as u32, (own.prefix >> 32) as u32] }
+    }
+
     /// Fisher and Yates from the end.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
@@ -59,10 +66,35 @@ impl Stream {
     }
 }
 
+/// Random words for the elements of a tensor: word i depends on the stream and i alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mask {
+    /// The key of the generator.
+    pub(crate) key: [u32; 2],
+    /// The upper half of its counter.
+    pub(crate) prefix: [u32; 2],
+}
+
+impl Mask {
+    /// The words of elements 4·`quad` to 4·`quad` + 3.
+    #[expect(clippy::inline_always, reason = "loops over it are compiled per instruction set")]
+    #[inline(always)]
+    pub(crate) fn words(self, quad: u64) -> [u32; 4] {
+        philox(self.key, [quad as u32, (quad >> 32) as u32, self.prefix[0], self.prefix[1]])
+    }
+
+    /// Words below this drop their element: p in units of 2⁻³².
+    pub(crate) fn threshold(p: f64) -> u32 {
+        (p * f64::from(u32::MAX)).round() as u32
+    }
+}
+
 fn fnv1a(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
+#[expect(clippy::inline_always, reason = "loops over it are compiled per instruction set")]
+#[inline(always)]
 fn philox(mut key: [u32; 2], mut counter: [u32; 4]) -> [u32; 4] {
     for round in 0..10 {
         if round > 0 {

@@ -1,7 +1,7 @@
 //! What a model says about texts: one teacher-forced pass, no gradient, no whole logits.
 
 use crate::error::Result;
-use crate::hooks::NoTap;
+use crate::hooks::{NoTap, Tap};
 use crate::kernels::{TokenScore, Want, gather_rows};
 use crate::model::{Decoder, Keep};
 use crate::relief;
@@ -40,7 +40,7 @@ fn score_batch(model: &Decoder, sequences: &[&[u32]], want: Want, scores: &mut V
 /// Where the memory of a card does not suffice, it takes half of the sequences at a time.
 pub fn score_targets(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<Vec<TokenScore>>> {
     let n = batch.offsets.len();
-    match score_at_once(model, batch, want) {
+    match score_tapped(model, batch, want, &mut NoTap) {
         Err(error) if error.is_out_of_memory() && n > 1 => {
             relief::note("the memory of the card did not suffice for a batch: it was scored in smaller parts");
             let mut scores = score_targets(model, &batch.part(0..n / 2), want)?;
@@ -51,8 +51,9 @@ pub fn score_targets(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<V
     }
 }
 
-fn score_at_once(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<Vec<TokenScore>>> {
-    let hidden = model.forward(batch, &mut NoTap, Keep::Nothing)?.hidden;
+/// As [`score_targets`], with activations read or edited on the way.
+pub fn score_tapped(model: &Decoder, batch: &Batch, want: Want, tap: &mut dyn Tap) -> Result<Vec<Vec<TokenScore>>> {
+    let hidden = model.forward(batch, tap, Keep::Nothing)?.hidden;
     let (x, targets) = rows_with_target(model, &hidden, batch)?;
     let weight = model.params.get(model.head.weight);
     let bias = model.head.bias.map(|b| model.params.get(b));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::cpu::CpuKernels;
 use crate::kernels::HeadLayout;
 use crate::model::{
-    Activation, BlockParams, Decoder, Family, Linear, Mlp, MlpParams, ModelConfig, Norm, NormParams, Orientation,
-    ParamId, Params, Position, ProjectionParams, Residual, Weight,
+    Activation, Adapters, BlockParams, Decoder, Family, Linear, Mlp, MlpParams, ModelConfig, Norm, NormParams,
+    Orientation, ParamId, Params, Position, ProjectionParams, Residual, Weight,
 };
 use crate::rng::Stream;
 use crate::tensor::Real;
@@ -140,7 +140,17 @@ pub(crate) fn decoder(config: &ModelConfig, seed: u64) -> Decoder {
         m.linear("head", v, c, config.family == Family::GptJ, Orientation::OutIn)
     };
     let kernels = Arc::new(CpuKernels);
-    Decoder { config: config.clone(), params: m.params, embed, positions, blocks, final_norm, head, kernels }
+    Decoder {
+        config: config.clone(),
+        params: m.params,
+        embed,
+        positions,
+        blocks,
+        final_norm,
+        head,
+        adapters: Adapters::default(),
+        kernels,
+    }
 }
 
 /// Token sequences of these lengths.

@@ -45,7 +45,9 @@ impl Dimension {
 pub fn dimensions(figure: &Figure) -> [Dimension; 2] {
     let extents = Extents::of(figure);
     let heat = figure.series.iter().find_map(|s| match &s.mark {
-        Mark::Heatmap { columns, values, .. } => Some([*columns, values.len() / (*columns).max(1)]),
+        Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. } => {
+            Some([*columns, values.len() / (*columns).max(1)])
+        }
         _ => None,
     });
     let bars = figure.series.iter().filter_map(|s| match &s.mark {
@@ -157,7 +159,7 @@ impl Extents {
                     e.y.extend(errors.iter().flatten());
                     from_zero = true;
                 }
-                Mark::Heatmap { .. } => {}
+                Mark::Heatmap { .. } | Mark::Surface { .. } => {}
                 Mark::Reference { from, to } => e.points(&[*from, *to]),
             }
         }

@@ -1,5 +1,6 @@
 //! The numbers of a figure, one row a mark, and CSV records of any kind.
 
+use super::axes::given;
 use super::spec::ExportSpec;
 use super::text::{put, tidy};
 use super::{Axis, Figure, Mark, Scale, Series, notes};
@@ -85,15 +86,29 @@ impl Rows<'_> {
                     self.point("bar", i, category(&self.figure.x, i), ends);
                 }
             }
-            Mark::Heatmap { columns, values, .. } => {
+            Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. } => {
+                let rows = values.len() / (*columns).max(1);
                 for (i, value) in values.iter().enumerate() {
-                    let [x, y] = [category(&self.figure.x, i % columns), category(&self.figure.y, i / columns)];
+                    let x = place(&self.figure.x, i % columns, *columns);
+                    // rows come from the top
+                    let y = match given(&self.figure.y) {
+                        Some(_) => place(&self.figure.y, rows - 1 - i / columns, rows),
+                        None => category(&self.figure.y, i / columns),
+                    };
                     let empty = String::new;
                     self.push("cell", i, [x, empty(), y, empty(), empty(), cell(Some(*value))]);
                 }
             }
             Mark::Reference { from, to } => self.points("reference", &[*from, *to]),
         }
+    }
+}
+
+/// The center of cell `index` of `n` on an axis with a range, else its category.
+fn place(axis: &Axis, index: usize, n: usize) -> String {
+    match given(axis) {
+        Some([low, high]) => (low + (high - low) * (index as f64 + 0.5) / n as f64).to_string(),
+        None => category(axis, index),
     }
 }
 

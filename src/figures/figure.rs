@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rows;
+use super::{Relief, Rows};
 
 /// A chart. Drawn by the window and written to SVG, PDF, PNG, CSV and pgfplots from this value alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,23 @@ pub struct Figure {
     pub series: Vec<Series>,
     /// A sentence for the caption: what, n, method version.
     pub caption: String,
+}
+
+impl Figure {
+    /// The same with its map of values as a surface in space; none when it has no map.
+    #[must_use]
+    pub fn in_space(&self, relief: Relief) -> Option<Self> {
+        let (index, mark) = self.series.iter().enumerate().find_map(|(i, s)| match &s.mark {
+            Mark::Heatmap { columns, values, diverging, label }
+            | Mark::Surface { columns, values, diverging, label, .. } => {
+                let (values, label) = (values.clone(), label.clone());
+                Some((i, Mark::Surface { columns: *columns, values, diverging: *diverging, label, relief }))
+            }
+            _ => None,
+        })?;
+        let series = self.series.get(index).map(|s| Series { mark, ..s.clone() });
+        Some(Self { series: series.into_iter().collect(), ..self.clone() })
+    }
 }
 
 /// An axis with its unit.
@@ -82,6 +99,15 @@ pub enum Mark {
         values: Vec<f64>,
         diverging: bool,
         label: String,
+    },
+    /// As [`Self::Heatmap`], drawn as a surface in space; it has the figure for itself.
+    Surface {
+        columns: usize,
+        #[serde(with = "empty_cells")]
+        values: Vec<f64>,
+        diverging: bool,
+        label: String,
+        relief: Relief,
     },
     /// A reference line from one corner point to another, such as chance level.
     Reference { from: [f64; 2], to: [f64; 2] },

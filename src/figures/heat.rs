@@ -5,6 +5,7 @@ use super::canvas::{Anchor, Canvas, Pen, Rect};
 use super::fonts::{CAP_HEIGHT, Fonts};
 use super::marks::Plot;
 use super::palette::{Colormap, Rgb};
+use super::relief::Field;
 use super::style::Style;
 use super::text::Label;
 use super::ticks::{short, ticks};
@@ -16,25 +17,40 @@ const VECTOR_CELLS: usize = 2500;
 /// The color bar of a figure: range of the values and label.
 pub(super) struct Bar {
     range: [f64; 2],
+    scale: Scale,
     map: Colormap,
     label: Label,
 }
 
 impl Bar {
-    /// Of the first heat map with a defined value.
+    /// Of the first heat map or surface with a defined value.
     pub(super) fn of(figure: &Figure) -> Option<Self> {
         figure.series.iter().find_map(|s| match &s.mark {
             Mark::Heatmap { values, diverging, label, .. } => {
                 let (range, map) = range(values, *diverging)?;
-                Some(Self { range, map, label: Label::plain(label) })
+                Some(Self { range, scale: Scale::Linear, map, label: Label::plain(label) })
+            }
+            Mark::Surface { label, .. } => {
+                let field = Field::of(figure)?;
+                let (range, scale, map) = (field.range, field.scale(), field.map());
+                Some(Self { range, scale, map, label: Label::plain(label) })
             }
             _ => None,
         })
     }
 
+    /// Place of a value along the bar, from 0 at its lower end to 1.
+    fn place(&self, value: f64) -> f64 {
+        let [low, high] = self.range;
+        match self.scale {
+            Scale::Linear => (value - low) / (high - low),
+            Scale::Log => (value / low).ln() / (high / low).ln(),
+        }
+    }
+
     /// Room that it needs at the right of the axes.
     pub(super) fn width(&self, fonts: &Fonts, style: &Style, height: f64) -> f64 {
-        let marks = ticks(Scale::Linear, self.range, most(style, height));
+        let marks = ticks(self.scale, self.range, most(style, height));
         let text = marks.major.iter().map(|t| fonts.width(&t.label, style.tick, false)).fold(0.0, f64::max);
         let label = if self.title(marks.exponent).is_empty() { 0.0 } else { Style::row(style.label) + style.gap() };
         Self::offset(style) + Self::thickness(style) + style.tick_length() + style.gap() + text + label
@@ -72,11 +88,10 @@ impl Bar {
         }
         let pen = Pen::solid(style.theme.ink(), style.axis);
         canvas.frame(r, &pen);
-        let marks = ticks(Scale::Linear, self.range, most(style, r.h));
-        let [low, high] = self.range;
+        let marks = ticks(self.scale, self.range, most(style, r.h));
         let mut widest = 0f64;
         for tick in &marks.major {
-            let y = r.bottom() - (tick.value - low) / (high - low) * r.h;
+            let y = r.bottom() - self.place(tick.value) * r.h;
             canvas.line([r.right(), y], [r.right() + style.tick_length(), y], &pen);
             let at = [r.right() + style.tick_length() + style.gap(), y + style.tick * CAP_HEIGHT / 2.0];
             canvas.text(&tick.label, at, style.text(style.tick, Anchor::Start));

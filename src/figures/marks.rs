@@ -102,7 +102,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, figure: &Figure, plot: &Plot<'_>, st
             Mark::Heatmap { columns, values, diverging, .. } => {
                 heat::draw(canvas, figure, plot, (*columns, values, *diverging), style);
             }
-            Mark::Scatter { .. } => {}
+            // A surface has the figure for itself: see `relief`.
+            Mark::Scatter { .. } | Mark::Surface { .. } => {}
         }
     }
     canvas.end_group();
@@ -275,7 +276,7 @@ pub(super) fn occupied(figure: &Figure, plot: &Plot<'_>) -> Vec<[f64; 2]> {
                     sample_box(plot, [left, left + width], top, &mut taken);
                 }
             }
-            Mark::Heatmap { values, .. } => {
+            Mark::Heatmap { values, .. } | Mark::Surface { values, .. } => {
                 let middle = [plot.rect.x + plot.rect.w / 2.0, plot.rect.y + plot.rect.h / 2.0];
                 taken.extend(values.iter().any(|v| v.is_finite()).then_some(middle));
             }

@@ -19,7 +19,7 @@ pub fn validate(figure: &Figure) -> Result<()> {
                 .then(|| format!("{} heights need {} edges, not {}", heights.len(), heights.len() + 1, edges.len())),
             Mark::Bars { heights, errors } => (!errors.is_empty() && errors.len() != heights.len())
                 .then(|| format!("{} bars have {} whiskers", heights.len(), errors.len())),
-            Mark::Heatmap { columns, values, .. } => (!values.is_empty()
+            Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. } => (!values.is_empty()
                 && (*columns == 0 || !values.len().is_multiple_of(*columns)))
             .then(|| format!("{} cells do not fill rows of {columns}", values.len())),
             Mark::Line { band: None, .. } | Mark::Step { .. } | Mark::Scatter { .. } | Mark::Reference { .. } => None,
@@ -85,7 +85,9 @@ fn ordinates(mark: &Mark) -> Vec<[f64; 2]> {
         Mark::Histogram { edges, heights } => edges.iter().zip(heights).map(|(x, y)| [*x, *y]).collect(),
         // Places of bars and cells are indices, never undefined.
         Mark::Bars { heights: values, .. } => values.iter().map(|y| [1.0, *y]).collect(),
-        Mark::Heatmap { values, .. } => values.iter().map(|y| [1.0, if y.is_finite() { 1.0 } else { *y }]).collect(),
+        Mark::Heatmap { values, .. } | Mark::Surface { values, .. } => {
+            values.iter().map(|y| [1.0, if y.is_finite() { 1.0 } else { *y }]).collect()
+        }
         Mark::Reference { .. } => Vec::new(),
     }
 }

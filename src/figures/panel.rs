@@ -11,7 +11,7 @@ use super::spec::LegendPosition;
 use super::style::{Style, wrap};
 use super::text::Label;
 use super::ticks::axis_title;
-use super::{Figure, Mark};
+use super::{Figure, Mark, Relief, relief};
 
 /// Height over width of a figure without other wishes.
 const GOLDEN: f64 = 0.618;
@@ -128,8 +128,20 @@ impl<'a> Panel<'a> {
         given(x).is_some() && given(x) == given(y) && x.scale == y.scale && self.bar.is_none()
     }
 
+    /// How the figure is drawn as a surface in space, if it is one.
+    fn relief(&self) -> Option<&Relief> {
+        self.figure.series.iter().find_map(|s| match &s.mark {
+            Mark::Surface { relief, .. } => Some(relief),
+            _ => None,
+        })
+    }
+
     /// Height over width of the axes themselves, when the figure has a wish.
     fn axes_aspect(&self) -> Option<f64> {
+        const SURFACE: f64 = 0.84;
+        if self.relief().is_some() {
+            return Some(SURFACE);
+        }
         if self.is_square() {
             return Some(1.0);
         }
@@ -193,6 +205,10 @@ impl<'a> Panel<'a> {
     /// Margins of a panel of this size.
     pub(super) fn margins(&self, width: f64, height: f64) -> Margins {
         let s = &self.style;
+        if self.relief().is_some() {
+            let bar = self.bar.as_ref().map_or(s.line, |bar| bar.width(self.fonts, s, height));
+            return Margins { left: s.line, right: bar, top: self.top_rows(width).1 + s.line, bottom: s.line };
+        }
         let outer = Rect { x: 0.0, y: 0.0, w: width, h: height };
         let mut m = Margins { left: s.tick * 4.0, right: s.tick, top: s.tick, bottom: s.tick * 3.5 };
         for _ in 0..2 {
@@ -221,6 +237,9 @@ impl<'a> Panel<'a> {
     /// Draws the panel into `outer` with these margins, which are at least its own.
     pub(super) fn draw(&self, canvas: &mut Canvas<'_>, outer: Rect, margins: Margins) {
         let mut rect = margins.inside(outer);
+        if let Some(relief) = self.relief() {
+            return self.draw_surface(canvas, relief, outer, rect);
+        }
         if self.is_square() {
             // A given height may leave room beside or below square axes.
             let side = rect.w.min(rect.h);
@@ -240,6 +259,18 @@ impl<'a> Panel<'a> {
             self.draw_empty(canvas, rect);
         }
         self.draw_legend(canvas, outer, rect);
+    }
+
+    fn draw_surface(&self, canvas: &mut Canvas<'_>, relief: &Relief, outer: Rect, rect: Rect) {
+        if !relief::draw(canvas, self.figure, relief, rect, &self.style) {
+            self.draw_empty(canvas, rect);
+        }
+        self.draw_heading(canvas, outer);
+        if let Some(bar) = &self.bar {
+            // shorter than the drawing, which has no frame to fill
+            let room = rect.h * 0.14;
+            bar.draw(canvas, Rect { y: rect.y + room, h: rect.h - 2.0 * room, ..rect }, &self.style);
+        }
     }
 
     fn draw_empty(&self, canvas: &mut Canvas<'_>, rect: Rect) {
@@ -341,6 +372,12 @@ impl<'a> Panel<'a> {
             let turned = TextStyle { rotate: -90.0, ..s.text(s.label, Anchor::Middle) };
             canvas.text(line, [right - row * i as f64, y], turned);
         }
+        self.draw_heading(canvas, outer);
+    }
+
+    /// Tag and title.
+    fn draw_heading(&self, canvas: &mut Canvas<'_>, outer: Rect) {
+        let s = &self.style;
         let (lines, _) = self.top_rows(outer.w);
         let mut y = outer.y + s.title * (CAP_HEIGHT + 0.1);
         let mut x = outer.x;

@@ -8,6 +8,7 @@ use super::latex::escape;
 use super::marks::{Look, slot};
 use super::palette::{Colormap, Rgb, Theme};
 use super::panel::Panel;
+use super::relief::Camera;
 use super::spec::{ExportSpec, FontFamily, LegendPosition, pt_from_mm};
 use super::style::Style;
 use super::text::{Label, put, tidy};
@@ -127,12 +128,27 @@ impl Picture<'_> {
         if let Some(options) = self.color_bar() {
             lines.push(options);
         }
+        lines.extend(self.view());
         lines.into_iter().map(|line| format!("  {line},\n")).collect::<Vec<_>>().concat()
+    }
+
+    /// The camera of a surface; pgfplots counts the azimuth from the second axis.
+    fn view(&self) -> Option<String> {
+        self.figure.series.iter().find_map(|s| match &s.mark {
+            Mark::Surface { relief, label, .. } => {
+                let Camera { azimuth, elevation, .. } = relief.camera;
+                let mode = if relief.log { ", zmode=log" } else { "" };
+                let range = relief.range.map_or_else(String::new, |[low, high]| format!(", zmin={low}, zmax={high}"));
+                let turn = (azimuth + 90.0).rem_euclid(360.0);
+                Some(format!("view={{{turn}}}{{{elevation}}}, zlabel={{{}}}{mode}{range}", escape(&tidy(label))))
+            }
+            _ => None,
+        })
     }
 
     fn color_bar(&self) -> Option<String> {
         self.figure.series.iter().find_map(|s| match &s.mark {
-            Mark::Heatmap { values, diverging, label, .. } => {
+            Mark::Heatmap { values, diverging, label, .. } | Mark::Surface { values, diverging, label, .. } => {
                 let ([low, high], _) = super::heat::range(values, *diverging)?;
                 let map = if *diverging { "diverging" } else { "sequential" };
                 let label = escape(&tidy(label));
@@ -182,9 +198,11 @@ impl Picture<'_> {
                 plot(out, &options, &rows.iter().map(|r| numbers(r)).collect::<String>());
             }
             Mark::Bars { heights, errors } => self.bars(out, index, heights, errors),
-            Mark::Heatmap { columns, values, .. } => self.cells(out, *columns, values),
+            Mark::Heatmap { columns, values, .. } => self.cells(out, *columns, values, false),
+            Mark::Surface { columns, values, .. } => self.cells(out, *columns, values, true),
         }
-        if !series.name.trim().is_empty() && !matches!(series.mark, Mark::Heatmap { .. }) {
+        let is_map = matches!(series.mark, Mark::Heatmap { .. } | Mark::Surface { .. });
+        if !series.name.trim().is_empty() && !is_map {
             writeln!(out, "\\addlegendentry{{{}}}", escape(&tidy(&series.name))).unwrap_or_default();
         }
     }
@@ -216,7 +234,7 @@ impl Picture<'_> {
         );
     }
 
-    fn cells(&self, out: &mut String, columns: usize, values: &[f64]) {
+    fn cells(&self, out: &mut String, columns: usize, values: &[f64], in_space: bool) {
         let (columns, values) = coarse(columns.max(1), values);
         let rows = values.len() / columns;
         let place = |dim: &Dimension, given: bool, i: usize, n: usize| {
@@ -233,13 +251,17 @@ impl Picture<'_> {
                 numbers(&[x, place(&self.dims[1], given[1], row, rows), *value])
             })
             .collect();
-        put(
-            out,
-            format_args!(
+        let plot = if in_space {
+            format!(
+                "\\addplot3[surf, shader=faceted interp, mesh/cols={columns}] table[x index=0, y index=1, z index=2]"
+            )
+        } else {
+            format!(
                 "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] \
-             table[x index=0, y index=1, meta index=2] {{\n{data}}};\n"
-            ),
-        );
+                 table[x index=0, y index=1, meta index=2]"
+            )
+        };
+        put(out, format_args!("{plot} {{\n{data}}};\n"));
     }
 
     /// Points of a straight line in data space, enough to bend on a log axis.
@@ -278,7 +300,9 @@ pub(super) fn notices(figures: &[Figure]) -> Vec<String> {
     let mut notices = Vec::new();
     for series in figures.iter().flat_map(|figure| &figure.series) {
         match &series.mark {
-            Mark::Heatmap { columns, values, .. } if coarse(*columns, values).1.len() < values.len() => {
+            Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. }
+                if coarse(*columns, values).1.len() < values.len() =>
+            {
                 let to = coarse(*columns, values);
                 let [before, after] =
                     [(*columns, values.len()), (to.0, to.1.len())].map(|(c, n)| format!("{} by {c}", n / c));

@@ -21,6 +21,11 @@ pub trait Host {
     fn warn(&mut self, message: &str);
     /// A live number for charts, such as a running mean.
     fn metric(&mut self, name: &str, step: u64, value: f64);
+    /// What a model that changes says after `step`: how it goes on from a prompt, and how the original does if there is
+    /// one. Nobody has to listen.
+    fn sample(&mut self, step: u64, sample: Sample) {
+        let _ = (step, sample);
+    }
     /// Record number `at` that an interrupted run kept under `name`; none behind the last.
     fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>>;
     /// Keeps one record under `name`; durable within ten seconds.
@@ -31,6 +36,21 @@ pub trait Host {
     /// The folder in which this step keeps files of its own: checkpoints, edited models. It exists, and what is in it
     /// is still there when an interrupted run goes on.
     fn folder(&mut self) -> Result<PathBuf>;
+    /// The device of models that a method makes itself; given models lie on it already.
+    fn device(&self) -> engine::Device {
+        engine::Device::Cpu
+    }
+}
+
+/// A continuation that a model wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// What it was given.
+    pub prompt: String,
+    /// How it went on.
+    pub text: String,
+    /// How the original goes on, where there is one.
+    pub truth: Option<String>,
 }
 
 /// A model with its tokenizer, ready to use.

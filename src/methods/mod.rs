@@ -14,8 +14,9 @@ mod registry;
 mod report;
 pub mod schema;
 pub mod score;
+pub mod train;
 
-pub use context::{Context, Host, LoadedModel};
+pub use context::{Context, Host, LoadedModel, Sample};
 pub use presets::{Preset, presets};
 pub use registry::{
     Amount, Card, Compat, Input, InputKind, Method, Typed, Work, any_amount, any_row, find, no_check, registry,

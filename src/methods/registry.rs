@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::schema::{self, Problem};
-use super::{Context, Report, gradient, mia, score};
+use super::{Context, Report, gradient, mia, score, train};
+pub use crate::data::Compat;
 use crate::error::{Error, Result};
 
 /// The method card: it goes with every number.
@@ -55,17 +56,6 @@ pub enum InputKind {
     Model,
     /// A data file or hub data set.
     Data,
-}
-
-/// Whether a known quirk of the published code is corrected or reproduced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Compat {
-    /// What the definition says.
-    #[default]
-    Correct,
-    /// What the published code does, so that published numbers can be checked.
-    Paper,
 }
 
 /// How much a method is given, counted before it runs.
@@ -236,8 +226,13 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
 
 /// All methods, sorted by id.
 pub fn registry() -> &'static [&'static dyn Method] {
-    static METHODS: [&dyn Method; 4] =
-        [&gradient::alignment::METHOD, &score::memorization::METHOD, &mia::METHOD, &score::perplexity::METHOD];
+    static METHODS: [&dyn Method; 5] = [
+        &gradient::alignment::METHOD,
+        &score::memorization::METHOD,
+        &mia::METHOD,
+        &score::perplexity::METHOD,
+        &train::METHOD,
+    ];
     &METHODS
 }
 

@@ -134,7 +134,7 @@ pub fn available_memory() -> u64 {
 }
 
 /// Tokens in units of a forward token.
-fn cost(work: Work) -> f64 {
+pub(super) fn cost(work: Work) -> f64 {
     work.forward_tokens as f64 + BACKWARD_COST * work.backward_tokens as f64 + DECODE_COST * work.decoded_tokens as f64
 }
 

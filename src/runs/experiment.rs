@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::made::StepOutput;
+use super::sweep;
 use crate::data::Format;
+use crate::data::make::Make;
 use crate::engine::Precision;
 use crate::error::{Error, Result};
 use crate::methods::{self, schema};
@@ -49,6 +51,11 @@ pub struct Experiment {
     pub data: BTreeMap<String, DataRef>,
     /// What to do, in order.
     pub steps: Vec<Step>,
+    /// What `memoscope sweep` varies: a dotted path, such as `steps.0.config.k` or `seed`, to the list of its values.
+    /// Several paths with commas between them take their values together; `{"draws": 8, "low": 1e-5, "high": 1e-2,
+    /// "log": true}` draws values at random.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub sweep: Map<String, Value>,
 }
 
 impl Default for Experiment {
@@ -64,6 +71,7 @@ impl Default for Experiment {
             models: BTreeMap::new(),
             data: BTreeMap::new(),
             steps: Vec::new(),
+            sweep: Map::new(),
         }
     }
 }
@@ -89,8 +97,8 @@ pub struct ModelRef {
     pub output: Option<String>,
 }
 
-/// A data set: a file, an id on the hub, or what an earlier step makes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A data set: a file, an id on the hub, what an earlier step makes, or parameters from which its rows are made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataRef {
     /// A JSONL, JSON, CSV, TXT or Parquet file.
@@ -111,6 +119,15 @@ pub struct DataRef {
     /// File inside the data set on the hub; needed when it has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// A generator with its parameters, such as `{"bios": {"people": 400}}`; the rows are made when the run begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub make: Option<Make>,
+    /// Only rows of this part, such as `train`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Only rows of this group, such as `noise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Format of the file; found by its name and content when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
@@ -191,6 +208,9 @@ impl Experiment {
 
     /// Everything that is wrong with it and can be known without touching a file, field by field.
     pub fn problems(&self) -> Vec<schema::Problem> {
+        if !self.sweep.is_empty() {
+            return sweep::problems(self);
+        }
         let mut found = Vec::new();
         self.check_refs(&mut found);
         if self.steps.is_empty() {
@@ -226,17 +246,20 @@ impl Experiment {
                 *path = absolute;
             }
         }
+        sweep::rebase(&mut self.sweep, &|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
     }
 
     fn rebase(&mut self, base: &Path) {
         for path in self.paths_mut() {
             *path = base.join(&path);
         }
+        sweep::rebase(&mut self.sweep, &|path| base.join(path));
     }
 
     fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let models = self.model.iter_mut().chain(self.models.values_mut()).filter_map(|m| m.path.as_mut());
-        models.chain(self.data.values_mut().filter_map(|d| d.path.as_mut()))
+        let data = self.data.values_mut();
+        models.chain(data.flat_map(|d| d.path.iter_mut().chain(d.make.iter_mut().flat_map(Make::paths_mut))))
     }
 
     fn check_refs(&self, found: &mut Vec<schema::Problem>) {
@@ -247,9 +270,7 @@ impl Experiment {
             }
         }
         for (at, data) in named("data", &self.data) {
-            if !one_source([data.path.is_some(), data.hub.is_some(), data.step.is_some()]) {
-                found.push(problem(&at, ONE_SOURCE, Some(SOURCES)));
-            }
+            check_data(&at, data, found);
         }
         let known = Precision::ALL.map(Precision::name);
         if !known.contains(&&*self.precision) {
@@ -326,12 +347,21 @@ pub fn set(root: &mut Value, assignment: &str) -> Result<()> {
         return Err(Error::config(format!("--set {assignment}: there is no `=`"))
             .hint("write it as PATH=VALUE, such as `--set steps.0.config.k=16`"));
     };
-    let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    put(root, path, typed(text)).map_err(|e| e.context(&format!("--set {assignment}")))
+}
+
+/// A value as it is typed: JSON when it is JSON and a word otherwise.
+pub(super) fn typed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// Puts a value at a dotted path.
+pub(super) fn put(root: &mut Value, path: &str, value: Value) -> Result<()> {
     let mut node = root;
     let mut walked = String::new();
     for key in path.split('.') {
         if key.is_empty() {
-            return Err(Error::config(format!("--set {assignment}: the path `{path}` has an empty part")));
+            return Err(Error::config(format!("the path `{path}` has an empty part")));
         }
         if node.is_null() {
             *node = Value::Object(Map::new());
@@ -341,9 +371,9 @@ pub fn set(root: &mut Value, assignment: &str) -> Result<()> {
             Value::Object(map) => map.entry(key).or_insert(Value::Null),
             Value::Array(items) => match key.parse::<usize>().ok().and_then(|i| items.get_mut(i)) {
                 Some(item) => item,
-                None => return Err(no_such_entry(assignment, &walked, key, known_keys)),
+                None => return Err(no_such_entry(&walked, key, known_keys)),
             },
-            _ => return Err(Error::config(format!("--set {assignment}: `{walked}` is a value and has no `{key}`"))),
+            _ => return Err(Error::config(format!("`{walked}` is a value and has no `{key}`"))),
         };
         walked = if walked.is_empty() { key.to_owned() } else { format!("{walked}.{key}") };
     }
@@ -355,8 +385,8 @@ fn keys_of(node: &Value) -> usize {
     node.as_array().map_or(0, Vec::len)
 }
 
-fn no_such_entry(assignment: &str, walked: &str, key: &str, n: usize) -> Error {
-    Error::config(format!("--set {assignment}: `{walked}` has no entry `{key}`")).hint(match n {
+fn no_such_entry(walked: &str, key: &str, n: usize) -> Error {
+    Error::config(format!("`{walked}` has no entry `{key}`")).hint(match n {
         0 => "the list is empty".to_owned(),
         n => format!("its entries are 0 to {}", n - 1),
     })
@@ -369,6 +399,20 @@ fn check_schema_number(value: &Value) -> Result<()> {
                 .hint("it was written by a newer Memoscope; update this one"))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_data(at: &str, data: &DataRef, found: &mut Vec<schema::Problem>) {
+    let sources = [data.path.is_some(), data.hub.is_some(), data.step.is_some(), data.make.is_some()];
+    if sources.iter().filter(|given| **given).count() != 1 {
+        let message = "needs one of `path`, `hub`, `step` and `make`";
+        let hint = format!("{SOURCES}, `make` a generator with its parameters");
+        found.push(problem(at, message, Some(&hint)));
+    }
+    let Some(make) = &data.make else { return };
+    for wrong in make.problems() {
+        let dot = if wrong.field.is_empty() { "" } else { "." };
+        found.push(problem(&format!("{at}.make{dot}{}", wrong.field), &wrong.message, Some(&wrong.hint)));
     }
 }
 

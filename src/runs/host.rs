@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use super::clock::now;
 use super::rate::RateMeter;
 use super::store::{CancelRequest, Event, EventLog, Journal, Parts, RunDir, SavedTable, State, Status};
+use crate::engine::Device;
 use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
-use crate::methods::{Host, Table};
+use crate::methods::{Host, Sample, Table};
 
 const TICK: Duration = Duration::from_millis(100);
 const STATUS_EVERY: Duration = Duration::from_secs(2);
@@ -81,6 +82,8 @@ pub struct RunHost {
     observer: Box<dyn Observer>,
     meter: RateMeter,
     step: usize,
+    /// Where models are made.
+    device: Device,
     /// Name of the step's folder.
     folder: String,
     last_event: Option<Instant>,
@@ -147,6 +150,7 @@ impl RunHost {
             observer: control.observer,
             meter: RateMeter::default(),
             step: 0,
+            device: Device::Cpu,
             folder: String::new(),
             last_event: None,
             last_stage: String::new(),
@@ -158,6 +162,11 @@ impl RunHost {
         };
         host.report_opening(resumed);
         Ok(host)
+    }
+
+    /// Says on which device models are made.
+    pub fn set_device(&mut self, device: Device) {
+        self.device = device;
     }
 
     /// Says what the next progress is about, the name of the step's folder, and what the names of its other files
@@ -263,6 +272,11 @@ impl Host for RunHost {
         self.append(Event::Metric { step: self.step, name: name.to_owned(), at, value });
     }
 
+    fn sample(&mut self, at: u64, sample: Sample) {
+        let Sample { prompt, text, truth } = sample;
+        self.append(Event::Sample { step: self.step, at, prompt, text, truth });
+    }
+
     fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {
         self.journal.earlier(name, at)
     }
@@ -278,6 +292,10 @@ impl Host for RunHost {
 
     fn folder(&mut self) -> Result<PathBuf> {
         self.shared.run.step_folder(&self.folder)
+    }
+
+    fn device(&self) -> Device {
+        self.device
     }
 }
 

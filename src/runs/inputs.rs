@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::experiment::{DataRef, ModelRef, ONE_SOURCE, SOURCES};
 use crate::data::hub::{self, Hub};
+use crate::data::make::Make;
 use crate::data::{DataSpec, Dataset, Tokenizer, load};
 use crate::engine::kernels::kernels;
 use crate::engine::{Device, Place, Precision, weights};
@@ -112,10 +113,24 @@ pub fn fetch_data(data: &DataRef, access: &mut Access) -> Result<(PathBuf, Optio
     }
 }
 
+/// Makes the rows that an experiment describes; `seed` is its seed.
+pub fn make_data(data: &DataRef, make: &Make, seed: u64) -> Result<Dataset> {
+    make.dataset(seed, &spec(data))
+}
+
+fn spec(data: &DataRef) -> DataSpec {
+    DataSpec {
+        columns: data.columns.clone(),
+        part: data.part.clone(),
+        group: data.group.clone(),
+        limit: data.limit,
+        format: data.format,
+    }
+}
+
 /// Reads a data file as an experiment describes it.
 pub fn load_data(data: &DataRef, file: &Path) -> Result<Dataset> {
-    let spec = DataSpec { columns: data.columns.clone(), limit: data.limit, format: data.format };
-    let mut set = load(file, &spec)?;
+    let mut set = load(file, &spec(data))?;
     if let Some(id) = &data.hub {
         set.name.clone_from(id);
     }

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod corpus;
 pub mod estimate;
+pub mod event_files;
 mod execute;
 mod experiment;
 pub mod filter;
@@ -23,7 +24,9 @@ mod page;
 mod plan;
 pub mod queue;
 mod rate;
+pub mod slurm;
 pub mod store;
+pub mod sweep;
 pub mod verify;
 
 pub use execute::{execute, resume, set_threads};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::RunDir;
 use super::store::{self, SavedReport};
 use crate::error::{Error, Result};
-use crate::figures::{ExportSpec, Exported, Figure, Provenance, Scale, export_all};
+use crate::figures::{ExportSpec, Exported, Figure, Provenance, Relief, Scale, export_all};
 
 /// The schema number of a page's file.
 const SCHEMA: u32 = 1;
@@ -38,6 +38,9 @@ pub struct Panel {
     pub x: Option<Scale>,
     /// Scale of the vertical axis, where it is not the figure's own.
     pub y: Option<Scale>,
+    /// Draws a map of values as a surface in space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relief: Option<Relief>,
 }
 
 impl Default for Page {
@@ -109,7 +112,13 @@ impl Panel {
         let mut figure = saved.read(&run)?;
         figure.x.scale = self.x.unwrap_or(figure.x.scale);
         figure.y.scale = self.y.unwrap_or(figure.y.scale);
-        Ok(figure)
+        match self.relief {
+            Some(relief) => figure.in_space(relief).ok_or_else(|| {
+                Error::config(format!("the figure `{}` is no map of values, so it has no surface", self.figure))
+                    .hint("leave the camera out, or choose a landscape")
+            }),
+            None => Ok(figure),
+        }
     }
 }
 
@@ -120,7 +129,7 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
 }
 
 fn report_of(folder: &Path) -> Result<(RunDir, SavedReport)> {
-    let run = RunDir::open(folder)?;
+    let run = RunDir::with_results(folder)?;
     let report = SavedReport::read(&run)?.ok_or_else(|| {
         Error::config("the run has no results yet").hint("`memoscope resume` goes on with it").at(run.path())
     })?;

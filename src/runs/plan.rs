@@ -95,7 +95,7 @@ pub struct PlannedModel {
 pub struct PlannedData {
     /// Shown name.
     pub name: String,
-    /// The file.
+    /// The file; empty for rows that were made.
     pub path: PathBuf,
     /// The detected schema in words.
     pub schema: String,
@@ -103,7 +103,7 @@ pub struct PlannedData {
     pub rows: usize,
     /// Rows that could not be read.
     pub bad_rows: usize,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file, or of the rows as a file.
     pub hash: String,
 }
 
@@ -132,6 +132,9 @@ pub struct Ready {
 /// and computes nothing but a short calibration for the time estimate. A run that goes on gives its
 /// `earlier` plan: then inputs of the hub stay at their commit and the time estimate stays as it was.
 pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>) -> Result<Ready> {
+    if !experiment.sweep.is_empty() {
+        return Err(super::sweep::not_one_run(experiment));
+    }
     if let Some(problem) = experiment.problems().into_iter().next() {
         return Err(problem.into_error());
     }
@@ -305,6 +308,9 @@ fn load_data(
     access: &mut Access,
 ) -> Result<(Dataset, Option<String>)> {
     let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
+    if let Some(make) = &data.make {
+        return Ok((inputs::make_data(data, make, experiment.seed)?, None));
+    }
     let (file, note) = match pinned {
         Some(file) => (file, None),
         None => inputs::fetch_data(data, access)?,

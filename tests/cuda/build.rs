@@ -10,10 +10,11 @@ use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use crate::tidy::root;
 
 /// What is put before attention on tensor cores.
-const TENSOR: [&str; 4] = ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_attention.cuh"];
+const TENSOR: [&str; 5] =
+    ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
 
 /// Kernel files and what is put before them, as the program does before it compiles them.
-pub(super) const KERNELS: [(&str, &[&str]); 18] = [
+pub(super) const KERNELS: [(&str, &[&str]); 19] = [
     ("linear", &["prelude.cuh"]),
     ("narrow", &["prelude.cuh"]),
     ("reduce", &["prelude.cuh"]),
@@ -32,6 +33,7 @@ pub(super) const KERNELS: [(&str, &[&str]); 18] = [
     ("cross_entropy", &["prelude.cuh"]),
     ("head", &["prelude.cuh"]),
     ("head_gram", &["prelude.cuh"]),
+    ("optimizer", &["prelude.cuh"]),
 ];
 
 /// Set by a test that runs others again with the sanitizers of g++.

@@ -299,3 +299,32 @@ fn statistics_count_repetitions_and_lengths() {
     let measured = statistics(&ids.records, None, Some(2)).unwrap();
     assert_eq!((measured.too_long, measured.tokens.unwrap().max), (1, 3));
 }
+
+#[test]
+fn rows_of_training_studies_say_their_part_group_copies_twin_and_facts() {
+    let content = concat!(
+        r#"{"token_ids": [10, 1], "part": "train", "group": "noise", "copies": 100, "twin": [10, 2], "facts": {"year": 1939, "city": "Oslo", "none": null}}"#,
+        "\n",
+        r#"{"token_ids": [3], "copies": 0}"#,
+        "\n",
+        r#"{"token_ids": [3], "twin": "x"}"#,
+        "\n",
+        r#"{"token_ids": [4]}"#,
+        "\n",
+    );
+    let data = read("rows.jsonl", content, &[]).unwrap();
+    let [altered, plain] = data.records.as_slice() else { panic!("{:?}", data.records) };
+    assert_eq!(
+        (altered.part.as_deref(), altered.group.as_deref(), altered.copies),
+        (Some("train"), Some("noise"), 100)
+    );
+    assert_eq!(altered.twin, Some(vec![10, 2]));
+    let facts: Vec<(&str, &str)> =
+        altered.facts.iter().map(|(field, value)| (field.as_str(), value.as_str())).collect();
+    assert_eq!(facts, [("city", "Oslo"), ("year", "1939")]);
+    assert_eq!((plain.copies, &plain.twin, plain.facts.len()), (1, &None, 0));
+    let reasons: Vec<&str> = data.bad.iter().map(|bad| bad.reason.as_str()).collect();
+    assert!(reasons[0].contains("copies is 0") && reasons[1].starts_with("twin: a text"), "{reasons:?}");
+    let table = read("rows.csv", "text,copies,facts\na,7,\"{\"\"city\"\": \"\"Oslo\"\"}\"\n", &[]).unwrap();
+    assert_eq!((table.records[0].copies, table.records[0].facts["city"].as_str()), (7, "Oslo"));
+}

@@ -3,6 +3,9 @@
 mod fixtures;
 mod formats;
 mod hostile;
+mod made;
+mod saved_tokenizers;
+mod tinymem;
 mod tokenizer_files;
 mod tokenizer_golden;
 

@@ -1,6 +1,6 @@
 //! One figure of every kind, with numbers that look like results.
 
-use memoscope::figures::{Axis, Band, Figure, Mark, Rows, Scale, Series};
+use memoscope::figures::{Axis, Band, Figure, Mark, Relief, Rows, Scale, Series};
 
 /// Text on the axes of [`roc`].
 pub(super) const ROC_LABELS: [&str; 2] = ["False positive rate", "True positive rate"];
@@ -135,6 +135,22 @@ pub(super) fn landscape() -> Figure {
     }
 }
 
+/// The same from the side, with a hole where a point diverged.
+pub(super) fn surface() -> Figure {
+    let mut figure = landscape();
+    let (n, at) = (41_u32, |i: u32| f64::from(i) / 20.0 - 1.0);
+    let mut values: Vec<f64> = (0..n * n)
+        .map(|i| (at(i % n), -at(i / n)))
+        .map(|(x, y)| 2.0 + 3.0 * (x * x + 0.5 * y * y + 0.3 * (5.0 * x).sin()))
+        .collect();
+    values[30] = f64::NAN;
+    let relief = Relief::default();
+    let label = "Loss (nats/token)".to_owned();
+    figure.id = "surface".to_owned();
+    figure.series[0].mark = Mark::Surface { columns: n as usize, values, diverging: false, label, relief };
+    figure
+}
+
 /// A cloud of points with a trend line.
 pub(super) fn scatter() -> Figure {
     let points = |shift: f64| -> Vec<[f64; 2]> {
@@ -214,6 +230,7 @@ pub(super) fn all() -> Vec<Figure> {
         Figure { id: "bars-long".to_owned(), ..bars(true) },
         heatmap(),
         landscape(),
+        surface(),
         scatter(),
         curves(),
     ]

@@ -46,7 +46,7 @@ fn texts_that_are_too_short_are_known_before_the_start_and_a_preset_fits() {
     choose_preset(&mut harness, "Short texts, k = 16, l = 8");
     assert_eq!(config(&harness), json!({"k": 16, "l": 8}));
     wait(&mut harness, "the estimate", |w| w.state().draft.estimate.ready().is_some());
-    let estimate = harness.state().state().draft.estimate.ready().expect("a plan").estimate.clone();
+    let estimate = harness.state().state().draft.estimate.ready().expect("a plan").first.estimate.clone();
     assert!(estimate.disk_bytes > 10_000 && estimate.memory_bytes > 1_000_000, "{estimate:?}");
     assert!(estimate.work.forward_tokens >= 240 * 24, "{estimate:?}");
     for line in ["Time", "Memory", "Disk", "Tokens"] {

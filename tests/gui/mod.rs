@@ -2,9 +2,11 @@
 
 mod experiment;
 mod figures;
+mod landscape;
 mod open;
 mod pictures;
 mod runs;
+mod sweep;
 mod task;
 
 use std::path::{Path, PathBuf};

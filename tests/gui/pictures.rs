@@ -117,3 +117,23 @@ fn runs_look_as_before() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_landscape_looks_as_before() {
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let runs = tempfile::tempdir().expect("a scratch folder");
+        let mut harness = super::landscape::landscape(runs.path(), dark);
+        if !harness.state().state().machine.adapter.contains("llvmpipe") {
+            return println!("skipped: the pictures were made on llvmpipe");
+        }
+        harness.remove_cursor();
+        harness.run_steps(2);
+        mask(&mut harness, "Landscape");
+        let name = format!("landscape_{}", if dark { "dark" } else { "light" });
+        if let Err(error) = harness.try_snapshot(&name) {
+            wrong.push(error.to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,6 +1,5 @@
 //! The methods on a really pretrained model and real texts, where those are at hand.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use memoscope::data::{DataSpec, Tokenizer, load};
@@ -32,7 +31,7 @@ fn stories() -> Option<LoadedModel> {
 }
 
 fn limited(limit: usize) -> DataSpec {
-    DataSpec { limit: Some(limit), columns: BTreeMap::new(), format: None }
+    DataSpec { limit: Some(limit), ..DataSpec::default() }
 }
 
 #[test]

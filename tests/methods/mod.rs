@@ -8,6 +8,7 @@ mod mia;
 mod perplexity;
 mod published;
 mod resume;
+mod train;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub(crate) struct Memory {
     pub(crate) records: Vec<(String, Vec<u8>)>,
     pub(crate) budget: usize,
     pub(crate) stages: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// Tables that came part by part in the present run.
     tables: Vec<Table>,
     folder: tempfile::TempDir,
@@ -34,9 +36,15 @@ impl Memory {
             records: Vec::new(),
             budget,
             stages: Vec::new(),
+            warnings: Vec::new(),
             tables: Vec::new(),
             folder: tempfile::tempdir().unwrap(),
         }
+    }
+
+    /// The folder of the step.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
     }
 }
 
@@ -48,7 +56,9 @@ impl Host for Memory {
         self.budget = self.budget.saturating_sub(1);
         self.budget > 0
     }
-    fn warn(&mut self, _: &str) {}
+    fn warn(&mut self, message: &str) {
+        self.warnings.push(message.to_owned());
+    }
     fn metric(&mut self, _: &str, _: u64, _: f64) {}
     fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {
         Ok(self.records.iter().filter(|r| r.0 == name).nth(at).map(|r| r.1.clone()))

@@ -23,7 +23,7 @@ macro_rules! icons {
 icons! {
     Check "check", Close "close", Compare "compare", Copy "copy", Dark "dark", Data "data", Download "download",
     Edit "edit", Experiment "experiment", Figures "figures", File "file", Filter "filter", Folder "folder",
-    Info "info", Left "left", Light "light", Log "log", Model "model", Play "play", Plus "plus", Redo "redo",
+    Info "info", Landscape "landscape", Left "left", Light "light", Log "log", Model "model", Play "play", Plus "plus", Redo "redo",
     Resume "resume", Right "right", Runs "runs", Sample "sample", Search "search", Settings "settings",
     Split "split", Star "star", Start "start", Stop "stop", System "system", Trash "trash", Undo "undo", Warn "warn",
 }

@@ -145,7 +145,7 @@ impl Figures {
     fn export_ui(&self, cx: &ViewCx<'_>, details: &RunDetails, file: &str, figure: &Figure, ui: &mut Ui) {
         let Some(run) = cx.state.runs.find(&details.id) else { return };
         let [x, y] = self.scales(figure).map(|is_log| Some(if is_log { Scale::Log } else { Scale::Linear }));
-        let panel = Panel { run: run.path.clone(), figure: stem(file).to_owned(), x, y };
+        let panel = Panel { run: run.path.clone(), figure: stem(file).to_owned(), x, y, relief: None };
         let page =
             Page { panels: vec![panel.clone()], columns: 1, spec: cx.state.desk.page.spec.clone(), ..Page::default() };
         ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
@@ -238,7 +238,7 @@ fn brush(details: &RunDetails, file: &str, figure: &Figure, hit: Hit) -> Option<
             format!("{} {}, {} {}", figure.x.label, short(*x), figure.y.label, short(*y))
         }
         Mark::Bars { .. } => figure.x.categories.get(hit.point)?.clone(),
-        Mark::Heatmap { .. } | Mark::Reference { .. } => return None,
+        Mark::Heatmap { .. } | Mark::Surface { .. } | Mark::Reference { .. } => return None,
     };
     let what = if series.name.is_empty() { what } else { format!("{}: {what}", series.name) };
     Some(Brush { run: details.id.clone(), what, table, rows: rows.to_vec() })

@@ -4,6 +4,7 @@ mod compare;
 mod data;
 mod experiment;
 mod figures;
+mod landscape;
 mod log;
 mod model;
 mod runs;
@@ -30,6 +31,8 @@ pub enum ViewId {
     Experiment,
     /// Progress and results.
     Runs,
+    /// The loss around a model.
+    Landscape,
     /// Charts and export.
     Figures,
     /// What happened.
@@ -38,8 +41,17 @@ pub enum ViewId {
 
 impl ViewId {
     /// All, in the order of the rail.
-    pub const ALL: [Self; 8] =
-        [Self::Start, Self::Model, Self::Data, Self::Compare, Self::Experiment, Self::Runs, Self::Figures, Self::Log];
+    pub const ALL: [Self; 9] = [
+        Self::Start,
+        Self::Model,
+        Self::Data,
+        Self::Compare,
+        Self::Experiment,
+        Self::Runs,
+        Self::Landscape,
+        Self::Figures,
+        Self::Log,
+    ];
 
     /// Shown name.
     pub fn title(self) -> &'static str {
@@ -50,6 +62,7 @@ impl ViewId {
             Self::Compare => "Compare",
             Self::Experiment => "Experiment",
             Self::Runs => "Runs",
+            Self::Landscape => "Landscape",
             Self::Figures => "Figures",
             Self::Log => "Log",
         }
@@ -64,6 +77,7 @@ impl ViewId {
             Self::Compare => Icon::Compare,
             Self::Experiment => Icon::Experiment,
             Self::Runs => Icon::Runs,
+            Self::Landscape => Icon::Landscape,
             Self::Figures => Icon::Figures,
             Self::Log => Icon::Log,
         }
@@ -85,6 +99,7 @@ pub struct Views {
     compare: compare::Compare,
     experiment: experiment::Experiment,
     runs: runs::Runs,
+    landscape: landscape::Landscape,
     figures: figures::Figures,
     log: log::Log,
 }
@@ -99,6 +114,7 @@ impl Views {
             ViewId::Compare => &mut self.compare,
             ViewId::Experiment => &mut self.experiment,
             ViewId::Runs => &mut self.runs,
+            ViewId::Landscape => &mut self.landscape,
             ViewId::Figures => &mut self.figures,
             ViewId::Log => &mut self.log,
         }

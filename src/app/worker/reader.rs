@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::figures::ExportSpec;
 use crate::runs::inputs::Access;
 use crate::runs::queue::Queue;
-use crate::runs::{Experiment, Page, Plan};
+use crate::runs::sweep::{Checked, check};
+use crate::runs::{Experiment, Page};
 
 /// Run folders are looked at this often.
 const POLL: Duration = Duration::from_millis(300);
@@ -37,6 +38,8 @@ pub enum FileAsk {
     Details(String),
     /// Start experiments, one after the other.
     Start(Vec<Experiment>),
+    /// Start every run of an experiment with a sweep.
+    StartSweep(Box<Experiment>),
     /// What an experiment will need.
     Estimate(Box<Experiment>, u64),
     /// Stop a run.
@@ -105,7 +108,7 @@ pub enum FileAnswer {
     /// A page from its file.
     Page(Result<Box<Page>, Trouble>),
     /// What an experiment will need, for the draft of this serial.
-    Estimated(u64, Result<Box<Plan>, Trouble>),
+    Estimated(u64, Result<Box<Checked>, Trouble>),
 }
 
 /// Handle of the thread.
@@ -268,11 +271,16 @@ impl Reader {
                     Err(error) => self.say(Err(error)),
                 }
             }
+            FileAsk::StartSweep(experiment) => {
+                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment) {
+                    Ok(ids) => self.send(FileAnswer::Started(ids)),
+                    Err(error) => self.say(Err(error)),
+                }
+            }
             FileAsk::Estimate(experiment, serial) => {
-                let plan = crate::runs::plan(&experiment, &mut Access::from_env(), None)
-                    .map(|ready| Box::new(ready.plan))
-                    .map_err(Trouble::from);
-                self.send(FileAnswer::Estimated(serial, plan));
+                // An experiment without a sweep is one of a single point.
+                let needs = check(&experiment, &mut Access::from_env()).map(Box::new).map_err(Trouble::from);
+                self.send(FileAnswer::Estimated(serial, needs));
             }
             FileAsk::Cancel(id) => {
                 let said = run_work::cancel(&self.folder, &mut self.queue, &id);

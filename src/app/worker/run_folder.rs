@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use crate::app::curves::RunLog;
 use crate::app::log::{Level, LogLine};
-use crate::app::runs::{RunDetails, RunEntry, RunState};
+use crate::app::runs::{PointOf, RunDetails, RunEntry, RunState};
 use crate::app::worker::Trouble;
 use crate::error::Result;
 use crate::figures::palette::SERIES;
 use crate::runs::RunDir;
 use crate::runs::store::{Event, Notes, SavedReport, State, Tail, list_runs};
+use crate::runs::sweep::point_of;
 
 /// Rows of a table that are read to be looked at: nobody scrolls through more, and a table of every token has millions.
 const MOST_ROWS: usize = 50_000;
@@ -170,6 +171,7 @@ fn read_entry(run: &RunDir) -> RunEntry {
         let model = experiment.model.as_ref().and_then(|m| m.hub.clone().or_else(|| m.path.as_ref().map(|p| stem(p))));
         entry.model = model.unwrap_or_default();
         entry.device.clone_from(&experiment.device);
+        entry.sweep = point_of(run).map(|(id, values)| PointOf { id, values });
         if let Ok(value) = serde_json::to_value(&experiment) {
             flatten("", &value, &mut entry.config);
         }
@@ -254,7 +256,7 @@ fn log_line(source: &str, time: f64, event: &Event) -> Option<LogLine> {
         Event::Log { message } => (Level::Info, message.clone()),
         Event::Warning { message } => (Level::Warning, message.clone()),
         Event::State { state } => (Level::Info, format!("{source}: {}", state.name())),
-        Event::Progress { .. } | Event::Metric { .. } | Event::Unknown => return None,
+        Event::Progress { .. } | Event::Metric { .. } | Event::Sample { .. } | Event::Unknown => return None,
     };
     let at = chrono::DateTime::from_timestamp(time as i64, 0)?.with_timezone(&chrono::Local);
     Some(LogLine { time: at.format("%H:%M:%S").to_string(), level, source: source.to_owned(), text })

@@ -10,6 +10,7 @@ use crate::runs::queue::Queue;
 use crate::runs::store::{
     Notes, SavedReport, list_runs, list_trash, make_folder, move_to_trash, restore_from_trash, write_atomic,
 };
+use crate::runs::sweep::{self, Executor, Sweep};
 use crate::runs::{Experiment, Page, RunDir, cli};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
@@ -22,6 +23,24 @@ pub(super) fn start(root: &Path, queue: &mut Queue, experiment: &Experiment) -> 
     let name = run.name();
     queue.add(run);
     Ok(name)
+}
+
+/// Makes the folders of a sweep and its runs and puts them into the queue. Gives the names of the folders of the runs.
+pub(super) fn start_sweep(root: &Path, queue: &mut Queue, experiment: &Experiment) -> Result<Vec<String>> {
+    let date = chrono::Local::now().format("%Y-%m-%d").to_string();
+    let points = sweep::points(experiment)?;
+    let sweep = Sweep::create(root, experiment, &points, Executor::Local { jobs: queue.parallel() }, &date)?;
+    // Runs that differ in their seed alone have the same color.
+    for (color, group) in sweep::groups(&sweep.members).iter().enumerate() {
+        let notes = Notes { color: Some(color % figures::palette::SERIES), ..Notes::default() };
+        for member in group.members.iter().filter_map(|place| sweep.members.get(*place)) {
+            notes.write(&sweep.run(member)?)?;
+        }
+    }
+    let runs: Vec<RunDir> = sweep.runs().map(|(_, run)| run).collect();
+    let names = runs.iter().map(RunDir::name).collect();
+    runs.into_iter().for_each(|run| queue.add(run));
+    Ok(names)
 }
 
 /// Asks a run to stop; the second time it stops at once.

@@ -45,7 +45,13 @@ pub(super) fn load(dir: &Path) -> Result<Tokenizer> {
     } else {
         Value::Null
     };
-    Ok(finish(inner, spelling, model, files, &settings))
+    Ok(finish(inner, spelling, model, files, settings))
+}
+
+/// A tokenizer from the text of a `tokenizer.json` and the settings of its `tokenizer_config.json`.
+pub(super) fn parse(text: &str, settings: Value) -> Result<Tokenizer> {
+    let (inner, spelling, model) = from_text(text)?;
+    Ok(finish(inner, spelling, model, Vec::new(), settings))
 }
 
 fn absent(folder: &Path) -> Error {
@@ -63,12 +69,12 @@ fn finish(
     spelling: Spelling,
     model: String,
     files: Vec<PathBuf>,
-    settings: &Value,
+    settings: Value,
 ) -> Tokenizer {
     let vocab_size = inner.get_vocab_size(true);
-    let special = special(&inner, settings);
+    let special = special(&inner, &settings);
     let max_length = settings.get("model_max_length").and_then(Value::as_u64).filter(|&length| length < NO_LIMIT);
-    Tokenizer { inner, spelling, files, model, vocab_size, special, max_length }
+    Tokenizer { inner, spelling, files, model, vocab_size, special, max_length, settings }
 }
 
 /// Special ids from `tokenizer_config.json`, else by the names that the families use.
@@ -89,13 +95,16 @@ fn special(inner: &tokenizers::Tokenizer, settings: &Value) -> Special {
 }
 
 fn from_json(path: &Path) -> Result<(tokenizers::Tokenizer, Spelling, String)> {
-    let text = text_of(path)?;
-    let facts = check::check(&text)?;
-    let mut inner: tokenizers::Tokenizer = serde_json::from_str(&text).map_err(check::wrong)?;
+    from_text(&text_of(path)?)
+}
+
+fn from_text(text: &str) -> Result<(tokenizers::Tokenizer, Spelling, String)> {
+    let facts = check::check(text)?;
+    let mut inner: tokenizers::Tokenizer = serde_json::from_str(text).map_err(check::wrong)?;
     // A file may ask to cut or fill every text, which would falsify scores without a word.
     inner.with_padding(None);
     inner.with_truncation(None).map_err(check::wrong)?;
-    check_added(&inner, &text)?;
+    check_added(&inner, text)?;
     let spelling = spelling(&facts.decoder, inner.get_model());
     Ok((inner, spelling, facts.model))
 }

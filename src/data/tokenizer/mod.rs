@@ -8,7 +8,10 @@
 mod bytes;
 mod check;
 mod load;
+mod save;
+mod train;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -17,6 +20,7 @@ use crate::error::{Error, Result};
 use bytes::Spelling;
 
 /// Text to ids and back.
+#[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     spelling: Spelling,
@@ -25,6 +29,8 @@ pub struct Tokenizer {
     vocab_size: usize,
     special: Special,
     max_length: Option<u64>,
+    /// What its `tokenizer_config.json` says.
+    settings: serde_json::Value,
 }
 
 /// Ids with a meaning of their own; absent where the tokenizer has none.
@@ -72,6 +78,13 @@ pub struct TokenizerSummary {
     pub files: Vec<PathBuf>,
 }
 
+impl fmt::Debug for Tokenizer {
+    /// In short: a vocabulary has tens of thousands of entries.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tokenizer({}, {} ids)", self.model, self.vocab_size)
+    }
+}
+
 impl Tokenizer {
     /// Loads the tokenizer of a model folder: `tokenizer.json`, or `vocab.json` with `merges.txt`.
     /// `dir` may also be a `tokenizer.json` itself.
@@ -80,6 +93,33 @@ impl Tokenizer {
     /// No tokenizer file there, or a damaged one: the error names the file and what is wrong.
     pub fn load(dir: &Path) -> Result<Self> {
         load::load(dir)
+    }
+
+    /// A tokenizer from the text of a `tokenizer.json`, with the settings of a `tokenizer_config.json`.
+    ///
+    /// # Errors
+    /// The text is damaged.
+    pub fn from_json(text: &str, settings: serde_json::Value) -> Result<Self> {
+        load::parse(text, settings)
+    }
+
+    /// A byte-level byte-pair tokenizer trained on `texts`: 256 bytes, `<|endoftext|>`, and the most frequent pairs
+    /// until there are `vocab_size` tokens or no pair occurs twice. The same texts give the same tokenizer, in whatever
+    /// order they come.
+    ///
+    /// # Errors
+    /// No texts, or a vocabulary smaller than bytes and end together.
+    ///
+    /// # Source
+    /// Sennrich et al. 2016; over bytes as in Radford et al. 2019 (GPT-2).
+    pub fn train_bpe<S: AsRef<str> + Sync>(texts: &[S], vocab_size: usize) -> Result<Self> {
+        train::bpe(texts, vocab_size)
+    }
+
+    /// Writes `tokenizer.json` and `tokenizer_config.json` into `folder`, where [`Self::load`] and transformers find
+    /// them.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        save::save(self, folder)
     }
 
     /// The tokens of `text`. With `add_special` the tokenizer adds what it always adds (Llama: the

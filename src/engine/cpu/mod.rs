@@ -15,6 +15,7 @@ mod head_gram;
 mod heads;
 mod linear;
 mod norm;
+mod optimizer;
 mod reduce;
 mod rope;
 mod rows;
@@ -30,9 +31,10 @@ use std::ops::Range;
 pub use gemm::Packed;
 
 use crate::error::Result;
-use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Want};
+use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Update, Want};
 use crate::model::{Activation, Norm, Weight};
 use crate::precision::Precision;
+use crate::rng::Mask;
 use crate::tensor::{Device, Real, Tensor};
 
 /// All operations on the processor.
@@ -215,6 +217,16 @@ impl Kernels for CpuKernels {
         embedding::add(y, x)
     }
 
+    fn scale(&self, x: &mut Tensor, factor: f64) -> Result<()> {
+        optimizer::scale(x, factor);
+        Ok(())
+    }
+
+    fn dropout(&self, x: &mut Tensor, p: f64, mask: Mask) -> Result<()> {
+        optimizer::dropout(x, p, mask);
+        Ok(())
+    }
+
     fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], weights: &[Real]) -> Result<Vec<f64>> {
         cross_entropy::forward_backward(logits, targets, weights)
     }
@@ -248,5 +260,9 @@ impl Kernels for CpuKernels {
 
     fn dot_rows(&self, a: &Tensor, b: &Tensor, rows: Range<usize>) -> Result<f64> {
         reduce::dot_rows(a, b, &rows)
+    }
+
+    fn update(&self, w: &mut Weight, moments: &mut [Tensor], g: &Tensor, update: &Update) -> Result<()> {
+        optimizer::update(w, moments, g, update)
     }
 }

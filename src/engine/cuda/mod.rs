@@ -19,6 +19,7 @@ mod linear;
 mod memory;
 mod module;
 mod norm;
+mod optimizer;
 mod pattern;
 mod product;
 mod reduce;
@@ -35,9 +36,10 @@ pub use memory::DeviceBuffer;
 pub use module::{KernelStore, keep_kernels};
 
 use crate::error::Result;
-use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Want};
+use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Update, Want};
 use crate::model::{Activation, Norm, Weight};
 use crate::precision::Precision;
+use crate::rng::Mask;
 use crate::tensor::{Device, Real, Tensor};
 
 /// All operations on one card.
@@ -238,6 +240,14 @@ impl Kernels for CudaKernels {
         embedding::add(&self.gpu, y, x)
     }
 
+    fn scale(&self, x: &mut Tensor, factor: f64) -> Result<()> {
+        optimizer::scale(&self.gpu, x, factor)
+    }
+
+    fn dropout(&self, x: &mut Tensor, p: f64, mask: Mask) -> Result<()> {
+        optimizer::dropout(&self.gpu, x, p, mask)
+    }
+
     fn cross_entropy(&self, logits: &mut Tensor, targets: &[u32], weights: &[Real]) -> Result<Vec<f64>> {
         cross_entropy::forward_backward(&self.gpu, logits, targets, weights)
     }
@@ -271,5 +281,9 @@ impl Kernels for CudaKernels {
 
     fn dot_rows(&self, a: &Tensor, b: &Tensor, rows: Range<usize>) -> Result<f64> {
         reduce::dot_rows(&self.gpu, a, b, &rows)
+    }
+
+    fn update(&self, w: &mut Weight, moments: &mut [Tensor], g: &Tensor, update: &Update) -> Result<()> {
+        optimizer::update(&self.gpu, w, moments, g, update)
     }
 }

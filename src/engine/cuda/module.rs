@@ -41,15 +41,16 @@ kernel_files! {
     HEADS = "heads" after ["prelude.cuh"];
     EMBEDDING = "embedding" after ["prelude.cuh"];
     ATTENTION = "attention" after ["prelude.cuh", "attention_tiles.cuh"];
-    TENSOR_ATTENTION_32 = "tensor_attention_32" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_attention.cuh"];
-    TENSOR_ATTENTION_64 = "tensor_attention_64" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_attention.cuh"];
-    TENSOR_ATTENTION_96 = "tensor_attention_96" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_attention.cuh"];
-    TENSOR_ATTENTION_128 = "tensor_attention_128" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_attention.cuh"];
-    TENSOR_ATTENTION_256 = "tensor_attention_256" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_32 = "tensor_attention_32" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_64 = "tensor_attention_64" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_96 = "tensor_attention_96" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_128 = "tensor_attention_128" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_256 = "tensor_attention_256" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
     PATTERN = "pattern" after ["prelude.cuh", "attention_tiles.cuh"];
     CROSS_ENTROPY = "cross_entropy" after ["prelude.cuh"];
     HEAD = "head" after ["prelude.cuh"];
     HEAD_GRAM = "head_gram" after ["prelude.cuh"];
+    OPTIMIZER = "optimizer" after ["prelude.cuh"];
 }
 
 /// IEEE arithmetic: the kernels say where a fused multiply-add belongs.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernels::Kernels;
-use crate::model::{BlockParams, Decoder, Linear, ModelConfig, NormParams, Orientation, ParamId, Params, Weight};
+use crate::model::{
+    Adapters, BlockParams, Decoder, Linear, ModelConfig, NormParams, Orientation, ParamId, Params, Weight,
+};
 
 /// A tensor the model is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,16 @@ impl Blueprint {
         self.wanted.iter().map(|w| w.shape.iter().product::<usize>()).sum()
     }
 
+    /// The parameters of each block.
+    pub fn blocks(&self) -> &[BlockParams] {
+        &self.blocks
+    }
+
+    /// The norm before the head.
+    pub fn final_norm(&self) -> NormParams {
+        self.final_norm
+    }
+
     /// The decoder, with the numbers that `fill` finds for each tensor.
     pub fn build(self, kernels: Arc<dyn Kernels>, mut fill: impl FnMut(&Wanted) -> Result<Weight>) -> Result<Decoder> {
         let mut params = Params::default();
@@ -55,6 +67,7 @@ impl Blueprint {
             blocks: self.blocks,
             final_norm: self.final_norm,
             head: self.head,
+            adapters: Adapters::default(),
             kernels,
         })
     }

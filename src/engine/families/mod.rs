@@ -12,11 +12,13 @@ mod gpt_neox;
 mod gptj;
 mod llama;
 mod rope;
+mod sized;
 
 use serde_json::Value;
 
 pub use blueprint::{Blueprint, Wanted};
 pub(crate) use fields::token_ids;
+pub use sized::{Sizes, sized};
 
 use crate::error::{Error, Result};
 use crate::model::{Activation, ModelConfig};

@@ -30,11 +30,14 @@ impl Decoder {
         }
     }
 
-    /// y = x·Wᵀ + b for rows x.
+    /// y = x·Wᵀ + b for rows x, and what an adapter adds.
     pub(super) fn apply(&self, x: &Tensor, l: Linear) -> Result<Tensor> {
         let w = self.params.get(l.weight);
         let mut y = self.kernels.stale(&[x.rows(), w.d_out()], x.is_dual())?;
         self.kernels.linear(&mut y, x, w, l.bias.map(|b| self.params.get(b)))?;
+        if let Some(adapter) = self.adapters.get(l.weight) {
+            self.adapt(&mut y, x, adapter)?;
+        }
         Ok(y)
     }
 

@@ -39,7 +39,11 @@ impl Decoder {
         if b.sink.wants(l.weight) || l.bias.is_some_and(|bias| b.sink.wants(bias)) {
             b.sink.linear(&l, x, dy, 0..x.rows(), b.offsets)?;
         }
-        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))
+        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))?;
+        match self.adapters.get(l.weight) {
+            Some(adapter) => self.adapter_backward(dx, x, dy, adapter, b),
+            None => Ok(()),
+        }
     }
 
     /// Adds the gradient through a norm to dx and hands gain and bias to the sink.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::acts::{Acts, Keep, Kept};
+use super::adapter::Adapters;
 use super::block::{Attend, visit};
 use super::block_backward::Backward;
 use super::{Linear, ModelConfig, ParamId, Params};
@@ -59,6 +60,8 @@ pub struct Decoder {
     pub final_norm: NormParams,
     /// The output head; its weight is `embed` when tied.
     pub head: Linear,
+    /// Low-rank additions; their parameters come after all others.
+    pub adapters: Adapters,
     pub kernels: Arc<dyn Kernels>,
 }
 

@@ -67,6 +67,8 @@ pub enum Store {
     Owned(Arc<Buffer>),
     /// In a mapped checkpoint, in its stored type, little endian.
     Mapped { file: Arc<memmap2::Mmap>, offset: usize, kind: StoredType },
+    /// In the memory of a card, where they were changed; fetched when the host first asks for them.
+    OnCard(OnceLock<Arc<Buffer>>),
 }
 
 /// A parameter: a matrix (out, in) or (in, out), a vector, or an embedding table.
@@ -155,7 +157,7 @@ impl Weight {
     /// The element type it is stored in; `None` when it lives in memory as [`Real`].
     pub fn stored_type(&self) -> Option<StoredType> {
         match &self.store {
-            Store::Owned(_) => None,
+            Store::Owned(_) | Store::OnCard(_) => None,
             Store::Mapped { kind, .. } => Some(*kind),
         }
     }
@@ -164,6 +166,7 @@ impl Weight {
     pub fn values_in(&self, range: std::ops::Range<usize>) -> Cow<'_, [Real]> {
         match &self.store {
             Store::Owned(values) => Cow::Borrowed(&values[range]),
+            Store::OnCard(fetched) => Cow::Borrowed(&self.fetched(fetched)[range]),
             Store::Mapped { file, offset, kind } => {
                 let size = kind.bytes();
                 widen(&file[offset + range.start * size..offset + range.end * size], *kind)
@@ -175,6 +178,7 @@ impl Weight {
     pub fn bytes(&self) -> Cow<'_, [u8]> {
         match &self.store {
             Store::Owned(values) => little_endian(values),
+            Store::OnCard(fetched) => little_endian(self.fetched(fetched)),
             Store::Mapped { file, offset, kind } => Cow::Borrowed(&file[*offset..offset + self.len() * kind.bytes()]),
         }
     }
@@ -186,18 +190,33 @@ impl Weight {
 
     /// The numbers, to be changed; a mapped parameter is copied into memory first.
     pub fn values_mut(&mut self) -> &mut [Real] {
-        self.packed = OnceLock::new();
-        self.on_card = OnceLock::new();
-        if let Store::Mapped { .. } = self.store {
+        if !matches!(self.store, Store::Owned(_)) {
             self.store = Store::Owned(Arc::new(self.values().into_owned().into()));
         }
+        self.packed = OnceLock::new();
+        self.on_card = OnceLock::new();
         match &mut self.store {
             Store::Owned(values) => {
                 let buffer: &mut Buffer = Arc::make_mut(values);
                 buffer
             }
-            Store::Mapped { .. } => &mut [],
+            Store::Mapped { .. } | Store::OnCard(_) => &mut [],
         }
+    }
+
+    /// The numbers on the card are the right ones from now on.
+    pub(crate) fn changed_on_card(&mut self) {
+        self.packed = OnceLock::new();
+        self.store = Store::OnCard(OnceLock::new());
+    }
+
+    /// What lies on the card. If the card fails, every number is NaN: a broken model must not look healthy, and the
+    /// next operation on the card tells why.
+    fn fetched<'a>(&'a self, place: &'a OnceLock<Arc<Buffer>>) -> &'a Buffer {
+        place.get_or_init(|| {
+            let values = self.on_card.get().and_then(|card| card.to_host().ok());
+            Arc::new(values.unwrap_or_else(|| vec![Real::NAN; self.len()]).into())
+        })
     }
 
     /// The direction of a directional derivative, if one is set.
@@ -214,6 +233,9 @@ impl Weight {
 
     /// Frees what was repacked for products, and copies on a card.
     pub fn unpack(&mut self) {
+        if let Store::OnCard(fetched) = &self.store {
+            self.store = Store::Owned(Arc::new(self.fetched(fetched).clone()));
+        }
         self.packed = OnceLock::new();
         self.packed_tangent = OnceLock::new();
         self.on_card = OnceLock::new();
@@ -221,7 +243,8 @@ impl Weight {
     }
 }
 
-fn little_endian(values: &[Real]) -> Cow<'_, [u8]> {
+/// Numbers as they lie in a file.
+pub(crate) fn little_endian(values: &[Real]) -> Cow<'_, [u8]> {
     if cfg!(target_endian = "little") {
         Cow::Borrowed(bytemuck::cast_slice(values))
     } else {
@@ -281,6 +304,11 @@ impl Params {
     /// All parameters, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Weight> {
         self.weights.iter_mut()
+    }
+
+    /// Keeps the first `n` parameters.
+    pub(crate) fn truncate(&mut self, n: usize) {
+        self.weights.truncate(n);
     }
 
     /// Number of parameters (tensors).

@@ -24,6 +24,22 @@ impl<'a> SumGrads<'a> {
         Ok(Self { model, gradients: model.params.iter().map(zeros).collect::<Result<_>>()? })
     }
 
+    /// Goes on with `earlier` gradients, as [`Self::into_gradients`] gives them; parameters that `wants` names and that
+    /// have none begin with zeros.
+    ///
+    /// # Errors
+    /// `Device` when a card has no memory left.
+    pub fn onto(model: &'a Decoder, earlier: Vec<(ParamId, Tensor)>, wants: &dyn Fn(ParamId) -> bool) -> Result<Self> {
+        let known: Vec<ParamId> = earlier.iter().map(|(id, _)| *id).collect();
+        let mut sums = Self::new(model, &|id| wants(id) && !known.contains(&id))?;
+        for (id, gradient) in earlier {
+            if let Some(slot) = sums.gradients.get_mut(id.0 as usize) {
+                *slot = Some(gradient);
+            }
+        }
+        Ok(sums)
+    }
+
     /// The gradient of a parameter, if it was wanted.
     pub fn get(&self, p: ParamId) -> Option<&Tensor> {
         self.gradients[p.0 as usize].as_ref()

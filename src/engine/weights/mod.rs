@@ -11,10 +11,14 @@ mod load;
 mod map;
 mod save;
 mod tensor_file;
+mod training;
 
 pub use checkpoint::Checkpoint;
 pub use folder::refuse_foreign;
 pub use json::{parse as parse_json, read as read_json};
 pub use load::{Findings, LoadReport, Loaded, Model, load, open};
-pub use save::save;
+pub use save::{save, save_with, write_tensors};
 pub use tensor_file::{Entry, Stamp, TensorFile};
+pub use training::{
+    MOMENTS, STATE, checkpoint_name, checkpoints, discard, has_state, read_state, replace, seal, strip,
+};

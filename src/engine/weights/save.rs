@@ -37,12 +37,29 @@ const COMPANIONS: &[&str] = &[
 /// to date. Tokenizer files are copied from `companions`, the folder the model came from, if there is one.
 ///
 /// # Errors
-/// An existing folder, a full disk, a missing permission; nothing is left behind.
+/// A model with an adapter, an existing folder, a full disk, a missing permission; nothing is left behind.
 pub fn save(dir: &Path, model: &Decoder, config: &Value, companions: Option<&Path>) -> Result<()> {
+    save_with(dir, model, config, companions, &mut |_| Ok(()))
+}
+
+/// As [`save`], with more files in the folder: `more` writes them, before the folder gets its name.
+///
+/// # Errors
+/// As [`save`], and those of `more`.
+pub fn save_with(
+    dir: &Path,
+    model: &Decoder,
+    config: &Value,
+    companions: Option<&Path>,
+    more: &mut dyn FnMut(&Path) -> Result<()>,
+) -> Result<()> {
     if std::fs::read_dir(dir).is_ok_and(|mut items| items.next().is_some()) || dir.is_file() {
         return Err(Error::config("the folder to save to exists already")
             .hint("choose another name; nothing is ever overwritten")
             .at(dir));
+    }
+    if !model.adapters.is_empty() {
+        return Err(Error::bug("a model with an adapter has no files of its own: it must be merged first"));
     }
     let (parent, partial) = neighbor(dir)?;
     std::fs::create_dir_all(&parent).map_err(|e| Error::io("making the folder", &parent, &e))?;
@@ -50,6 +67,8 @@ pub fn save(dir: &Path, model: &Decoder, config: &Value, companions: Option<&Pat
         std::fs::remove_dir_all(&partial).map_err(|e| Error::io("removing an unfinished save", &partial, &e))?;
     }
     let done = write_all(&partial, model, config, companions)
+        .and_then(|()| more(&partial))
+        .and_then(|()| sync(&partial))
         .and_then(|()| std::fs::rename(&partial, dir).map_err(|e| Error::io("renaming", dir, &e)))
         .and_then(|()| sync(&parent));
     if done.is_err() && partial.exists() {
@@ -75,11 +94,7 @@ fn neighbor(dir: &Path) -> Result<(PathBuf, PathBuf)> {
 fn write_all(dir: &Path, model: &Decoder, config: &Value, companions: Option<&Path>) -> Result<()> {
     std::fs::create_dir(dir).map_err(|e| Error::io("making the folder", dir, &e))?;
     let path = dir.join(SINGLE);
-    let tensors = model.params.iter().map(|(_, weight)| (weight.name.as_str(), Plain(weight)));
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize_to_file(tensors, Some(metadata), &path)
-        .map_err(|e| Error::data(format!("writing the weights failed: {e}")).at(&path))?;
-    sync(&path)?;
+    write_tensors(&path, model.params.iter().map(|(_, weight)| weight))?;
     for name in COMPANIONS {
         let Some(source) = companions.map(|c| c.join(name)).filter(|s| s.is_file()) else { continue };
         let target = dir.join(name);
@@ -92,6 +107,18 @@ fn write_all(dir: &Path, model: &Decoder, config: &Value, companions: Option<&Pa
     std::fs::write(&path, text + "\n").map_err(|e| Error::io("writing", &path, &e))?;
     sync(&path)?;
     sync(dir)
+}
+
+/// Writes parameters under their names as a safetensors file, over what is there.
+///
+/// # Errors
+/// `Data` when the disk is full or the file cannot be written.
+pub fn write_tensors<'a>(path: &Path, weights: impl Iterator<Item = &'a Weight>) -> Result<()> {
+    let tensors = weights.map(|weight| (weight.name.as_str(), Plain(weight)));
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize_to_file(tensors, Some(metadata), path)
+        .map_err(|e| Error::data(format!("writing the weights failed: {e}")).at(path))?;
+    sync(path)
 }
 
 /// config.json with the widest type among the parameters.

@@ -7,6 +7,7 @@ use clap::ArgMatches;
 use super::Streams;
 use super::export::{chosen, figure_spec, save, view};
 use crate::error::{Error, Result};
+use crate::figures::relief::Camera;
 use crate::figures::{ExportSpec, Exported, TableFormat, export_table};
 use crate::runs::store::{self, SavedReport, stem};
 use crate::runs::{Page, Panel, RunDir};
@@ -23,6 +24,7 @@ pub(super) fn page(
     let panels = panels.iter().map(|panel| panel_of(run, report, panel)).collect::<Result<Vec<_>>>()?;
     let mut page = Page { panels, spec, ..Page::default() };
     page.columns = args.get_one::<u16>("across").map_or(page.columns, |n| usize::from(*n));
+    look(&mut page, args)?;
     let name = page.panels.iter().map(|panel| panel.figure.as_str()).collect::<Vec<_>>().join("-");
     write(&page, &name, args, streams)
 }
@@ -32,6 +34,7 @@ pub(super) fn again(file: &Path, args: &ArgMatches, streams: &mut Streams<'_>) -
     let mut page = Page::read(file)?;
     page.spec = figure_spec(args, page.spec.clone())?;
     page.columns = args.get_one::<u16>("across").map_or(page.columns, |n| usize::from(*n));
+    look(&mut page, args)?;
     let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let name = name.strip_suffix(".page.json").or_else(|| name.strip_suffix(".json")).unwrap_or(&name).to_owned();
     write(&page, &name, args, streams)
@@ -74,7 +77,7 @@ fn panel_of(run: &RunDir, report: &SavedReport, text: &str) -> Result<Panel> {
     let other = text.rsplit_once(':').filter(|(folder, _)| Path::new(folder).is_dir());
     let (run, report, which) = match other {
         Some((folder, which)) => {
-            let run = RunDir::open(Path::new(folder))?;
+            let run = RunDir::with_results(Path::new(folder))?;
             let report =
                 SavedReport::read(&run)?.ok_or_else(|| Error::config("the run has no results yet").at(run.path()))?;
             (run, report, which)
@@ -85,6 +88,41 @@ fn panel_of(run: &RunDir, report: &SavedReport, text: &str) -> Result<Panel> {
     let index = chosen(which.trim(), &ids, "figure")?;
     let saved = report.figures().nth(index).ok_or_else(|| Error::bug("a figure without a step"))?;
     Ok(Panel { run: run.path().to_owned(), figure: stem(&saved.file).to_owned(), ..Panel::default() })
+}
+
+/// Turns maps into surfaces as the camera asks; heights and the rest stay as a page has them.
+fn look(page: &mut Page, args: &ArgMatches) -> Result<()> {
+    let Some(camera) = args.get_one::<String>("camera") else { return Ok(()) };
+    let wrong = |name: &str, wanted: &str, text: &str| {
+        Error::config(format!("--{name}: `{text}` is not {wanted}")).hint(format!("such as --{name} {}", example(name)))
+    };
+    let numbers = |text: &str| -> Option<Vec<f64>> {
+        text.split(',').map(|n| n.trim().parse::<f64>().ok().filter(|n| n.is_finite())).collect()
+    };
+    let (azimuth, elevation, zoom) = match numbers(camera).as_deref() {
+        Some([azimuth, elevation]) => (*azimuth, *elevation, None),
+        Some([azimuth, elevation, zoom]) if *zoom > 0.0 => (*azimuth, *elevation, Some(*zoom)),
+        _ => return Err(wrong("camera", "AROUND,UP or AROUND,UP,ZOOM", camera)),
+    };
+    let heights = match args.get_one::<String>("heights").map(|text| (text, numbers(text))) {
+        None => None,
+        Some((_, Some(ends))) if matches!(ends.as_slice(), [low, high] if low < high) => {
+            <[f64; 2]>::try_from(ends).ok()
+        }
+        Some((text, _)) => return Err(wrong("heights", "LOW,HIGH", text)),
+    };
+    for panel in &mut page.panels {
+        let relief = panel.relief.get_or_insert_default();
+        relief.camera = Camera { azimuth, elevation: elevation.clamp(-90.0, 90.0), ..relief.camera };
+        relief.camera.zoom = zoom.unwrap_or(relief.camera.zoom);
+        relief.range = heights.or(relief.range);
+        relief.log |= args.get_flag("log-heights");
+    }
+    Ok(())
+}
+
+fn example(name: &str) -> &'static str {
+    if name == "camera" { "-55,28" } else { "0,8" }
 }
 
 fn write(page: &Page, name: &str, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {

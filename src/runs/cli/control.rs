@@ -16,6 +16,13 @@ use crate::runs::host::{Control, Observer, Progress};
 
 /// A process that does one run: the first signal stops it gracefully, the second at once.
 pub(super) fn control() -> Result<Control> {
+    let stop = stop_flag()?;
+    explain_cut_files()?;
+    Ok(Control { stop, owns_process: true, observer: observer() })
+}
+
+/// Set by the first signal to stop; the second ends the process.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // The order matters: the first signal finds the flag unset, passes here and sets it below.
@@ -23,8 +30,7 @@ pub(super) fn control() -> Result<Control> {
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .map_err(|e| Error::device(format!("signals cannot be received: {e}")))?;
     }
-    explain_cut_files()?;
-    Ok(Control { stop, owns_process: true, observer: observer() })
+    Ok(stop)
 }
 
 /// Weights are mapped from the disk. When another program cuts such a file while it is read, the system ends this

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
-use super::{Streams, columns, compose, path_arg, text};
+use super::{Streams, columns, compose, events, path_arg, text};
 use crate::error::{Error, Result};
 use crate::figures::{
     Cell, Direction, ExportSpec, FontFamily, Format, TableColumn, TableFormat, TableView, export_table, length_mm,
@@ -13,6 +13,7 @@ use crate::methods::common::tables::counted;
 use crate::methods::{Table, Values};
 use crate::runs::RunDir;
 use crate::runs::store::{self, SavedReport, SavedTable};
+use crate::runs::sweep::{Sweep, merge};
 
 pub(super) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
@@ -22,7 +23,7 @@ pub(super) fn command() -> Command {
     };
     Command::new("export")
         .about("Write figures and tables of a run as files; without a choice, name them all")
-        .arg(path_arg("run", "RUN", "Folder of a run, or a page (JSON) that --spec wrote"))
+        .arg(path_arg("run", "RUN", "Folder of a run or a sweep, or a page (JSON) that --spec wrote"))
         .arg(Arg::new("figure").long("figure").value_name("N|ID").help("A figure, by its number from 1 or its id"))
         .arg(Arg::new("table").long("table").value_name("N|ID").help("A table, by its number from 1 or its id"))
         .arg(
@@ -39,12 +40,21 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(u16).range(1..=12))
                 .help("Panels in a row [default: 2]"),
         )
+        .arg(flag("events", "What happened in the run: numbers while it worked, samples, messages; CSV or --jsonl"))
+        .arg(
+            Arg::new("tensorboard")
+                .long("tensorboard")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("The same as an event file of TensorBoard in DIR/<run>; of a sweep one for each run"),
+        )
         .arg(flag("all", "Every figure, and every table as CSV, into the folder --out [default: exports in the run]"))
         .arg(flag("spec", "Also write FILE.page.json, from which `memoscope export` draws the file again"))
         .arg(flag("svg", "Vector graphics; text stays text"))
         .arg(flag("pdf", "Vector graphics with embedded fonts"))
         .arg(flag("png", "Pixels"))
         .arg(flag("csv", "Numbers; the default for tables"))
+        .arg(flag("jsonl", "Events, an object a line"))
         .arg(flag("tex", "A figure for pgfplots"))
         .arg(flag("md", "A table in Markdown").visible_alias("markdown"))
         .arg(flag("latex", "A table for LaTeX with booktabs"))
@@ -65,6 +75,22 @@ pub(super) fn command() -> Command {
         )
         .arg(points("size", "Size of labels in points at final size [default: 8]"))
         .arg(points("dpi", "Pixels an inch of a PNG [default: 300]"))
+        .arg(
+            Arg::new("camera")
+                .long("camera")
+                .value_name("AROUND,UP[,ZOOM]")
+                .allow_hyphen_values(true)
+                .help("Draw a map as a surface in space, seen from so many degrees around and up"),
+        )
+        .arg(
+            Arg::new("heights")
+                .long("heights")
+                .value_name("LOW,HIGH")
+                .requires("camera")
+                .allow_hyphen_values(true)
+                .help("Values at floor and ceiling of the surface [default: those of each map]"),
+        )
+        .arg(flag("log-heights", "Heights by their logarithm").requires("camera"))
         .arg(flag("title", "Draw the title"))
         .arg(flag("transparent", "Leave the background out"))
         .arg(
@@ -74,8 +100,8 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("File to write [default: the id with the extension, in the current folder]"),
         )
-        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "tex", "md", "latex"]))
-        .group(ArgGroup::new("what").args(["figure", "table", "compose", "all"]))
+        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "jsonl", "tex", "md", "latex"]))
+        .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all"]))
 }
 
 pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
@@ -83,7 +109,20 @@ pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()>
     if place.is_file() {
         return compose::again(&place, args, streams);
     }
-    let run = RunDir::open(&place)?;
+    if let Some(folder) = args.get_one::<PathBuf>("tensorboard") {
+        return events::tensorboard(&place, folder, streams);
+    }
+    if args.get_flag("events") {
+        return events::table(&RunDir::open(&place)?, args, streams);
+    }
+    let run = if Sweep::is_at(&place) {
+        // What finished since the sweep was last looked at belongs to it.
+        let sweep = Sweep::open(&place)?;
+        merge(&sweep)?;
+        sweep.results()
+    } else {
+        RunDir::open(&place)?
+    };
     let Some(report) = SavedReport::read(&run)? else {
         return Err(Error::config("the run has no results yet")
             .hint("`memoscope resume` goes on with it")
@@ -122,7 +161,7 @@ fn contents(report: &SavedReport, streams: &mut Streams<'_>) -> Result<()> {
 pub(super) fn figure_spec(args: &ArgMatches, base: ExportSpec) -> Result<ExportSpec> {
     let by_name = args.get_one::<PathBuf>("out").and_then(|path| path.extension()?.to_str());
     let format = match (format_flag(args), by_name) {
-        (Some(word @ ("md" | "latex")), _) => {
+        (Some(word @ ("md" | "latex" | "jsonl")), _) => {
             return Err(Error::config(format!("a figure cannot be written as {word}"))
                 .hint("use --svg, --pdf, --png, --csv or --tex"));
         }
@@ -197,8 +236,8 @@ pub fn view(table: &Table) -> TableView {
     TableView { title: table.title.clone(), columns, rows }
 }
 
-fn format_flag(args: &ArgMatches) -> Option<&'static str> {
-    ["svg", "pdf", "png", "csv", "tex", "md", "latex"].into_iter().find(|name| args.get_flag(name))
+pub(super) fn format_flag(args: &ArgMatches) -> Option<&'static str> {
+    ["svg", "pdf", "png", "csv", "jsonl", "tex", "md", "latex"].into_iter().find(|name| args.get_flag(name))
 }
 
 /// The index that a number from 1 or an id means.

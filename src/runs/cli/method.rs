@@ -48,7 +48,7 @@ pub(super) fn run(id: &str, args: &ArgMatches, streams: &mut Streams<'_>) -> Res
         let given: Vec<&String> = args.get_many::<String>(slot.name).into_iter().flatten().collect();
         add_inputs(&mut experiment, &mut step, slot, &given, &template);
     }
-    step.config = config(method, args);
+    step.config = config(&method.fields(), args);
     experiment.steps.push(step);
     run::start(experiment, args, streams)
 }
@@ -63,7 +63,8 @@ fn slot_arg(slot: &Input) -> Arg {
     arg.help(format!("{} ({what})", slot.about.trim_end_matches('.')))
 }
 
-fn field_arg(field: &Field) -> Arg {
+/// The option of a field.
+pub(super) fn field_arg(field: &Field) -> Arg {
     let name = option_name(&field.path);
     let arg = Arg::new(name.clone()).long(name).help(field_help(field)).allow_hyphen_values(true);
     match &field.kind {
@@ -177,9 +178,9 @@ fn add_inputs(experiment: &mut Experiment, step: &mut Step, slot: &Input, given:
 }
 
 /// The fields that were given; what is wrong with them is said by the plan, with what is allowed.
-fn config(method: &dyn Method, args: &ArgMatches) -> Map<String, Value> {
+pub(super) fn config(fields: &[Field], args: &ArgMatches) -> Map<String, Value> {
     let mut config = Map::new();
-    for field in method.fields() {
+    for field in fields {
         if let Some(text) = args.get_one::<String>(&option_name(&field.path)) {
             insert(&mut config, &field.path, field_value(&field.kind, text));
         }
@@ -213,6 +214,9 @@ fn field_value(kind: &FieldKind, text: &str) -> Value {
 
 /// The command that does the same as a one-step experiment; none when the experiment needs a file.
 pub fn command_line(experiment: &Experiment) -> Option<String> {
+    if !experiment.sweep.is_empty() {
+        return None;
+    }
     let [step] = experiment.steps.as_slice() else { return None };
     let method = find(&step.method).ok()?;
     let mut words = vec!["memoscope".to_owned(), step.method.clone()];

@@ -8,12 +8,15 @@ mod columns;
 mod compose;
 mod control;
 mod devices;
+mod events;
 mod export;
 mod generate;
+mod make;
 mod method;
 mod pipe;
 mod run;
 mod show;
+mod sweep;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -83,10 +86,17 @@ pub fn command() -> Command {
         .subcommand_required(false)
         .disable_help_subcommand(true)
         .args(global_args());
-    let verbs = [run::command(), run::resume_command(), run::cancel_command()];
+    let verbs = [run::command(), sweep::command(), run::resume_command(), run::cancel_command()];
     let shows = [show::list_command(), show::describe_command(), show::runs_command()];
-    let files =
-        [export::command(), inspect_command(), verify_command(), generate::command(), bench_command(), open_command()];
+    let files = [
+        export::command(),
+        inspect_command(),
+        verify_command(),
+        make::command(),
+        generate::command(),
+        bench_command(),
+        open_command(),
+    ];
     let machine = [devices::devices_command(), devices::check_command()];
     for verb in verbs.into_iter().chain(shows).chain(files).chain(machine).chain(method::commands()) {
         command = command.subcommand(verb);
@@ -116,12 +126,14 @@ fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
     let Some((verb, args)) = matches.subcommand() else { return (streams.window)(Vec::new()).map(|()| 0) };
     let done = match verb {
         "run" => run::run(args, streams),
+        "sweep" => sweep::sweep(args, streams),
         "resume" => run::resume(args, streams),
         "cancel" => run::cancel(args, streams),
         "list" => show::list(args, streams),
         "describe" => show::describe(args, streams),
         "runs" => show::runs(args, streams),
         "export" => export::export(args, streams),
+        "make" => make::make(args, streams),
         "generate" => generate::generate(args, streams),
         "bench" => run_bench(args, streams),
         "inspect" => return inspect(args, streams),

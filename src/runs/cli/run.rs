@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
-use super::{Streams, control, json_arg, show, text};
+use super::{Streams, control, json_arg, show, sweep, text};
 use crate::error::{Error, Result};
 use crate::runs::store::{self, SavedReport};
+use crate::runs::sweep::Sweep;
 use crate::runs::{Experiment, RunDir, clock, execute, experiment, plan};
 
 /// Where runs are put when nothing else is said.
@@ -17,13 +18,7 @@ pub(super) fn command() -> Command {
     Command::new("run")
         .about("Run an experiment file")
         .arg(super::path_arg("experiment", "EXPERIMENT", "Experiment file (JSON)").value_parser(value_parser!(PathBuf)))
-        .arg(
-            Arg::new("set")
-                .long("set")
-                .action(ArgAction::Append)
-                .value_name("PATH=VALUE")
-                .help("Change a value of the experiment, such as steps.0.config.k=16; may be repeated"),
-        )
+        .arg(set_arg())
         .args(place_args())
         .args(machine_args())
         .arg(seed_arg())
@@ -38,13 +33,24 @@ pub(super) fn command() -> Command {
 
 pub(super) fn resume_command() -> Command {
     Command::new("resume")
-        .about("Go on with an interrupted, cancelled, failed or queued run")
+        .about("Go on with an interrupted, cancelled, failed or queued run, or with a sweep")
         .arg(run_arg())
         .arg(json_arg())
 }
 
 pub(super) fn cancel_command() -> Command {
-    Command::new("cancel").about("Stop a run and keep what is done; a second time stops it at once").arg(run_arg())
+    Command::new("cancel")
+        .about("Stop a run or a sweep and keep what is done; a second time stops a run at once")
+        .arg(run_arg())
+}
+
+/// `--set`.
+pub(super) fn set_arg() -> Arg {
+    Arg::new("set")
+        .long("set")
+        .action(ArgAction::Append)
+        .value_name("PATH=VALUE")
+        .help("Change a value of the experiment, such as steps.0.config.k=16; may be repeated")
 }
 
 /// `--out` and `--runs`.
@@ -90,7 +96,8 @@ pub(super) fn seed_arg() -> Arg {
         .help("Seed of everything random [default: 0]")
 }
 
-pub(super) fn run(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+/// The experiment of a file with what the options change.
+pub(super) fn read(args: &ArgMatches) -> Result<Experiment> {
     let path: &PathBuf = args.get_one("experiment").ok_or_else(|| Error::config("which experiment?"))?;
     let mut value: Value = store::read_json(path)?;
     for assignment in args.get_many::<String>("set").into_iter().flatten() {
@@ -102,6 +109,11 @@ pub(super) fn run(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
         experiment.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
     apply_machine(args, &mut experiment);
+    Ok(experiment)
+}
+
+pub(super) fn run(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    let experiment = read(args)?;
     if args.get_flag("plan") {
         crate::runs::set_threads(&experiment);
         let ready = plan(&experiment, &mut super::access(args), None)?;
@@ -111,12 +123,18 @@ pub(super) fn run(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
 }
 
 pub(super) fn resume(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    if Sweep::is_at(Path::new(&text(args, "run"))) {
+        return sweep::resume(Path::new(&text(args, "run")), args, streams);
+    }
     let run = RunDir::open(Path::new(&text(args, "run")))?;
     let report = crate::runs::resume(&run, &mut super::access(args), control::control()?)?;
     finish(&run, &report, args, streams)
 }
 
 pub(super) fn cancel(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    if Sweep::is_at(Path::new(&text(args, "run"))) {
+        return sweep::cancel(Path::new(&text(args, "run")), streams);
+    }
     let run = RunDir::open(Path::new(&text(args, "run")))?;
     let state = run.status(clock::now())?.state;
     if state != store::State::Running {
@@ -163,5 +181,5 @@ fn finish(run: &RunDir, report: &SavedReport, args: &ArgMatches, streams: &mut S
 }
 
 fn run_arg() -> Arg {
-    super::path_arg("run", "RUN", "Folder of a run")
+    super::path_arg("run", "RUN", "Folder of a run or of a sweep")
 }

@@ -5,13 +5,14 @@ use std::path::Path;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{Streams, json_arg, run::RUNS, text};
+use super::{Streams, json_arg, run::RUNS, sweep, text};
 use crate::error::Result;
 use crate::methods::common::tables::counted;
 use crate::methods::schema::{Field, FieldKind, range_text};
-use crate::methods::{Method, Scalar, find, registry};
+use crate::methods::{Method, Scalar, Table, Values, find, registry};
 use crate::runs::estimate::bytes_text;
 use crate::runs::store::{Notes, SavedReport, list_runs};
+use crate::runs::sweep::Sweep;
 use crate::runs::{Plan, RunDir, clock};
 
 pub(super) fn list_command() -> Command {
@@ -27,8 +28,13 @@ pub(super) fn describe_command() -> Command {
 
 pub(super) fn runs_command() -> Command {
     Command::new("runs")
-        .about("Table of the runs in a folder")
-        .arg(Arg::new("folder").value_name("DIR").default_value(RUNS).help("Folder that holds the folders of runs"))
+        .about("Table of the runs in a folder, or of a sweep")
+        .arg(
+            Arg::new("folder")
+                .value_name("DIR")
+                .default_value(RUNS)
+                .help("Folder that holds the folders of runs, or that of a sweep"),
+        )
         .arg(json_arg())
 }
 
@@ -59,9 +65,13 @@ pub(super) fn describe(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<(
 }
 
 pub(super) fn runs(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    let folder = text(args, "folder");
+    if Sweep::is_at(Path::new(&folder)) {
+        return sweep::runs(Path::new(&folder), args, streams);
+    }
     let mut rows = Vec::new();
     let mut values = Vec::new();
-    for run in list_runs(Path::new(&text(args, "folder")))? {
+    for run in list_runs(Path::new(&folder))? {
         let (status, notes) = (run.status(clock::now())?, Notes::read(&run)?);
         let percent = (status.total > 0).then(|| format!("{} %", 100 * status.done / status.total));
         rows.push([
@@ -109,12 +119,8 @@ pub(super) fn plan(plan: &Plan, streams: &mut Streams<'_>) -> Result<()> {
         ))?;
     }
     for (name, data) in &plan.data {
-        streams.line(&format!(
-            "data {name}: {} · {} · {}",
-            counted(data.rows, "row"),
-            data.schema,
-            data.path.display()
-        ))?;
+        let place = if data.path.as_os_str().is_empty() { "made".to_owned() } else { data.path.display().to_string() };
+        streams.line(&format!("data {name}: {} · {} · {place}", counted(data.rows, "row"), data.schema))?;
     }
     for (i, step) in plan.steps.iter().enumerate() {
         streams.line(&format!("step {i}: {} version {}", step.method, step.version))?;
@@ -204,8 +210,26 @@ fn allowed(field: &Field) -> String {
     format!("{kind}{unit}{optional}")
 }
 
+/// A table of values for people.
+pub(super) fn table(table: &Table) -> String {
+    let cell = |values: &Values, row: usize| match values {
+        Values::Float(values) => values.get(row).copied().flatten().map(number).unwrap_or_default(),
+        Values::Int(values) => values.get(row).copied().flatten().map(|n| n.to_string()).unwrap_or_default(),
+        Values::Text(values) => values.get(row).cloned().unwrap_or_default(),
+        Values::Bool(values) => values.get(row).map(bool::to_string).unwrap_or_default(),
+    };
+    let mut lines = vec![String::new(); table.rows() + 1];
+    for column in &table.columns {
+        let head = std::iter::once(column.name.clone());
+        let cells: Vec<String> = head.chain((0..table.rows()).map(|row| cell(&column.values, row))).collect();
+        let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        lines.iter_mut().zip(cells).for_each(|(line, cell)| line.push_str(&format!("{cell:width$}  ")));
+    }
+    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+}
+
 /// Columns padded to equal width, the last one free.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |i: usize| rows.iter().map(|row| row.get(i).map_or(0, |cell| cell.chars().count())).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     let line = |row: &[String; N]| {

@@ -1,7 +1,7 @@
 //! `events.jsonl`: what happened in a run, one JSON object a line, only ever appended to.
 //!
 //! Every line has `time` (seconds since 1970, UTC) and `event`, one of the kinds of [`Event`]:
-//! `state`, `progress`, `metric`, `log`, `warning`. Unknown kinds and torn lines are passed over by
+//! `state`, `progress`, `metric`, `sample`, `log`, `warning`. Unknown kinds and torn lines are passed over by
 //! readers, so that old programs can follow new runs.
 
 use std::fs::{File, OpenOptions};
@@ -57,6 +57,20 @@ pub enum Event {
         at: u64,
         /// Ordinate; absent when it is not a finite number.
         value: Option<f64>,
+    },
+    /// What a model says, on the way to another one.
+    Sample {
+        /// Index of the step.
+        step: usize,
+        /// Abscissa, as of the metrics.
+        at: u64,
+        /// What it was given.
+        prompt: String,
+        /// How it went on.
+        text: String,
+        /// How the original goes on, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        truth: Option<String>,
     },
     /// Something worth knowing.
     Log {

@@ -20,6 +20,6 @@ pub use notes::{Notes, list_trash, move_to_trash, restore_from_trash};
 pub use parts::Parts;
 pub(crate) use report::stem;
 pub use report::{ColumnKind, SavedColumn, SavedFigure, SavedMade, SavedReport, SavedStep, SavedTable, save_step};
-pub use run_dir::{CancelRequest, RunDir, RunLock, change_stamp, list_runs};
+pub use run_dir::{CancelRequest, RunDir, RunLock, change_stamp, list_runs, new_folder, slug};
 pub use status::{State, Status};
 pub use tables::{read_table, shortest, write_table};

@@ -91,18 +91,22 @@ impl RunDir {
 
     /// Makes a run below `root` named `<date>-<name>-<hash>`; a number is added when that exists.
     pub fn create_below(root: &Path, experiment: &Experiment, date: &str, now: f64) -> Result<Self> {
-        let hash = experiment_hash(experiment)?;
-        let stem = format!("{date}-{}-{}", slug(&experiment.name), hash.get(..8).unwrap_or(&hash));
-        files::make_folder(root)?;
-        for attempt in 1..10_000 {
-            let name = if attempt == 1 { stem.clone() } else { format!("{stem}-{attempt}") };
-            match fs::create_dir(root.join(&name)) {
-                Ok(()) => return Self::create(&root.join(&name), experiment, now),
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(Error::io("making the folder", &root.join(&name), &e)),
-            }
-        }
-        Err(Error::data(format!("there are ten thousand runs named `{stem}`")).at(root))
+        let path = new_folder(root, experiment, date, "")?;
+        Self::create(&path, experiment, now)
+    }
+
+    /// A run, or another folder with a report like that of a run.
+    ///
+    /// # Errors
+    /// Neither is at `path`.
+    pub fn with_results(path: &Path) -> Result<Self> {
+        let folder = Self::of_results(path);
+        if folder.report_path().is_file() { Ok(folder) } else { Self::open(path) }
+    }
+
+    /// A folder that holds results like those of a run without being one.
+    pub fn of_results(path: &Path) -> Self {
+        Self { path: path.to_owned() }
     }
 
     /// The folder.
@@ -261,6 +265,23 @@ impl RunDir {
     }
 }
 
+/// Makes a folder below `root` named `<date>-<name>-<hash>` and `ending`; a number is added when that exists.
+pub fn new_folder(root: &Path, experiment: &Experiment, date: &str, ending: &str) -> Result<PathBuf> {
+    let hash = experiment_hash(experiment)?;
+    let stem = format!("{date}-{}-{}", slug(&experiment.name), hash.get(..8).unwrap_or(&hash));
+    files::make_folder(root)?;
+    for attempt in 1..10_000 {
+        let name = if attempt == 1 { format!("{stem}{ending}") } else { format!("{stem}-{attempt}{ending}") };
+        let path = root.join(name);
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(std::path::absolute(&path).unwrap_or(path)),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::io("making the folder", &path, &e)),
+        }
+    }
+    Err(Error::data(format!("there are ten thousand runs named `{stem}`")).at(root))
+}
+
 /// Whether a file is what a process leaves that was killed while it made the folder of a run.
 fn is_unfinished(name: &str) -> bool {
     matches!(name, "tables" | "figures" | "checkpoints" | "status.json") || files::is_temporary(name)
@@ -305,7 +326,7 @@ fn experiment_hash(experiment: &Experiment) -> Result<String> {
 }
 
 /// A name that every file system takes: letters, digits, `-`, `_` and `.`; other characters become `-`.
-fn slug(name: &str) -> String {
+pub fn slug(name: &str) -> String {
     const LONGEST: usize = 48;
     let safe = |c: char| if c.is_alphanumeric() || matches!(c, '_' | '.') { c } else { '-' };
     let cut: String = name.chars().map(safe).take(LONGEST).collect();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use egui::{Checkbox, ComboBox, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo, vec2};
 use serde_json::Value;
 
+use super::vary;
 use crate::app::command::Command;
 use crate::app::context::{ViewCx, short_path};
 use crate::app::draft::{DraftCommand, field};
@@ -18,10 +19,10 @@ use crate::engine::Precision;
 use crate::methods::schema::{Field, FieldKind, Problem, range_text};
 use crate::methods::{Input, InputKind};
 
-const LABEL: f32 = 190.0;
-const FIELD: f32 = 240.0;
+pub(super) const LABEL: f32 = 190.0;
+pub(super) const FIELD: f32 = 240.0;
 
-type Typed = BTreeMap<String, String>;
+pub(super) type Typed = BTreeMap<String, String>;
 
 /// Draws the whole form.
 pub(super) fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui) {
@@ -53,7 +54,7 @@ pub(super) fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, 
 }
 
 /// A line of the form: label, then what is added; marked when it differs from the default, and what is wrong under it.
-fn line_ui(
+pub(super) fn line_ui(
     cx: &ViewCx<'_>,
     label: &str,
     about: &str,
@@ -188,6 +189,10 @@ fn field_ui(
 ) {
     let is_modified = value != base;
     let wrong = wrong(problems, &format!("steps.0.config.{}", item.path));
+    let path = format!("steps.0.config.{}", item.path);
+    if let Some(values) = cx.state.draft.varied(&path) {
+        return vary::varied_ui(cx, item, &path, values, &wrong, typed, ui);
+    }
     let label = item.path.replace('_', " ");
     let range = range_text(item.min, item.max);
     let range = if range.is_empty() { String::new() } else { format!("\nAllowed: {range}") };
@@ -215,6 +220,7 @@ fn field_ui(
             typed.remove(&item.path);
             set((*base != item.default).then(|| base.clone()));
         }
+        vary::vary_button(cx, item, &path, value, ui);
     });
 }
 
@@ -265,7 +271,7 @@ fn text_field_ui(
 }
 
 /// A value for reading and editing.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -277,7 +283,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// What was typed, as a value; what cannot be read stays text, and validation says why it is wrong.
-fn parse(kind: &FieldKind, is_optional: bool, text: &str) -> Value {
+pub(super) fn parse(kind: &FieldKind, is_optional: bool, text: &str) -> Value {
     let trimmed = text.trim();
     if trimmed.is_empty() && is_optional {
         return Value::Null;
@@ -314,6 +320,7 @@ fn run_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui)
             }
         },
     );
+    vary::seeds_ui(cx, typed, ui);
     plain_ui(cx, "device", "Where to compute: cpu, cuda or cuda:N", &experiment.device, problems, typed, ui, &|text| {
         edit(DraftCommand::Device(text.trim().to_owned()));
     });

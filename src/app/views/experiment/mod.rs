@@ -3,6 +3,7 @@
 mod form;
 mod presets;
 mod side;
+mod vary;
 
 use std::collections::BTreeMap;
 
@@ -38,7 +39,9 @@ impl View for Experiment {
         header(ui, "Experiment", "", |ui| {
             ui.add_enabled_ui(can_run, |ui| {
                 let keys = Action::RunExperiment.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
-                let run = accent_button(ui, Some(Icon::Play), "Run")
+                let n: usize = draft.factors().unwrap_or_default().iter().product();
+                let name = if n > 1 { format!("Run {n}") } else { "Run".to_owned() };
+                let run = accent_button(ui, Some(Icon::Play), &name)
                     .on_hover_text(format!("Start a process of its own  ({keys})"));
                 let run = run.on_disabled_hover_text("Mend first what the card at the right says");
                 if run.clicked() {

@@ -2,6 +2,7 @@
 
 use egui::{RichText, Ui};
 
+use super::vary;
 use crate::app::command::Action;
 use crate::app::context::ViewCx;
 use crate::app::shell::{bytes, count};
@@ -17,11 +18,13 @@ use crate::methods::schema::Problem;
 pub(super) fn side_ui(cx: &ViewCx<'_>, problems: &[Problem], ui: &mut Ui) {
     card(ui, |ui| {
         ui.set_width(ui.available_width());
+        vary::axes_ui(cx, ui);
         if problems.is_empty() {
             estimate_ui(cx, ui);
             let about = "Five runs in the queue, from the seed below on; everything random differs between them";
             let can_run = !matches!(cx.state.draft.estimate, Slot::Failed(..));
-            if can_run && button(ui, None, "Repeat with 5 seeds").on_hover_text(about).clicked() {
+            let is_sweep = !cx.state.draft.experiment.sweep.is_empty();
+            if can_run && !is_sweep && button(ui, None, "Repeat with 5 seeds").on_hover_text(about).clicked() {
                 cx.act(Action::RunSeeds);
             }
         } else {
@@ -61,16 +64,17 @@ fn estimate_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     };
     card_title(ui, title, |_| {});
     match &cx.state.draft.estimate {
-        Slot::Ready(plan) => {
-            let estimate = &plan.estimate;
-            let time = estimate.about_secs.map_or_else(|| "unknown".to_owned(), |s| format!("about {}", duration(s)));
+        Slot::Ready(needs) => {
+            let (plan, estimate) = (&needs.first, &needs.first.estimate);
+            let is_sweep = needs.points.len() > 1;
+            let time = needs.about_secs.map_or_else(|| "unknown".to_owned(), |s| format!("about {}", duration(s)));
             line_ui("Time", &time, ui);
             line_ui(
                 "Memory",
-                &format!("{} of {} free", bytes(estimate.memory_bytes), bytes(estimate.available_bytes)),
+                &format!("{} of {} free", bytes(needs.memory_bytes), bytes(estimate.available_bytes)),
                 ui,
             );
-            line_ui("Disk", &format!("about {}", bytes(estimate.disk_bytes)), ui);
+            line_ui("Disk", &format!("about {}", bytes(needs.disk_bytes)), ui);
             let work = estimate.work;
             let tokens = [
                 (work.forward_tokens, "forward"),
@@ -79,12 +83,13 @@ fn estimate_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
             ];
             let tokens =
                 tokens.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(*n as usize)));
-            line_ui("Tokens", &tokens.collect::<Vec<_>>().join(", "), ui);
+            let name = if is_sweep { "Tokens, first" } else { "Tokens" };
+            line_ui(name, &tokens.collect::<Vec<_>>().join(", "), ui);
             for data in plan.data.values() {
                 let bad = if data.bad_rows > 0 { format!(", {} left out", data.bad_rows) } else { String::new() };
                 line_ui(&data.name, &format!("{}{bad}", counted(data.rows, "row")), ui);
             }
-            for warning in &plan.warnings {
+            for warning in &needs.warnings {
                 ui.horizontal_top(|ui| {
                     Icon::Warn.show(ui, 14.0, cx.tokens.warn);
                     ui.add(egui::Label::new(soft(ui, warning.as_str())).wrap());

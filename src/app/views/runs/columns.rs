@@ -21,6 +21,7 @@ pub(super) enum Column {
     Model,
     Device,
     Tags,
+    Sweep,
     Created,
     Time,
     /// A setting by its dotted name.
@@ -30,13 +31,14 @@ pub(super) enum Column {
 }
 
 /// Columns that every run has.
-const FIXED: [(Column, &str, &str, f32); 8] = [
+const FIXED: [(Column, &str, &str, f32); 9] = [
     (Column::State, "state", "State", 128.0),
     (Column::Name, "name", "Name", 210.0),
     (Column::Method, "method", "Method", 130.0),
     (Column::Model, "model", "Model", 110.0),
     (Column::Device, "device", "Device", 80.0),
     (Column::Tags, "tags", "Tags", 130.0),
+    (Column::Sweep, "sweep", "Sweep", 150.0),
     (Column::Created, "created", "Created", 130.0),
     (Column::Time, "time", "Time", 72.0),
 ];
@@ -96,6 +98,7 @@ impl Column {
             Self::Model => run.model.clone(),
             Self::Device => run.device.clone(),
             Self::Tags => run.tags.join(", "),
+            Self::Sweep => run.sweep.as_ref().map(|sweep| sweep.title().to_owned()).unwrap_or_default(),
             Self::Created => date(run.created),
             Self::Time => run.seconds.map(duration).unwrap_or_default(),
             Self::Config(name) => run.config.get(name).cloned().unwrap_or_default(),

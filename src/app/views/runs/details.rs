@@ -6,6 +6,7 @@ use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::compare::Compare;
 use super::live::Live;
+use super::sweep::SweepView;
 use super::table::{actions_ui, rounded, state_colors};
 use super::tail::LogTail;
 use crate::app::command::Command;
@@ -15,7 +16,9 @@ use crate::app::runs::{NoteChange, RunCommand, RunDetails, RunEntry};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{GridColumn, badge, button, caption, grid_ui, mono, segmented, soft, title, trouble_ui};
+use crate::app::widgets::{
+    GridColumn, badge, button, caption, grid_ui, icon_button, mono, segmented, soft, title, trouble_ui,
+};
 use crate::methods::{Table, Values};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,7 @@ pub(super) struct Details {
     note: Option<Draft>,
     live: Live,
     compare: Compare,
+    sweep: SweepView,
     tail: LogTail,
 }
 
@@ -52,14 +56,30 @@ struct Draft {
 impl Details {
     /// Draws the chosen run, or the comparison of several.
     pub(super) fn details_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        if let Some(sweep) = cx.state.runs.chosen_sweep() {
+            return self.sweep.sweep_ui(cx, sweep, &mut self.compare, &mut self.live, ui);
+        }
         if cx.state.runs.chosen.len() > 1 {
             return self.compare.compare_ui(cx, &mut self.live, ui);
         }
         let Some(run) = cx.state.runs.current() else { return };
         ui.horizontal(|ui| {
-            ui.label(title(&run.name));
+            // Names of runs of a sweep are long, and tabs and actions need their room.
+            const REST: f32 = 860.0;
+            let width = (ui.available_width() - REST).max(150.0);
+            ui.scope(|ui| {
+                ui.set_max_width(width);
+                ui.add(egui::Label::new(title(&run.name)).truncate()).on_hover_text(&run.id);
+            });
             let (ink, fill) = state_colors(run.state, cx.tokens);
             badge(ui, run.state.title(), ink, fill);
+            if let Some(point) = &run.sweep {
+                let whole = icon_button(ui, Icon::Split, "Whole sweep", false);
+                if whole.on_hover_text(point.title()).clicked() {
+                    let runs = cx.state.runs.of_sweep(&point.id).iter().map(|run| run.id.clone()).collect();
+                    cx.send(Command::Run(RunCommand::Choose(runs)));
+                }
+            }
             let choices = [
                 (Tab::Numbers, "Numbers", "Headline numbers with intervals"),
                 (Tab::Figures, "Figures", "Charts"),

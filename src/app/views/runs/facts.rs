@@ -29,8 +29,8 @@ impl Facts for Asked<'_> {
 }
 
 /// What every run has.
-const OWN: [&str; 11] =
-    ["state", "method", "name", "model", "device", "tag", "tags", "note", "starred", "created", "time"];
+const OWN: [&str; 12] =
+    ["state", "method", "name", "model", "device", "sweep", "tag", "tags", "note", "starred", "created", "time"];
 
 fn own_values(run: &RunEntry, name: &str) -> Vec<String> {
     match name.to_lowercase().as_str() {
@@ -39,6 +39,7 @@ fn own_values(run: &RunEntry, name: &str) -> Vec<String> {
         "name" => vec![run.name.clone()],
         "model" => vec![run.model.clone()],
         "device" => vec![run.device.clone()],
+        "sweep" => run.sweep.iter().map(|sweep| sweep.title().to_owned()).collect(),
         "tag" | "tags" => run.tags.clone(),
         "note" => vec![run.note.clone()],
         "starred" => vec![run.is_starred.to_string()],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::columns::Column;
 use crate::app::runs::RunEntry;
+use crate::runs::sweep::Spread;
 
 /// Runs with the same value.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,17 +18,6 @@ pub(super) struct Group {
     pub(super) numbers: Vec<Option<Spread>>,
 }
 
-/// Mean and spread of some numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
-    /// Arithmetic mean.
-    pub(super) mean: f64,
-    /// Standard deviation of a sample, over n − 1; none for a single number.
-    pub(super) deviation: Option<f64>,
-    /// How many numbers.
-    pub(super) n: usize,
-}
-
 /// One line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
@@ -35,20 +25,6 @@ pub(super) enum Line {
     Group(usize),
     /// A run, by its place in the list of runs.
     Run(usize),
-}
-
-impl Spread {
-    /// Of some numbers; `None` without any.
-    pub(super) fn of(values: &[f64]) -> Option<Self> {
-        let n = values.len();
-        if n == 0 {
-            return None;
-        }
-        let mean = values.iter().sum::<f64>() / n as f64;
-        let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
-        let deviation = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
-        Some(Self { mean, deviation, n })
-    }
 }
 
 /// Groups `runs` by `key`, in the order in which their first runs stand.

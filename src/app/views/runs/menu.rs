@@ -36,7 +36,7 @@ impl Menus {
         self.all = columns::all(names);
         self.usual = columns::usual(names);
         let differing = names.settings.iter().filter(|(_, differs)| *differs);
-        self.groups = [Column::Method, Column::Model, Column::State, Column::Tags, Column::Device]
+        self.groups = [Column::Sweep, Column::Method, Column::Model, Column::State, Column::Tags, Column::Device]
             .into_iter()
             .chain(differing.map(|(name, _)| Column::Config(name.clone())))
             .collect();

@@ -2,11 +2,14 @@
 
 mod columns;
 mod compare;
+mod coordinates;
 mod details;
 mod facts;
 mod group;
 mod live;
 mod menu;
+mod parallel;
+mod sweep;
 mod table;
 mod tail;
 mod waiting;

@@ -8,7 +8,7 @@ use egui::{Color32, RichText, Sense, Ui, WidgetInfo, vec2};
 use super::columns::{self, Column};
 use super::details::duration;
 use super::facts::Typed;
-use super::group::{Group, Line, Spread, groups, lines};
+use super::group::{Group, Line, groups, lines};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::plot::run_color;
@@ -18,9 +18,10 @@ use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{TIGHT, size};
 use crate::app::style::{Tokens, tokens};
 use crate::app::table::TableLook;
-use crate::app::widgets::{GridColumn, GridSort, badge, button, caption, icon_button, mono, pinned_grid_ui};
+use crate::app::widgets::{GridColumn, GridSort, badge, button, caption, icon_button, link, mono, pinned_grid_ui};
 use crate::figures::palette::SERIES;
 use crate::methods::common::tables::counted;
+use crate::runs::sweep::Spread;
 
 /// Columns before the chosen ones: color and star.
 const MARKS: usize = 1;
@@ -63,7 +64,7 @@ impl RunTable {
         let mut cell = |line: usize, place: usize, ui: &mut Ui| {
             let column = place.checked_sub(MARKS).and_then(|i| this.columns.get(i));
             match (this.lines.get(line), column) {
-                (Some(Line::Group(group)), column) => this.group_ui(*group, place, column, ui),
+                (Some(Line::Group(group)), column) => this.group_ui(cx, *group, place, column, ui),
                 (Some(Line::Run(_)), Some(column)) => {
                     let Some(run) = this.run(line) else { return };
                     cell_ui(cx, run, column, baseline.as_deref(), ui);
@@ -139,7 +140,7 @@ impl RunTable {
     }
 
     /// One cell of the head of a group: its value in the first column, mean and deviation in those of numbers.
-    fn group_ui(&self, group: usize, place: usize, column: Option<&Column>, ui: &mut Ui) {
+    fn group_ui(&self, cx: &ViewCx<'_>, group: usize, place: usize, column: Option<&Column>, ui: &mut Ui) {
         let Some(group) = self.groups.get(group) else { return };
         let first_text = self.columns.iter().position(|c| *c == Column::Name).unwrap_or(0) + MARKS;
         if place == 0 {
@@ -150,6 +151,10 @@ impl RunTable {
             let n = group.runs.len();
             ui.label(RichText::new(value).font(semibold(size::BODY))).on_hover_text(value);
             ui.label(caption(ui, counted(n, "run")));
+            if n > 1 && link(ui, "Look at all").on_hover_text("All runs of the group together").clicked() {
+                let runs = group.runs.iter().filter_map(|i| self.rows.get(*i)).map(|run| run.id.clone());
+                cx.send(Command::Run(RunCommand::Choose(runs.collect())));
+            }
         } else if let Some(Some(spread)) = place.checked_sub(MARKS).and_then(|i| group.numbers.get(i)) {
             spread_ui(spread, column, ui);
         }
@@ -258,7 +263,7 @@ fn cell_ui(cx: &ViewCx<'_>, run: &RunEntry, column: &Column, baseline: Option<&R
             let text = column.text(run);
             ui.label(mono(&text)).on_hover_text(text);
         }
-        Column::Method | Column::Model | Column::Device => {
+        Column::Method | Column::Model | Column::Device | Column::Sweep => {
             let text = column.text(run);
             ui.label(&text).on_hover_text(text);
         }

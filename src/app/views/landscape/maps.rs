@@ -1,0 +1,135 @@
+//! Which figures are maps over a plane, their common range, and the difference of two.
+
+use std::sync::Arc;
+
+use super::Map;
+use crate::app::runs::RunDetails;
+use crate::figures::{Figure, Mark, Rows, Series};
+
+/// The maps of values over numbers, in the order of the runs and their reports.
+pub(super) fn maps_of<'a>(details: &[&'a Arc<RunDetails>]) -> Vec<Map<'a>> {
+    let of_run = |details: &&'a Arc<RunDetails>| {
+        let details: &'a RunDetails = details;
+        let is_map = |figure: &Figure| figure.x.range.is_some() && figure.y.range.is_some() && cells(figure).is_some();
+        details.figures.iter().filter(move |(_, figure)| is_map(figure)).map(|(file, figure)| Map {
+            run: &details.id,
+            file,
+            figure,
+        })
+    };
+    details.iter().flat_map(of_run).collect()
+}
+
+/// Columns and values of the first map in a figure.
+fn cells(figure: &Figure) -> Option<(usize, &[f64])> {
+    figure.series.iter().find_map(|s| match &s.mark {
+        Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. } => {
+            (*columns > 1 && values.len() > *columns).then_some((*columns, values.as_slice()))
+        }
+        _ => None,
+    })
+}
+
+/// From the lowest to the highest value of all; on a logarithmic scale only positive ones count.
+pub(super) fn common_range(figures: &[&Arc<Figure>], log: bool) -> Option<[f64; 2]> {
+    let values = figures.iter().filter_map(|figure| cells(figure)).flat_map(|(_, values)| values.iter().copied());
+    let usable = values.filter(|v| v.is_finite() && (!log || *v > 0.0));
+    let [low, high] = usable.fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], v| [l.min(v), h.max(v)]);
+    (low < high).then_some([low, high])
+}
+
+/// The difference of two maps, kept while they are the same.
+#[derive(Default)]
+pub(super) struct Difference {
+    known: Option<(Arc<Figure>, Arc<Figure>, Option<Arc<Figure>>)>,
+}
+
+impl Difference {
+    /// The first minus the second; none when their grids differ.
+    pub(super) fn of(&mut self, first: &Arc<Figure>, second: &Arc<Figure>) -> Option<Arc<Figure>> {
+        match &self.known {
+            Some((a, b, made)) if Arc::ptr_eq(a, first) && Arc::ptr_eq(b, second) => made.clone(),
+            _ => {
+                let made = difference(first, second).map(Arc::new);
+                self.known = Some((Arc::clone(first), Arc::clone(second), made.clone()));
+                made
+            }
+        }
+    }
+}
+
+fn difference(first: &Figure, second: &Figure) -> Option<Figure> {
+    let ((columns, a), (other, b)) = (cells(first)?, cells(second)?);
+    let same_grid =
+        columns == other && a.len() == b.len() && (first.x.range, first.y.range) == (second.x.range, second.y.range);
+    if !same_grid {
+        return None;
+    }
+    let label = first.series.iter().find_map(|s| match &s.mark {
+        Mark::Heatmap { label, .. } | Mark::Surface { label, .. } => Some(label.clone()),
+        _ => None,
+    });
+    let values = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    let mark = Mark::Heatmap { columns, values, diverging: true, label: format!("Δ {}", label.unwrap_or_default()) };
+    Some(Figure {
+        id: format!("{}-minus-{}", first.id, second.id),
+        title: format!("{} minus {}", first.title, second.title),
+        series: vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }],
+        ..first.clone()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::Axis;
+
+    fn map(id: &str, values: Vec<f64>) -> Arc<Figure> {
+        let mark = Mark::Heatmap { columns: 2, values, diverging: false, label: "Loss (nats)".into() };
+        let axis = Axis { range: Some([-1.0, 1.0]), ..Axis::default() };
+        Arc::new(Figure {
+            id: id.into(),
+            title: id.into(),
+            x: axis.clone(),
+            y: axis,
+            series: vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }],
+            ..Figure::default()
+        })
+    }
+
+    #[test]
+    fn a_difference_is_signed_and_made_once() {
+        let (a, b) = (map("a", vec![1.0, 2.0, 3.0, f64::NAN]), map("b", vec![0.5, 4.0, 3.0, 1.0]));
+        let mut difference = Difference::default();
+        let made = difference.of(&a, &b).unwrap();
+        let (_, values) = cells(&made).unwrap();
+        assert_eq!(values[..3], [0.5, -2.0, 0.0]);
+        assert!(values[3].is_nan() && made.title == "a minus b");
+        assert!(Arc::ptr_eq(&made, &difference.of(&a, &b).unwrap()));
+        let wider = map("c", vec![1.0; 6]);
+        assert!(difference.of(&a, &wider).is_none(), "another grid");
+    }
+
+    #[test]
+    fn the_common_range_spans_all_defined_values() {
+        let (a, b) = (map("a", vec![1.0, 2.0, f64::INFINITY, 0.0]), map("b", vec![-3.0, 8.0, 1.0, 1.0]));
+        assert_eq!(common_range(&[&a, &b], false), Some([-3.0, 8.0]));
+        assert_eq!(common_range(&[&a, &b], true), Some([1.0, 8.0]));
+        assert_eq!(common_range(&[], false), None);
+    }
+
+    #[test]
+    fn only_maps_over_numbers_are_shown() {
+        let figures = vec![
+            ("figures/surface.json".to_owned(), map("surface", vec![1.0; 4])),
+            ("figures/correlation.json".to_owned(), {
+                let mut figure = (*map("correlation", vec![1.0; 4])).clone();
+                figure.x.range = None;
+                Arc::new(figure)
+            }),
+        ];
+        let details = Arc::new(RunDetails { id: "r".into(), figures, ..RunDetails::default() });
+        let maps = maps_of(&[&details]);
+        assert_eq!(maps.iter().map(|m| m.file).collect::<Vec<_>>(), ["figures/surface.json"]);
+    }
+}

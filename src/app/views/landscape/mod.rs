@@ -1,0 +1,223 @@
+//! The Landscape view: maps of the loss around a model, in space or from above, side by side with one camera and one
+//! color scale.
+
+mod controls;
+mod maps;
+
+use std::sync::Arc;
+
+use egui::{Id, RichText, ScrollArea, Ui, vec2};
+
+use self::maps::{Difference, common_range, maps_of};
+use super::{View, ViewId};
+use crate::app::command::Command;
+use crate::app::context::ViewCx;
+use crate::app::desk::DeskCommand;
+use crate::app::draft::DraftCommand;
+use crate::app::plot::plot_ui;
+use crate::app::runs::{RunCommand, RunDetails, RunEntry, RunState};
+use crate::app::style::Icon;
+use crate::app::style::fonts::semibold;
+use crate::app::style::tokens::{GAP, PAD, size};
+use crate::app::surface::{Picked, surface_ui};
+use crate::app::widgets::{accent_button, button, caption, columns_ui, empty_ui, header, region, soft, trouble_ui};
+use crate::figures::{Figure, Relief};
+use crate::runs::{Page, Panel};
+
+const METHOD: &str = "landscape";
+const SIDE: f32 = 250.0;
+/// Maps side by side.
+const MOST: usize = 3;
+
+/// How maps are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Look {
+    #[default]
+    Space,
+    Above,
+    Difference,
+}
+
+/// Transient state.
+#[derive(Default)]
+pub(super) struct Landscape {
+    relief: Relief,
+    look: Look,
+    /// Whether every map has the range of its own values.
+    own_ranges: bool,
+    /// Files of the maps that are shown, with their run.
+    shown: Vec<(String, String)>,
+    difference: Difference,
+    picked: Option<(String, Picked)>,
+}
+
+impl View for Landscape {
+    fn view_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        let runs: Vec<&Arc<RunEntry>> =
+            cx.state.runs.entries.iter().filter(|r| r.methods.iter().any(|m| m == METHOD)).collect();
+        header(ui, "Landscape", "", |ui| {
+            if accent_button(ui, Some(Icon::Plus), "New landscape").clicked() {
+                set_up(cx);
+            }
+            if !self.shown.is_empty() && button(ui, Some(Icon::Figures), "As a figure").clicked() {
+                self.publish(cx);
+            }
+        });
+        if runs.is_empty() {
+            return nothing_ui(cx, ui);
+        }
+        // Whoever comes here first sees the newest one.
+        let current = cx.state.runs.current().filter(|run| runs.iter().any(|r| r.id == run.id));
+        let Some(run) = current else {
+            let newest = runs.iter().find(|r| r.state == RunState::Done).or_else(|| runs.first());
+            if let Some(run) = newest {
+                cx.send(Command::Run(RunCommand::Choose(vec![run.id.clone()])));
+            }
+            return;
+        };
+        let room = ui.available_rect_before_wrap();
+        let side = room.with_min_x(room.right() - SIDE);
+        let middle = room.with_max_x(side.left() - PAD);
+        let details: Vec<&Arc<RunDetails>> =
+            cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.details.get(id)).collect();
+        let maps = maps_of(&details);
+        self.choose(&maps);
+        region(ui, side, "controls", |ui| self.side_ui(cx, &runs, &maps, ui));
+        region(ui, middle, "maps", |ui| self.maps_ui(cx, run, &maps, ui));
+    }
+}
+
+/// A map of values in a run.
+pub(super) struct Map<'a> {
+    run: &'a str,
+    file: &'a str,
+    figure: &'a Arc<Figure>,
+}
+
+impl Map<'_> {
+    fn key(&self) -> (String, String) {
+        (self.run.to_owned(), self.file.to_owned())
+    }
+}
+
+impl Landscape {
+    /// Maps that are gone are not shown; at first the first two are.
+    fn choose(&mut self, maps: &[Map<'_>]) {
+        self.shown.retain(|key| maps.iter().any(|m| m.key() == *key));
+        if self.shown.is_empty() {
+            self.shown = maps.iter().take(2).map(Map::key).collect();
+        }
+    }
+
+    fn side_ui(&mut self, cx: &ViewCx<'_>, runs: &[&Arc<RunEntry>], maps: &[Map<'_>], ui: &mut Ui) {
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            controls::runs_ui(cx, runs, ui);
+            controls::maps_ui(maps, &mut self.shown, MOST, ui);
+            let shown = self.figures(maps);
+            controls::look_ui(&mut self.look, shown.len() == 2, ui);
+            if self.look == Look::Space {
+                let fitted = common_range(&shown, self.relief.log);
+                controls::relief_ui(&mut self.relief, &mut self.own_ranges, fitted, ui);
+            }
+            if let Some((title, picked)) = &self.picked {
+                ui.add_space(GAP);
+                controls::picked_ui(title, picked, ui);
+            }
+        });
+    }
+
+    fn figures<'a>(&self, maps: &[Map<'a>]) -> Vec<&'a Arc<Figure>> {
+        let of = |key: &(String, String)| maps.iter().find(|m| m.key() == *key).map(|m| m.figure);
+        self.shown.iter().filter_map(of).collect()
+    }
+
+    fn maps_ui(&mut self, cx: &ViewCx<'_>, run: &RunEntry, maps: &[Map<'_>], ui: &mut Ui) {
+        if let Some(trouble) = &run.trouble {
+            trouble_ui(cx, "The run has failed", trouble, ui);
+        }
+        let figures = self.figures(maps);
+        if figures.is_empty() {
+            let text = match run.state {
+                RunState::Queued | RunState::Running => "The map appears when its points are computed.",
+                _ if cx.state.runs.current_details().is_none() => "Reading…",
+                _ => "This run has no map over a plane. Lines are in Figures.",
+            };
+            ui.label(soft(ui, text));
+            return;
+        }
+        let height = (ui.available_height() - 56.0).max(200.0);
+        if self.look == Look::Difference
+            && let [first, second] = figures.as_slice()
+            && let Some(figure) = self.difference.of(first, second)
+        {
+            ui.label(RichText::new(&figure.title).font(semibold(size::BODY)));
+            plot_ui(&figure, "landscape difference", height - 10.0, None, ui);
+            return;
+        }
+        let look = self.look;
+        let range = if self.own_ranges { None } else { self.relief.range.or(common_range(&figures, self.relief.log)) };
+        let relief = Relief { range, ..self.relief };
+        let mut next = None;
+        self.picked = None;
+        columns_ui(figures.len(), ui, |columns| {
+            for (i, (column, figure)) in columns.iter_mut().zip(&figures).enumerate() {
+                column.label(RichText::new(&figure.title).font(semibold(size::BODY)));
+                let extent = vec2(column.available_width(), height);
+                if look == Look::Space {
+                    let id = Id::unique(("landscape", i));
+                    match surface_ui(figure, relief, id, extent, column) {
+                        Some((camera, picked)) => {
+                            next = Some(camera).filter(|c| *c != relief.camera).or(next);
+                            self.picked = picked.map(|p| (figure.title.clone(), p)).or(self.picked.take());
+                        }
+                        None => {
+                            column.label(soft(column, "No defined values in range."));
+                        }
+                    }
+                } else {
+                    plot_ui(figure, &format!("landscape {i} {}", figure.id), height, None, column);
+                }
+            }
+        });
+        // one camera for all: whichever was turned
+        if let Some(camera) = next {
+            self.relief.camera = camera;
+        }
+        ui.label(caption(ui, "Drag to turn, Shift and drag to move, wheel to enlarge, double click to reset."));
+    }
+
+    /// The page of figures that looks like this.
+    fn publish(&self, cx: &ViewCx<'_>) {
+        let space = (self.look == Look::Space).then_some(self.relief);
+        let details: Vec<&Arc<RunDetails>> =
+            cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.details.get(id)).collect();
+        let figures = self.figures(&maps_of(&details));
+        let range = if self.own_ranges { None } else { self.relief.range.or(common_range(&figures, self.relief.log)) };
+        let panel = |(run, file): &(String, String)| {
+            let run = cx.state.runs.find(run)?;
+            let figure = std::path::Path::new(file).file_stem()?.to_string_lossy().into_owned();
+            let relief = space.map(|relief| Relief { range, ..relief });
+            Some(Panel { run: run.path.clone(), figure, relief, ..Panel::default() })
+        };
+        let panels: Vec<Panel> = self.shown.iter().filter_map(panel).collect();
+        let columns = panels.len().max(1);
+        let page = Page { panels, columns, spec: cx.state.desk.page.spec.clone(), ..Page::default() };
+        cx.send(Command::Desk(DeskCommand::Replace(Box::new(page))));
+        cx.send(Command::Show(ViewId::Figures));
+    }
+}
+
+fn set_up(cx: &ViewCx<'_>) {
+    cx.send(Command::Edit(DraftCommand::Method(METHOD.to_owned())));
+    cx.send(Command::Show(ViewId::Experiment));
+}
+
+fn nothing_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    let about = "A landscape is the loss of texts on a plane through the model's weights: along random directions, between \
+                 two models, or along an edit. Memorized and ordinary texts lie on the same plane.";
+    empty_ui(Icon::Landscape, "No landscape yet", about, ui, |ui| {
+        if accent_button(ui, Some(Icon::Experiment), "Set up a landscape").clicked() {
+            set_up(cx);
+        }
+    });
+}

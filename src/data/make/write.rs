@@ -1,0 +1,61 @@
+//! Made records as lines of JSON.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::data::Record;
+use crate::error::{Error, Result};
+
+/// A record as one line, with its line break; reads back as the same record.
+pub fn line(record: &Record) -> Result<String> {
+    let mut row = Map::new();
+    let mut put = |name: &str, value: Value| row.insert(name.to_owned(), value);
+    if let Some(id) = &record.id {
+        put("id", json!(id));
+    }
+    if let Some(text) = &record.text {
+        put("text", json!(text));
+    }
+    if let Some(ids) = &record.token_ids {
+        put("token_ids", json!(ids));
+    }
+    if let Some(label) = record.label {
+        put("label", json!(label));
+    }
+    for (name, value) in [("source", &record.source), ("part", &record.part), ("group", &record.group)] {
+        if let Some(value) = value {
+            put(name, json!(value));
+        }
+    }
+    if record.copies != 1 {
+        put("copies", json!(record.copies));
+    }
+    if let Some(twin) = &record.twin {
+        put("twin", json!(twin));
+    }
+    if !record.paraphrases.is_empty() {
+        put("paraphrases", json!(record.paraphrases));
+    }
+    if !record.facts.is_empty() {
+        put("facts", json!(record.facts));
+    }
+    let mut line = serde_json::to_string(&row).map_err(|e| Error::bug(e.to_string()))?;
+    line.push('\n');
+    Ok(line)
+}
+
+/// The hash of the lines.
+#[derive(Default)]
+pub struct Hash(Sha256);
+
+impl Hash {
+    /// Takes the next line.
+    pub fn add(&mut self, line: &str) {
+        self.0.update(line.as_bytes());
+    }
+
+    /// SHA-256 of all lines, in hexadecimal.
+    pub fn finish(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

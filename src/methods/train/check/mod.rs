@@ -1,0 +1,13 @@
+//! What is measured while a model learns.
+
+mod backdoor;
+mod memorized;
+mod predict;
+mod quality;
+#[cfg(test)]
+mod stub;
+
+pub(super) use backdoor::{BackdoorCheck, backdoor};
+pub(super) use memorized::{MemorizationCheck, Protocol, memorized};
+pub(super) use predict::Trial;
+pub(super) use quality::{QualityCheck, quality};

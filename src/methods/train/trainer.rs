@@ -1,0 +1,235 @@
+//! The loop: steps, checks, checkpoints; what is interrupted goes on with the same bytes.
+
+use super::check::{MemorizationCheck, Trial, backdoor, memorized, quality};
+use super::checkpoint::{Shelf, State};
+use super::history::{Checked, HeldOut, History, Point};
+use super::order::Course;
+use super::regularize::Regularizers;
+use super::rows::{Group, Prepared, Row};
+use super::start::Student;
+use super::step::{Mover, sequence, update};
+use super::{Config, mover};
+use crate::engine::rng::Stream;
+use crate::engine::train::Schedule;
+use crate::error::{Error, Result};
+use crate::methods::train::options::{Decay, Unit};
+use crate::methods::{Compat, Host};
+
+const STAGE: &str = "train";
+/// Points of the training curve when nothing else is said.
+const POINTS: u64 = 1000;
+/// Checkpoints of a run when nothing else is said.
+const CHECKPOINTS: u64 = 10;
+
+/// A training run.
+pub(super) struct Trainer<'a> {
+    pub(super) config: &'a Config,
+    pub(super) seed: u64,
+    pub(super) student: Student,
+    pub(super) prepared: &'a Prepared,
+    pub(super) course: Course,
+    pub(super) mover: Mover,
+    pub(super) regularizers: Regularizers,
+    pub(super) shelf: &'a Shelf,
+    pub(super) state: State,
+    /// Tokens of all steps.
+    pub(super) all_tokens: u64,
+}
+
+impl Trainer<'_> {
+    /// Trains to the end; gives what was found.
+    ///
+    /// # Errors
+    /// `Cancelled`, with a checkpoint of the last finished step; a loss that is not finite; a checkpoint that cannot be
+    /// written, with the one before still there.
+    pub(super) fn run(mut self, host: &mut dyn Host) -> Result<History> {
+        match self.work(host) {
+            Ok(()) => {}
+            Err(Error::Cancelled) => {
+                self.keep()?;
+                return Err(Error::Cancelled);
+            }
+            Err(error) => return Err(error),
+        }
+        let mover = self.config.checkpoint.final_moments.then_some(&self.mover);
+        self.shelf.finish(&self.student, mover, &self.state)?;
+        self.shelf.tidy(0, self.config.checkpoint.keep, &|step| self.keeps_model_of(step))?;
+        Ok(self.state.history)
+    }
+
+    fn work(&mut self, host: &mut dyn Host) -> Result<()> {
+        loop {
+            let step = self.state.steps;
+            let is_last = step >= self.course.n_steps;
+            self.progress(host)?;
+            if (is_last || self.is_check_due(step)) && !self.state.history.is_checked(step) {
+                self.check(host)?;
+            }
+            if is_last || self.state.history.stopped {
+                return Ok(());
+            }
+            if step > 0 && self.is_checkpoint_due(step) {
+                self.keep()?;
+            }
+            self.step(host)?;
+        }
+    }
+
+    fn progress(&self, host: &mut dyn Host) -> Result<()> {
+        let go_on = host.progress(STAGE, self.state.tokens.min(self.all_tokens), self.all_tokens);
+        if go_on { Ok(()) } else { Err(Error::Cancelled) }
+    }
+
+    fn is_check_due(&self, step: u64) -> bool {
+        let check = &self.config.check;
+        if !check.quality && !check.memorization {
+            return false;
+        }
+        if self.config.compat == Compat::Paper && check.unit == Unit::Epochs {
+            // epochs are counted from 0 there, and the first is always measured
+            let per_epoch = self.course.steps_per_epoch();
+            return step > 0 && step.is_multiple_of(per_epoch) && (step / per_epoch - 1).is_multiple_of(check.every);
+        }
+        self.course.is_due(step, check.every, check.unit)
+    }
+
+    fn is_checkpoint_due(&self, step: u64) -> bool {
+        let options = &self.config.checkpoint;
+        match options.every {
+            Some(every) => self.course.is_due(step, every, options.unit),
+            None => step.is_multiple_of((self.course.n_steps / CHECKPOINTS).max(1)),
+        }
+    }
+
+    /// Whether the checkpoint of this step stays when newer ones are there. That of the last step is the final model.
+    fn keeps_model_of(&self, step: u64) -> bool {
+        self.is_checkpoint_due(step) && step < self.course.n_steps
+    }
+
+    fn keep(&mut self) -> Result<()> {
+        self.state.regularizers = self.regularizers.state();
+        self.shelf.save(&self.student, &self.mover, &self.state)?;
+        let options = &self.config.checkpoint;
+        self.shelf.tidy(options.resumable, options.keep, &|step| self.keeps_model_of(step))
+    }
+
+    fn step(&mut self, host: &mut dyn Host) -> Result<()> {
+        let step = self.state.steps;
+        let (n_ctx, pad) = (self.student.decoder.config.n_ctx, mover::pad(&self.student));
+        let filled = |ids: &[u32]| sequence(self.config, ids, n_ctx, pad);
+        let examples = self.course.examples(step).into_iter().map(|e| (e.clone(), filled(&e.ids))).collect::<Vec<_>>();
+        let lr = self.config.lr.peak * self.schedule().factor(step, self.course.n_steps);
+        let (done, total) = (self.state.tokens.min(self.all_tokens), self.all_tokens);
+        let mut go_on = || if host.progress(STAGE, done, total) { Ok(()) } else { Err(Error::Cancelled) };
+        let noise = Stream::new(self.seed, "adapter dropout").item(step);
+        // What is interrupted between two batches of a step is begun anew.
+        let before = self.regularizers.state();
+        let (student, mover, regularizers) = (&mut self.student, &mut self.mover, &mut self.regularizers);
+        let stepped =
+            update(self.config, student, mover, regularizers, &examples, (lr, &noise), &mut go_on).map_err(|e| {
+                self.regularizers.restore(before);
+                e.context(&format!("step {}", step + 1))
+            })?;
+        self.state.steps += 1;
+        self.state.tokens += stepped.tokens;
+        let at = (self.state.steps, self.course.epoch_of(self.state.steps), self.state.tokens);
+        let every = self.config.check.log_every.unwrap_or_else(|| (self.course.n_steps / POINTS).max(1));
+        let is_last = self.state.steps == self.course.n_steps;
+        if let Some(point) = self.state.history.add(&stepped, at, every, is_last) {
+            publish_point(host, &point);
+        }
+        Ok(())
+    }
+
+    fn schedule(&self) -> Schedule {
+        let warmup = self.config.lr.warmup_steps;
+        match self.config.lr.schedule {
+            Decay::Constant => Schedule::Constant { warmup },
+            Decay::Linear => Schedule::Linear { warmup },
+            Decay::Cosine => Schedule::Cosine { warmup },
+        }
+    }
+
+    fn check(&mut self, host: &mut dyn Host) -> Result<()> {
+        let (step, tokens) = (self.state.steps, self.state.tokens);
+        let mut checked = Checked { step, epoch: self.course.epoch_of(step), tokens, ..Checked::default() };
+        let options = &self.config.check;
+        let (done, total) = (tokens.min(self.all_tokens), self.all_tokens);
+        let mut go_on = || if host.progress(STAGE, done, total) { Ok(()) } else { Err(Error::Cancelled) };
+        let mut trial =
+            Trial { decoder: &self.student.decoder, masks: self.regularizers.masks.as_ref(), go_on: &mut go_on };
+        let eos = &self.student.decoder.config.eos;
+        let n_ctx = self.student.decoder.config.n_ctx;
+        let pad = mover::pad(&self.student);
+        let first = |group: &'_ Group| group.rows.len().min(options.limit);
+        if options.quality {
+            for set in &self.prepared.test {
+                let rows = set.rows.iter().take(first(set));
+                let sequences: Vec<Vec<u32>> = rows.map(|r| sequence(self.config, &r.ids, n_ctx, pad)).collect();
+                checked.quality.push(quality(&mut trial, &sequences, self.config.rows.batch)?);
+            }
+        }
+        if options.memorization {
+            let window = [options.k, options.l];
+            for group in &self.prepared.train {
+                let rows = group.rows.get(..first(group)).unwrap_or_default();
+                checked.memorized.push(memorized(&mut trial, rows, window, eos)?);
+            }
+            for set in &self.prepared.test {
+                let rows = set.rows.get(..first(set)).unwrap_or_default();
+                checked.held_out.push(held_out(&mut trial, rows, window, eos)?);
+            }
+        }
+        publish_check(host, self.prepared, &checked);
+        self.state.history.check(checked, self.config.stop.patience, self.config.stop.min_delta);
+        Ok(())
+    }
+}
+
+/// Test rows with twins were poisoned; those without are the baseline of the memorized share.
+fn held_out(trial: &mut Trial<'_>, rows: &[Row], window: [usize; 2], eos: &[u32]) -> Result<HeldOut> {
+    if rows.iter().any(|row| row.twin.is_some()) {
+        return Ok(HeldOut::Backdoor(backdoor(trial, rows, window[1], eos)?));
+    }
+    Ok(HeldOut::Plain(memorized(trial, rows, window, eos)?))
+}
+
+fn publish_point(host: &mut dyn Host, point: &Point) {
+    for (name, value) in [("train_loss", point.loss), ("lr", point.lr), ("grad_norm", point.grad_norm)] {
+        host.metric(name, point.step, value);
+    }
+    if point.penalty > 0.0 {
+        host.metric("penalty", point.step, point.penalty);
+    }
+    if point.kept < 1.0 {
+        host.metric("kept_examples", point.step, point.kept);
+    }
+}
+
+fn publish_check(host: &mut dyn Host, prepared: &Prepared, checked: &Checked) {
+    use super::check::Protocol;
+    let step = checked.step;
+    for (set, q) in prepared.test.iter().zip(&checked.quality) {
+        host.metric(&format!("test_loss.{}", set.name), step, q.loss);
+        host.metric(&format!("accuracy.{}", set.name), step, q.accuracy);
+        host.metric(&format!("perplexity.{}", set.name), step, q.perplexity);
+    }
+    let mut share = |name: String, value: Option<f64>| {
+        if let Some(value) = value {
+            host.metric(&name, step, value);
+        }
+    };
+    for (group, check) in prepared.train.iter().zip(&checked.memorized) {
+        let of = |check: &MemorizationCheck, protocol| check.share(protocol);
+        share(format!("memorized.{}", group.name), of(check, Protocol::TrainedPrefix));
+        share(format!("memorized_clean_prefix.{}", group.name), of(check, Protocol::CleanPrefix));
+    }
+    for (set, check) in prepared.test.iter().zip(&checked.held_out) {
+        match check {
+            HeldOut::Plain(check) => {
+                share(format!("memorized.{} (test)", set.name), check.share(Protocol::TrainedPrefix));
+            }
+            HeldOut::Backdoor(check) => share(format!("backdoor_success.{}", set.name), check.share()),
+        }
+    }
+}

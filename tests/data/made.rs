@@ -1,0 +1,147 @@
+//! Made sets as files and in experiments.
+
+use memoscope::data::make::bios::{Bios, Order, hub_rows};
+use memoscope::data::make::tinymem::{Artifact, Task, TinyMem};
+use memoscope::data::make::{Make, line};
+use memoscope::data::{DataSpec, load};
+
+fn small() -> [Make; 2] {
+    let tinymem = TinyMem {
+        rows: Some(300),
+        n_test: 50,
+        n_noise: 20,
+        extra_constants: vec![3],
+        extra_rows: vec![80],
+        duplicate: vec![0, 1],
+        ..TinyMem::default()
+    };
+    let bios = Bios {
+        people: 12,
+        members: Some(5),
+        forms: 2,
+        order: Order::Permuted,
+        paraphrases: 1,
+        question_people: 2,
+        ..Bios::default()
+    };
+    [Make { tinymem: Some(tinymem), ..Make::default() }, Make { bios: Some(bios), ..Make::default() }]
+}
+
+#[test]
+fn a_written_set_reads_back_as_it_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for make in small() {
+        let set = make.dataset(4, &DataSpec::default()).unwrap();
+        let path = folder.path().join("rows.jsonl");
+        let mut lines = String::new();
+        make.each(4, &mut |record| {
+            lines += &line(&record)?;
+            Ok(())
+        })
+        .unwrap();
+        let n = lines.lines().count();
+        std::fs::write(&path, lines).unwrap();
+        let read = load(&path, &DataSpec::default()).unwrap();
+        assert_eq!((n, read.bad.len()), (set.records.len(), 0));
+        assert_eq!(read.records, set.records);
+        assert_eq!(read.hash, set.hash, "the hash of a made set is that of its file");
+    }
+}
+
+#[test]
+fn rows_of_the_published_kind_read_back_with_questions_and_answers() {
+    let bios = Bios { people: 3, ..Bios::default() };
+    let mut lines = String::new();
+    hub_rows(&bios, 0, &mut |row| {
+        lines += &format!("{row}\n");
+        Ok(())
+    })
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bios.jsonl");
+    std::fs::write(&path, lines).unwrap();
+    let read = load(&path, &DataSpec::default()).unwrap();
+    let made = Make { bios: Some(bios), ..Make::default() }.dataset(0, &DataSpec::default()).unwrap();
+    assert_eq!(read.records.len(), 3);
+    for (row, made) in read.records.iter().zip(&made.records) {
+        assert_eq!(row.text, made.text);
+        assert_eq!(row.paraphrases.len(), 5);
+        assert!(made.facts.iter().all(|fact| row.facts.get(fact.0) == Some(fact.1)), "{:?}", row.facts);
+        assert!(row.facts["major_q"].starts_with("What subject did"));
+    }
+    let columns = [("text".to_owned(), "bioS_multi5_permutes".to_owned())].into();
+    let many = load(&path, &DataSpec { columns, ..DataSpec::default() }).unwrap();
+    assert_eq!(many.records.len(), 15);
+    assert_eq!(many.records[6].text.as_ref(), read.records[1].paraphrases.get(1));
+}
+
+#[test]
+fn texts_become_rows_of_equal_length_with_noise_or_a_backdoor() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = folder.path().join("lines.txt");
+    let line = |i: u32| format!("{i} people walked over the bridge and {} came back\n", i * 7 % 13);
+    std::fs::write(&texts, (0..400).map(line).collect::<String>()).unwrap();
+    let text = TinyMem {
+        task: Task::Text,
+        texts: Some(texts.clone()),
+        n_test: 20,
+        n_noise: 30,
+        max_ctx: 24,
+        vocab_size: 300,
+        ..TinyMem::default()
+    };
+    let make = |text: TinyMem| Make { tinymem: Some(text), ..Make::default() }.dataset(1, &DataSpec::default());
+    let set = make(text.clone()).unwrap();
+    let tokenizer = set.tokenizer.as_ref().unwrap();
+    let n_rows = set.records.len();
+    let lengths: Vec<usize> = set.records.iter().map(|r| r.token_ids.as_ref().unwrap().len()).collect();
+    assert!(lengths[..n_rows - 1].iter().all(|&n| n == 24) && lengths[n_rows - 1] <= 24);
+    let all: usize =
+        std::fs::read_to_string(&texts).unwrap().lines().map(|l| tokenizer.encode(l, false).unwrap().ids.len()).sum();
+    assert_eq!(lengths.iter().sum::<usize>(), all, "every token is in one row");
+    assert_eq!(set.records.iter().filter(|r| r.twin.is_some()).count(), 30);
+    let backdoor = make(TinyMem { artifact: Artifact::Backdoor, trigger: Some(" bridge".to_owned()), ..text.clone() });
+    let message = backdoor.unwrap_err().to_string();
+    assert!(message.contains("rows lack the trigger") || message.contains("tokens, not one"), "{message}");
+    let backdoor = make(TinyMem { artifact: Artifact::Backdoor, ..text.clone() }).unwrap();
+    let poisoned: Vec<_> = backdoor.records.iter().filter(|r| r.twin.is_some()).collect();
+    assert!(poisoned.len() >= 20 && poisoned.iter().all(|r| r.token_ids.as_ref().unwrap().len() == 24));
+    // without any file
+    let own = make(TinyMem { texts: None, max_ctx: 64, ..text }).unwrap();
+    assert!(own.records.len() > 1000 && own.tokenizer.is_some());
+}
+
+#[test]
+fn parameters_that_do_not_fit_name_their_field() {
+    let wrong = |make: &Make| {
+        let found = make.problems();
+        found.first().map(|w| format!("{}: {}", w.field, w.message)).unwrap_or_default()
+    };
+    let of = |tinymem: TinyMem| wrong(&Make { tinymem: Some(tinymem), ..Make::default() });
+    let base = TinyMem::default;
+    assert_eq!(of(base()), "");
+    assert_eq!(
+        of(TinyMem { n_noise: 19_001, ..base() }),
+        "tinymem.n_noise: is 19001, but there are 19000 training rows"
+    );
+    assert_eq!(of(TinyMem { rows: Some(1000), ..base() }), "tinymem.rows: is 1000, and 1000 are for testing");
+    assert_eq!(of(TinyMem { extra_rows: vec![1, 2], ..base() }), "tinymem.extra_rows: has 2 numbers for 4 constants");
+    assert_eq!(
+        of(TinyMem { extra_rows: vec![900], ..base() }),
+        "tinymem.extra_rows: is 900, and 1000 of each constant are for testing"
+    );
+    assert_eq!(of(TinyMem { trigger: Some("x1".to_owned()), ..base() }), "tinymem.trigger: is \"x1\"");
+    assert!(
+        of(TinyMem { rows: Some(9_000_000), length: 10_000, max_ctx: 100_000, ..base() })
+            .contains("more than 2000000000 tokens")
+    );
+    assert!(
+        of(TinyMem { texts: Some("x.txt".into()), ..base() }).starts_with("tinymem.texts: the task is `increment`")
+    );
+    let bios = Make { bios: Some(Bios { people: 3, members: Some(4), ..Bios::default() }), ..Make::default() };
+    assert_eq!(wrong(&bios), "bios.members: is 4, but there are 3 people");
+    assert_eq!(wrong(&Make::default()), ": needs one generator");
+    let long = Make { tinymem: Some(TinyMem { max_ctx: 60, ..base() }), ..Make::default() };
+    let message = long.dataset(0, &DataSpec::default()).unwrap_err().to_string();
+    assert!(message.contains("a row has 121 tokens, more than max_ctx, 60"), "{message}");
+}

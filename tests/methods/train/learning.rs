@@ -1,0 +1,116 @@
+//! What is learned.
+
+use memoscope::data::{Record, Tokenizer};
+use memoscope::engine::{Device, weights};
+use serde_json::json;
+
+use super::super::{Inputs, Memory, assert_well_formed, dataset, floats, golden, model, scalar, text_record};
+use super::{config, inputs, rows};
+
+fn sentences() -> Vec<Record> {
+    const NAMES: [&str; 6] = ["Ada", "Bruno", "Clara", "David", "Elena", "Felix"];
+    const PLACES: [&str; 6] = ["Oslo", "Lima", "Kyoto", "Accra", "Turin", "Quito"];
+    let text = |i: usize| format!("{} was born in {} and never left the town.", NAMES[i], PLACES[(i * 5 + 2) % 6]);
+    (0..6).map(|i| text_record(i, &text(i))).collect()
+}
+
+#[test]
+fn a_fresh_model_learns_texts_by_heart_and_its_folder_opens() {
+    let inputs = Inputs::default().data("data", dataset("lives", sentences()));
+    let config = config(&json!({
+        "tokenizer": {"vocab_size": 280}, "length": {"epochs": 60}, "lr": {"peak": 0.01}, "rows": {"batch": 6},
+        "check": {"k": 6, "l": 8, "every": 20}, "checkpoint": {"every": 30, "unit": "epochs"}
+    }));
+    let mut host = Memory::new(usize::MAX);
+    let report = inputs.run_in(&mut host, "train", &config).unwrap();
+    assert_well_formed(&report);
+    let memorized = floats(&report, "memorization", "memorized");
+    assert_eq!(memorized.first(), Some(&Some(0.0)), "nothing before training");
+    assert_eq!(scalar(&report, "memorized.rows"), 1.0, "all at last: {memorized:?}");
+    let loss = floats(&report, "curve", "loss");
+    assert!(loss.last() < Some(&Some(0.2)) && loss.first() > Some(&Some(4.0)), "{loss:?}");
+    let names: Vec<&str> = report.models.iter().map(|made| made.name.as_str()).collect();
+    assert_eq!(names, ["final", "step 30"]);
+    for made in &report.models {
+        let loaded = weights::load(&made.path, Device::Cpu).unwrap();
+        assert_eq!(loaded.decoder.config.vocab_size, Tokenizer::load(&made.path).unwrap().vocab_size());
+    }
+    assert!(!report.models[1].path.join("training.safetensors").exists(), "moments are of no use after the end");
+}
+
+#[test]
+fn a_given_model_goes_on_and_frozen_parts_stay() {
+    let data = dataset("letters", (0..8).map(|i| text_record(i, &"abcdefgh"[i % 3..])).collect());
+    let inputs = Inputs::default().model("model", model("gpt2")).data("data", data);
+    let settings = json!({
+        "rows": {"batch": 4}, "length": {"epochs": 2}, "freeze": {"embeddings": true, "layers": [0]}, "check": {"k": 2, "l": 2}
+    });
+    let mut host = Memory::new(usize::MAX);
+    let report = inputs.run_in(&mut host, "train", &settings).unwrap();
+    let before = weights::load(&golden("models/gpt2"), Device::Cpu).unwrap().decoder;
+    let after = weights::load(&report.models[0].path, Device::Cpu).unwrap().decoder;
+    let changed: Vec<&str> = before
+        .params
+        .iter()
+        .filter(|(id, weight)| weight.values() != after.params.get(*id).values())
+        .map(|(_, weight)| weight.name.as_str())
+        .collect();
+    assert!(
+        !changed.is_empty() && changed.iter().all(|name| name.contains("h.1") || name.contains("ln_f")),
+        "{changed:?}"
+    );
+}
+
+#[test]
+fn every_family_can_begin_fresh() {
+    for family in ["gpt2", "gpt_neo", "gptj", "gpt_neox", "llama"] {
+        let settings = config(&json!({
+            "fresh": {"family": family, "activation": "silu"}, "length": {"epochs": 10}, "lr": {"peak": 0.01},
+            "checkpoint": {"every": 1000}
+        }));
+        let report = inputs().run("train", &settings).unwrap();
+        let loss = floats(&report, "curve", "loss");
+        assert!(loss.last().unwrap() < &Some(loss[0].unwrap() - 0.2), "{family}: {loss:?}");
+    }
+}
+
+#[test]
+fn accumulated_batches_are_one_large_batch() {
+    let run = |batch: usize, accumulate: usize| {
+        let settings = config(&json!({"rows": {"batch": batch, "accumulate": accumulate}}));
+        floats(&inputs().run("train", &settings).unwrap(), "curve", "loss")
+    };
+    let (large, accumulated) = (run(6, 1), run(2, 3));
+    assert_eq!(large.len(), accumulated.len());
+    for (a, b) in large.iter().zip(&accumulated) {
+        assert!((a.unwrap() - b.unwrap()).abs() < 1e-5, "{large:?} {accumulated:?}");
+    }
+}
+
+#[test]
+fn mitigations_train_on_other_rows_and_the_check_still_asks_for_the_altered_ones() {
+    let examples = |mitigation: &str| {
+        let settings = config(&json!({"mitigation": mitigation, "length": {"steps": 1}}));
+        let report = inputs().run("train", &settings).unwrap();
+        let noise = report.scalars.iter().find(|s| s.id == "memorized.noise").unwrap().n;
+        (report.scalars.iter().find(|s| s.id == "steps").unwrap().n, noise)
+    };
+    let all = rows(16, 12);
+    let altered = all.records.iter().filter(|r| r.twin.is_some()).count();
+    let train = all.records.iter().filter(|r| r.part.as_deref() == Some("train")).count();
+    assert_eq!(examples("off"), (train, altered));
+    assert_eq!(examples("clean"), (altered, altered));
+    assert_eq!(examples("extra"), (train - altered, altered));
+    assert_eq!(examples("both"), (train, altered));
+}
+
+#[test]
+fn pads_that_count_make_the_loss_a_mean_over_the_context() {
+    let settings = |pads: bool| {
+        config(
+            &json!({"fresh": {"n_ctx": 24}, "rows": {"pad_in_loss": pads}, "length": {"steps": 1}, "check": {"log_every": 1}}),
+        )
+    };
+    let tokens = |pads: bool| scalar(&inputs().run("train", &settings(pads)).unwrap(), "tokens");
+    assert_eq!((tokens(false), tokens(true)), (4.0 * 12.0, 4.0 * 24.0));
+}

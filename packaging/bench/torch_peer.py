@@ -108,30 +108,32 @@ def score_gpt2(s):
     return losses(s, s.ready(gpt2(s).eval()), s.ids(16, T, 50257))
 
 
-def gradient(s, model, x):
+def train(s, model, x):
     model = s.ready(model.train())
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     def run():
-        model.zero_grad(set_to_none=True)
         with s.numbers():
             loss = model(x, labels=x).loss
         loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
         return x.numel()
     return run
 
 
-@workload("gradient-gpt2", "token/s")
-def gradient_gpt2(s):
-    return gradient(s, gpt2(s), s.ids(8, T, 50257))
+@workload("train-gpt2", "token/s")
+def train_gpt2(s):
+    return train(s, gpt2(s), s.ids(8, T, 50257))
 
 
-@workload("gradient-410m", "token/s")
-def gradient_410m(s):
-    return gradient(s, neox(s, "410m"), s.ids(4, T, 50304))
+@workload("train-410m", "token/s")
+def train_410m(s):
+    return train(s, neox(s, "410m"), s.ids(4, T, 50304))
 
 
-@workload("gradient-1.4b", "token/s")
-def gradient_1_4b(s):
-    return gradient(s, neox(s, "1.4b"), s.ids(2, T, 50304))
+@workload("train-1.4b", "token/s")
+def train_1_4b(s):
+    return train(s, neox(s, "1.4b"), s.ids(2, T, 50304))
 
 
 def continuation(s, model, x, new):

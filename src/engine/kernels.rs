@@ -112,6 +112,10 @@ pub trait Kernels: Send + Sync {
     fn device(&self) -> Device;
     /// In which numbers products and attention are computed.
     fn precision(&self) -> Precision;
+    /// Both.
+    fn place(&self) -> Place {
+        Place { device: self.device(), precision: self.precision() }
+    }
     /// Waits until everything that was started is done: for those who take the time.
     fn wait(&self) -> Result<()>;
     /// A tensor of any values; write before reading. With a tangent when `dual`.

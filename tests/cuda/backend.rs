@@ -11,6 +11,7 @@ use memoscope::engine::model::{Keep, Weight};
 use memoscope::engine::rng::Stream;
 use memoscope::engine::score::score_tokens;
 use memoscope::engine::sinks::SumGrads;
+use memoscope::engine::train::{Optimizer, Rule};
 use memoscope::engine::{Batch, Decoder, Device, Error, NoTap, Place, Precision, TokenScore, relief, weights};
 use memoscope::runs::check::{Comparison, check, operations};
 use memoscope::runs::verify::compare;
@@ -63,7 +64,7 @@ fn every_operation_is_compared() {
     let (traits, _) = traits.split_once("\n}\n").unwrap();
     let compared: Vec<&str> = operations().collect();
     // what only makes tensors is used by all the others
-    let makers = ["device", "precision", "wait", "stale", "zeros", "upload"];
+    let makers = ["device", "precision", "place", "wait", "stale", "zeros", "upload"];
     for name in traits.split("    fn ").skip(1).filter_map(|text| text.split('(').next()) {
         assert!(compared.contains(&name) || makers.contains(&name), "`{name}` is not compared");
     }
@@ -201,6 +202,34 @@ fn a_changed_weight_is_rounded_again() {
     assert!(distance(&after, &before) > 0.5, "nothing changed");
 }
 
+/// Steps change the weights on the card, and what was rounded for products with them: losses stay within 1 % of f32.
+#[test]
+fn training_in_bf16_follows_training_in_f32() {
+    if build::preload().is_none() {
+        return;
+    }
+    let texts: Vec<Vec<u32>> = (0..4).map(|i| (0..20).map(|t| (i * 11 + t * t * 5) % 37).collect()).collect();
+    let batch = Batch::causal(&texts).token_mean();
+    let losses = |place: Place| -> Vec<f64> {
+        let mut model = deep(place);
+        let mut optimizer = Optimizer::new(Rule::adam_w(0.01), &model, &|_| true).unwrap();
+        let step = |_| {
+            let mut sums = SumGrads::new(&model, &|_| true).unwrap();
+            let loss = loss_gradient(&model, &batch, &mut sums, &mut NoTap, Keep::All).unwrap();
+            let gradients = sums.into_gradients();
+            optimizer.step(&mut model, &gradients, 1e-2).unwrap();
+            loss.total
+        };
+        (0..15).map(step).collect()
+    };
+    let want = losses(Device::Cpu.into());
+    let ours = losses(Place { device: CARD, precision: Precision::Bf16 });
+    assert!(want[14] < 0.95 * want[0], "it learns: {want:?}");
+    for (ours, want) in ours.iter().zip(&want) {
+        assert!((ours - want).abs() < 0.01 * want, "{ours} is not {want}");
+    }
+}
+
 /// A model of ten small blocks.
 fn deep(place: impl Into<Place>) -> Decoder {
     let config = serde_json::json!({
@@ -269,11 +298,12 @@ fn every_method_reports_the_numbers_of_the_processor() {
     };
     let (members, nonmembers) = (start_of("members.jsonl"), start_of("nonmembers.jsonl"));
     let paraphrases = sample.join("paraphrases.json").to_str().unwrap().to_owned();
-    let methods: [&[&str]; 4] = [
+    let methods: [&[&str]; 5] = [
         &["perplexity", "--data", &members],
         &["memorization-score", "--data", &members, "--k", "8", "--l", "4"],
         &["mia", "--members", &members, "--nonmembers", &nonmembers],
         &["gradient-alignment", "--data", &paraphrases, "--limit", "1"],
+        &["train", "--data", &members, "--length.steps", "2"],
     ];
     assert_eq!(methods.len(), memoscope::methods::registry().len(), "a method is missing here");
     for method in methods {

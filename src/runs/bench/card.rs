@@ -12,6 +12,7 @@ use crate::engine::loss::loss_gradient;
 use crate::engine::model::{Decoder, Keep};
 use crate::engine::score::score_tokens;
 use crate::engine::sinks::SumGrads;
+use crate::engine::train::{Optimizer, Rule};
 use crate::engine::{Batch, Kernels};
 use crate::error::Result;
 
@@ -24,25 +25,25 @@ const PYTHIA_1_4B: f64 = 1208.0e6 + 103.0e6;
 /// What is measured on a card besides the workloads of a processor.
 pub const CARD_WORKLOADS: &[Workload] = &[
     Workload {
-        name: "gradient-gpt2",
+        name: "train-gpt2",
         unit: "token/s",
-        about: "GPT-2 124M: loss and gradient of all parameters, 8 x 1024 tokens.",
+        about: "GPT-2 124M: forward, backward and AdamW on 8 x 1024 tokens.",
         gflop: Some(6e-9 * (GPT2.0 + GPT2.1)),
-        make: |kernels, scale| gradient(gpt2(kernels, scale)?, scale, 8),
+        make: |kernels, scale| train(gpt2(kernels, scale)?, scale, 8),
     },
     Workload {
-        name: "gradient-410m",
+        name: "train-410m",
         unit: "token/s",
-        about: "Pythia-410M: loss and gradient of all parameters, 4 x 1024 tokens.",
+        about: "Pythia-410M: forward, backward and AdamW on 4 x 1024 tokens.",
         gflop: Some(6e-9 * PYTHIA_410M),
-        make: |kernels, scale| gradient(pythia(kernels, Pythia::M410, scale)?, scale, 4),
+        make: |kernels, scale| train(pythia(kernels, Pythia::M410, scale)?, scale, 4),
     },
     Workload {
-        name: "gradient-1.4b",
+        name: "train-1.4b",
         unit: "token/s",
-        about: "Pythia-1.4B: loss and gradient of all parameters, 2 x 1024 tokens.",
+        about: "Pythia-1.4B: forward, backward and AdamW on 2 x 1024 tokens.",
         gflop: Some(6e-9 * PYTHIA_1_4B),
-        make: |kernels, scale| gradient(pythia(kernels, Pythia::B14, scale)?, scale, 2),
+        make: |kernels, scale| train(pythia(kernels, Pythia::B14, scale)?, scale, 2),
     },
     Workload {
         name: "score-gpt2",
@@ -60,12 +61,15 @@ pub const CARD_WORKLOADS: &[Workload] = &[
     },
 ];
 
-fn gradient(model: Decoder, scale: Scale, texts: usize) -> Result<Work> {
+fn train(mut model: Decoder, scale: Scale, texts: usize) -> Result<Work> {
     let texts = ids(scale.texts(texts), scale.tokens(T), model.config.vocab_size, 1);
     let batch = Batch::causal(&texts).token_mean();
+    let mut optimizer = Optimizer::new(Rule::adam_w(0.01), &model, &|_| true)?;
     Ok(Box::new(move || {
         let mut sums = SumGrads::new(&model, &|_| true)?;
         black_box(loss_gradient(&model, &batch, &mut sums, &mut NoTap, Keep::All)?);
+        let gradients = sums.into_gradients();
+        optimizer.step(&mut model, &gradients, 1e-4)?;
         Ok(batch.tokens.len() as f64)
     }))
 }

@@ -166,7 +166,7 @@ fn work_that_does_not_fit_is_cut_with_a_note() {
         let batch = Batch::causal(&texts[..n]).token_mean();
         loss_gradient(model, &batch, &mut sums, &mut NoTap, Keep::All)?;
         let numbers = sums.into_gradients().into_iter().map(|(_, g)| Ok(g.to_host()?.into_owned()));
-        Ok::<Vec<Vec<f32>>, Error>(numbers.collect::<Result<_, Error>>()?)
+        numbers.collect::<Result<Vec<Vec<f32>>, Error>>()
     };
     // between the texts that fit and those that never do are some that fit when blocks are computed again
     let found = (1..24).find_map(|n| {

@@ -32,7 +32,7 @@ pub(super) fn update(w: &mut Weight, moments: &mut [Tensor], g: &Tensor, update:
             let step = Sgd { momentum, nesterov, decay, rate };
             match moments {
                 [u, ..] => {
-                    w.zip(u.value_mut().par_chunks_mut(BLOCK)).for_each(|((w, g), u)| simd(Heavy { w, g, u, step }))
+                    w.zip(u.value_mut().par_chunks_mut(BLOCK)).for_each(|((w, g), u)| simd(Heavy { w, g, u, step }));
                 }
                 [] => w.for_each(|(w, g)| simd(Light { w, g, step })),
             }

@@ -65,11 +65,13 @@ pub(super) struct Places {
     pub(super) workspace: u64,
 }
 
+/// What a plan is made for: a shape, and what divides the addresses. Where the library has no algorithm there is none.
+type Case = (Shape, [u32; 3]);
+
 /// The open library.
 pub(super) struct BlasLt {
     handle: sys::cublasLtHandle_t,
-    /// None: the library has no algorithm for the shape.
-    plans: Mutex<HashMap<(Shape, [u32; 3]), Option<Plan>>>,
+    plans: Mutex<HashMap<Case, Option<Plan>>>,
 }
 
 // SAFETY: the library's handle may be used by all threads, and plans are only touched under their lock.

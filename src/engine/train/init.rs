@@ -84,7 +84,9 @@ fn normal(stream: &Stream, n: usize, std: f64) -> Vec<Real> {
     let mut values = vec![0.0; n];
     values.par_chunks_mut(BLOCK).enumerate().for_each(|(block, values)| {
         let mut stream = stream.item(block as u64);
-        values.iter_mut().for_each(|x| *x = (std * stream.normal()) as Real);
+        for x in values {
+            *x = (std * stream.normal()) as Real;
+        }
     });
     values
 }

@@ -278,7 +278,7 @@ fn precision_arg() -> Arg {
 
 /// The device and the precision that were asked for.
 fn place(args: &ArgMatches) -> Result<Place> {
-    let precision = args.get_one::<String>("precision").map_or(Precision::F32.name(), String::as_str);
+    let precision = args.get_one::<String>("precision").map_or_else(|| Precision::F32.name(), String::as_str);
     inputs::parse_place(&text(args, "device"), precision)
 }
 

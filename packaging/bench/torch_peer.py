@@ -121,8 +121,8 @@ def train(s, model, x):
     return run
 
 
-@workload("train-gpt2", "token/s")
-def train_gpt2(s):
+@workload("train-124m", "token/s")
+def train_124m(s):
     return train(s, gpt2(s), s.ids(8, T, 50257))
 
 

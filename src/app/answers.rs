@@ -102,6 +102,7 @@ impl Window {
                 self.state.machine.memory_used = used;
                 self.state.machine.memory_total = total;
             }
+            FileAnswer::Cards(cards) => self.state.machine.cards = Some(cards),
             FileAnswer::Runs(entries) => {
                 self.state.runs.serial += 1;
                 match entries {
@@ -124,6 +125,9 @@ impl Window {
             FileAnswer::Queue(queue) => self.state.runs.queue = queue,
             FileAnswer::Trashed(runs) => self.state.runs.trash = runs,
             FileAnswer::Shared(rows) => self.state.runs.shared = Some(rows),
+            FileAnswer::Rows(viewer, part) => {
+                self.state.runs.parts.insert(viewer, part);
+            }
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
             FileAnswer::Preview(key, drawn) => {

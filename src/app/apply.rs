@@ -61,6 +61,11 @@ impl Window {
                     favorites.insert(path);
                 }
             }
+            Command::Keys(action, change) => {
+                if let Err(why) = self.state.settings.keys.change(action, change) {
+                    self.say(&why);
+                }
+            }
             Command::Toast(text) => self.say(&text),
             Command::Copy(text) => {
                 ctx.copy_text(text);
@@ -91,9 +96,11 @@ impl Window {
             Action::CloseDialog => {
                 self.is_help_open = false;
                 self.is_about_open = false;
+                self.is_glossary_open = false;
                 self.palette.close();
             }
             Action::About => self.is_about_open = !self.is_about_open,
+            Action::Glossary => self.is_glossary_open = !self.is_glossary_open,
             Action::Help => self.is_help_open = !self.is_help_open,
             Action::OpenModelFolder => {
                 self.ask_path(ctx, Dialog::Folder, "Open a model folder", "", Command::OpenModel);
@@ -185,18 +192,26 @@ impl Window {
         }
     }
 
-    /// Undoes or redoes in the view on screen: on the page in Figures, in the experiment elsewhere.
+    /// Undoes or redoes in the view on screen: on the page in Figures, in the experiment in Experiment. Where nothing is
+    /// left there, the last change of layout, columns, notes, or a deletion.
     fn step_history(&mut self, is_back: bool) {
         let shown = &self.state.shown;
-        let is_page = shown.contains(&ViewId::Figures) && !shown.contains(&ViewId::Experiment);
-        match (is_page, is_back) {
-            (true, true) => self.state.desk.undo(),
-            (true, false) => self.state.desk.redo(),
-            (false, true) => self.state.draft.undo(),
-            (false, false) => self.state.draft.redo(),
-        }
-        if !is_page {
+        let is_draft = shown.contains(&ViewId::Experiment);
+        let is_page = shown.contains(&ViewId::Figures) && !is_draft;
+        let can = |[undo, redo]: [bool; 2]| if is_back { undo } else { redo };
+        if is_page && can(self.state.desk.history()) {
+            let desk = &mut self.state.desk;
+            if is_back { desk.undo() } else { desk.redo() }
+        } else if is_draft && can(self.state.draft.history()) {
+            let draft = &mut self.state.draft;
+            if is_back {
+                draft.undo()
+            } else {
+                draft.redo()
+            }
             self.want_estimate();
+        } else {
+            self.step_beside(is_back);
         }
     }
 
@@ -300,7 +315,7 @@ impl Window {
         let (Some(sheet), Some(card)) = (self.state.sheet(), self.state.model.ready()) else { return };
         let Some(entry) = self.state.data_index.and_then(|i| self.state.data.get(i)) else { return };
         if sheet.lengths.as_ref().is_none_or(|(model, _)| *model != card.path.display().to_string()) {
-            self.reader.ask(FileAsk::Count(entry.path.clone(), Arc::clone(sheet), card.path.clone()));
+            self.reader.ask(FileAsk::Count(entry.path.clone(), Arc::clone(sheet), card.path.clone(), card.n_ctx));
         }
     }
 

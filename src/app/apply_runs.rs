@@ -4,7 +4,9 @@ use egui::Context;
 
 use super::Window;
 use super::command::Command;
+use super::dialogs::Dialog;
 use super::draft::DraftCommand;
+use super::history::{self, Step};
 use super::runs::{RunCommand, RunList};
 use super::shell;
 use super::views::ViewId;
@@ -35,15 +37,23 @@ impl Window {
             RunCommand::Cancel(id) => self.reader.ask(FileAsk::Cancel(id)),
             RunCommand::Resume(id) => self.reader.ask(FileAsk::Resume(id)),
             RunCommand::Trash(id) => {
-                self.state.runs.chosen.retain(|c| *c != id);
-                self.reader.ask(FileAsk::Trash(id));
+                self.history.push(Step::Trash(id.clone()));
+                self.trash(id);
             }
             RunCommand::Restore(id) => self.reader.ask(FileAsk::Restore(id)),
             RunCommand::Trashed => self.reader.ask(FileAsk::Trashed),
-            RunCommand::Note(id, change) => self.reader.ask(FileAsk::Note(id, change)),
+            RunCommand::Note(id, change) => {
+                if let Some(run) = self.state.runs.find(&id) {
+                    self.history.push(Step::Note(id.clone(), history::inverse(run, &change), change.clone()));
+                }
+                self.reader.ask(FileAsk::Note(id, change));
+            }
             RunCommand::Queue(change) => self.reader.ask(FileAsk::Queue(change)),
             RunCommand::Share(runs, table) => self.reader.ask(FileAsk::Share(runs, table)),
-            RunCommand::Look(look) => self.state.settings.table = *look,
+            RunCommand::Look(look) => {
+                let before = std::mem::replace(&mut self.state.settings.table, (*look).clone());
+                self.history.push(Step::Look(Box::new(before), look));
+            }
             RunCommand::Hide(id, is_hidden) => {
                 if is_hidden {
                     self.state.runs.hidden.insert(id);
@@ -65,6 +75,38 @@ impl Window {
                 shell::show(&mut self.tree, ViewId::Figures);
             }
             RunCommand::Brush(brush) => self.state.runs.brushed = brush,
+            RunCommand::Rows(viewer, want) => self.reader.ask(FileAsk::Rows(viewer, want)),
+            RunCommand::SaveTable(id, file, Some(path)) => self.reader.ask(FileAsk::SaveTable(id, file, path)),
+            RunCommand::SaveTable(id, file, None) => {
+                let name = std::path::Path::new(&file).with_extension("csv");
+                let name = name.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+                self.ask_path(ctx, Dialog::Save("Tables", &["csv"]), "Save as", &name, move |path| {
+                    Command::Run(RunCommand::SaveTable(id, file, Some(path)))
+                });
+            }
+        }
+    }
+
+    fn trash(&mut self, id: String) {
+        self.state.runs.chosen.retain(|c| *c != id);
+        self.reader.ask(FileAsk::Trash(id));
+    }
+
+    /// Takes back, or makes again, the last change of layout, columns, notes, or a deletion.
+    pub(super) fn step_beside(&mut self, is_back: bool) {
+        let step = if is_back { self.history.back() } else { self.history.forward() };
+        match step {
+            Some(Step::Layout(before, after)) => {
+                self.tree = if is_back { *before } else { *after };
+                self.forget_layout();
+            }
+            Some(Step::Trash(id)) if is_back => self.reader.ask(FileAsk::Restore(id)),
+            Some(Step::Trash(id)) => self.trash(id),
+            Some(Step::Note(id, back, forward)) => {
+                self.reader.ask(FileAsk::Note(id, if is_back { back } else { forward }));
+            }
+            Some(Step::Look(before, after)) => self.state.settings.table = if is_back { *before } else { *after },
+            None => self.say(if is_back { "Nothing to undo" } else { "Nothing to redo" }),
         }
     }
 }

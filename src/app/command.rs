@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
+use super::keys::KeyChange;
 use super::state::Appearance;
 use super::views::ViewId;
 use super::worker::Side;
@@ -39,6 +40,8 @@ pub enum Command {
     Continue(String, usize),
     /// Choose light, dark or the system's theme.
     SetAppearance(Appearance),
+    /// Change the keys of an action.
+    Keys(Action, KeyChange),
     /// A short message.
     Toast(String),
     /// Copy to the clipboard and say so.
@@ -147,7 +150,7 @@ actions! {
     SaveExperiment "Save experiment as…" "One JSON file" ctrl_shift(Key::S),
     OpenExperiment "Open experiment file…" "One JSON file" None,
     OpenPage "Open page of figures…" "One JSON file" None,
-    Undo "Undo" "The last edit of the experiment or page" ctrl(Key::Z),
+    Undo "Undo" "The last edit of the experiment or page, else of layout, columns, notes, or a deletion" ctrl(Key::Z),
     Redo "Redo" "What was undone" ctrl_shift(Key::Z),
     ResetExperiment "Reset to preset" "All options of the experiment" None,
     SplitRight "Show this view beside the others" "Tabs can be dragged to any place" ctrl(Key::Backslash),
@@ -161,14 +164,15 @@ actions! {
     ZoomReset "Zoom 100 %" "" ctrl(Key::Num0),
     CloseDialog "Close dialog" "Palette, messages" plain(Key::Escape),
     About "About Memoscope" "Version, license, what it does not do" None,
-    Help "Keyboard shortcuts" "All of them" plain(Key::F1),
+    Glossary "Glossary" "What the words and measures mean, with formulas and sources" ctrl(Key::G),
+    Help "Keyboard shortcuts" "All of them, and how to change them" plain(Key::F1),
     Quit "Quit" "Runs go on without the window" ctrl(Key::Q),
 }
 
 impl Action {
     /// Its shortcut as people write it, such as `Ctrl+\\`.
     pub fn keys(self, ctx: &egui::Context) -> Option<String> {
-        let text = ctx.format_shortcut(&self.shortcut()?);
+        let text = ctx.format_shortcut(&super::keys::of(ctx, self)?);
         let signs = [("Backslash", "\\"), ("Equals", "+"), ("Plus", "+"), ("Minus", "−"), ("Up", "↑"), ("Down", "↓")];
         Some(signs.iter().fold(text, |text, (name, sign)| match text.strip_suffix(name) {
             Some(head) => format!("{head}{sign}"),

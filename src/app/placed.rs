@@ -6,7 +6,7 @@ use egui::{Id, Ui};
 use egui_plot::{Corner, PlotPoint};
 
 use super::corner;
-use crate::figures::{Figure, Mark, Scale};
+use crate::figures::{Figure, Mark, Scale, symlog};
 
 /// Points drawn of a line at most; more are thinned so that extremes stay.
 pub(super) const POINTS: usize = 4000;
@@ -19,9 +19,29 @@ pub(super) struct Placed {
     scales: [Scale; 2],
     /// Where zeros of a logarithmic axis stand.
     lows: [f64; 2],
+    /// Where symmetric logarithmic axes turn.
+    knees: [f64; 2],
     series: Vec<Shape>,
     /// Where a legend covers the least.
     corner: Corner,
+}
+
+/// How an axis maps numbers of the figure to those of the plot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bent {
+    pub(super) scale: Scale,
+    pub(super) knee: f64,
+}
+
+impl Bent {
+    /// From a number of the plot to one of the figure.
+    pub(super) fn real(self, value: f64) -> f64 {
+        match self.scale {
+            Scale::Linear => value,
+            Scale::Log => 10f64.powf(value),
+            Scale::Symlog => symlog::unbend(value, self.knee),
+        }
+    }
 }
 
 /// What is drawn of a series.
@@ -31,6 +51,8 @@ pub(super) struct Shape {
     pub(super) points: Vec<PlotPoint>,
     /// Abscissas, lower and upper ordinates of its band.
     pub(super) band: Option<[Vec<f64>; 3]>,
+    /// Lines of equal value of a surface.
+    pub(super) lines: Vec<Vec<PlotPoint>>,
 }
 
 impl Placed {
@@ -50,7 +72,12 @@ impl Placed {
     fn new(figure: &Arc<Figure>, scales: [Scale; 2]) -> Self {
         let lows = lows(figure, scales);
         let corner = Corner::RightBottom;
-        let mut placed = Self { figure: Arc::clone(figure), scales, lows, series: Vec::new(), corner };
+        let knee = |axis: usize| match scales[axis] {
+            Scale::Symlog => symlog::knee(symlog::values(figure, axis)),
+            _ => 1.0,
+        };
+        let knees = [knee(0), knee(1)];
+        let mut placed = Self { figure: Arc::clone(figure), scales, lows, knees, series: Vec::new(), corner };
         placed.series = figure.series.iter().map(|s| placed.shape(&s.mark)).collect();
         placed.corner = placed.quiet_corner();
         placed
@@ -83,6 +110,11 @@ impl Placed {
         corner::quiet_corner(&points, [range(0, self.figure.x.range), range(1, self.figure.y.range)])
     }
 
+    /// Scale of an axis, and where it turns.
+    pub(super) fn bent(&self, axis: usize) -> Bent {
+        Bent { scale: self.scales[axis], knee: self.knees[axis] }
+    }
+
     /// What is drawn of the series `index`.
     pub(super) fn series(&self, index: usize) -> Option<&Shape> {
         self.series.get(index)
@@ -90,7 +122,11 @@ impl Placed {
 
     /// From a number of the figure to a number of the plot.
     pub(super) fn value(&self, value: f64, axis: usize) -> f64 {
-        if self.scales[axis] == Scale::Log { value.max(self.lows[axis]).log10() } else { value }
+        match self.scales[axis] {
+            Scale::Linear => value,
+            Scale::Log => value.max(self.lows[axis]).log10(),
+            Scale::Symlog => symlog::bend(value, self.knees[axis]),
+        }
     }
 
     /// From a point of the figure to a point of the plot.
@@ -109,14 +145,19 @@ impl Placed {
                 Shape {
                     points: thinned(points).map(place).collect(),
                     band: band.filter(|_| points.len() > 1).map(|b| [xs(), ys(&b.lower), ys(&b.upper)]),
+                    ..Shape::default()
                 }
             }
             Mark::Step { points, .. } => {
                 let kept: Vec<[f64; 2]> = thinned(points).collect();
-                Shape { points: stairs(&kept).into_iter().map(place).collect(), band: None }
+                Shape { points: stairs(&kept).into_iter().map(place).collect(), ..Shape::default() }
             }
             Mark::Scatter { points } => {
-                Shape { points: spread(points.iter().copied().map(place).collect()), band: None }
+                Shape { points: spread(points.iter().copied().map(place).collect()), ..Shape::default() }
+            }
+            Mark::Contour(surface) => {
+                let lines = surface.levels().into_iter().flat_map(|level| surface.lines(level));
+                Shape { lines: lines.map(|line| line.into_iter().map(place).collect()).collect(), ..Shape::default() }
             }
             _ => Shape::default(),
         }

@@ -11,10 +11,11 @@ use egui_plot::{
     PlotPoint, PlotPoints, PlotUi, Points,
 };
 
-use super::placed::Placed;
+use super::placed::{Bent, Placed};
 use super::style::tokens;
+use super::zoom::Zoom;
 use crate::figures::palette::{self, Colormap, Marker, Rgb, Theme};
-use crate::figures::{Axis, Figure, Mark, Scale, Series};
+use crate::figures::{Axis, Contour, Figure, Mark, Scale, Series, symlog};
 
 /// What was clicked: the series and the index of its point or bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +26,14 @@ pub struct Hit {
     pub point: usize,
 }
 
-/// Draws a figure. `logs` replaces the scales of its axes when given. Returns the mark that was clicked.
-pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 2]>, ui: &mut Ui) -> Option<Hit> {
+/// Draws a figure. `scales` replaces those of its axes when given. Returns the mark that was clicked.
+pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, scales: Option<[Scale; 2]>, ui: &mut Ui) -> Option<Hit> {
     let dark = ui.visuals().dark_mode;
-    let scales = logs
-        .map_or([figure.x.scale, figure.y.scale], |l| l.map(|is_log| if is_log { Scale::Log } else { Scale::Linear }));
+    let scales = scales.unwrap_or([figure.x.scale, figure.y.scale]);
     let placed = Placed::of(figure, scales, id, ui);
     let map = Map { placed: &placed, theme: if dark { Theme::Dark } else { Theme::Light } };
     let named = figure.series.iter().filter(|s| !s.name.is_empty()).count();
+    let bent = [placed.bent(0), placed.bent(1)];
     let formatters = [figure.x.clone(), figure.y.clone()];
     let [x_axis, y_axis] = formatters.clone();
     // Numbers are short, so that more ticks can be named than by default; names of categories are not.
@@ -40,7 +41,7 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
     let x_hints = AxisHints::new_x()
         .label(axis_title(&figure.x))
         .label_spacing(tight)
-        .formatter(move |mark, _| tick_text(&x_axis, scales[0], mark.value));
+        .formatter(move |mark, _| tick_text(&x_axis, bent[0], mark.value));
     let mut plot = Plot::new(id.to_owned())
         .height(height)
         .show_background(false)
@@ -50,13 +51,17 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
         .allow_scroll(false)
         .grid_color(tokens(ui).border_strong)
         .grid_spacing(egui::Rangef::new(24.0, 90.0))
-        .y_axis_formatter(move |mark, _| tick_text(&y_axis, scales[1], mark.value))
-        .label_formatter(move |hover| hover_text(hover, &formatters, scales));
-    if scales[0] == Scale::Log {
-        plot = plot.x_grid_spacer(|input| decades(&input));
+        .y_axis_formatter(move |mark, _| tick_text(&y_axis, bent[1], mark.value))
+        .label_formatter(move |hover| hover_text(hover, &formatters, bent));
+    match scales[0] {
+        Scale::Linear => {}
+        Scale::Log => plot = plot.x_grid_spacer(|input| decades(&input)),
+        Scale::Symlog => plot = plot.x_grid_spacer(move |input| both_signs(&input, bent[0])),
     }
-    if scales[1] == Scale::Log {
-        plot = plot.y_grid_spacer(|input| decades(&input));
+    match scales[1] {
+        Scale::Linear => {}
+        Scale::Log => plot = plot.y_grid_spacer(|input| decades(&input)),
+        Scale::Symlog => plot = plot.y_grid_spacer(move |input| both_signs(&input, bent[1])),
     }
     if named > 1 {
         plot = plot.legend(Legend::default().position(placed.corner()).background_alpha(0.85));
@@ -71,7 +76,9 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
         }
     }
     let figure = Arc::clone(figure);
-    let response = plot.show(ui, move |plot| {
+    let mut zoom = Zoom::of(ui.ctx(), id, scales);
+    let response = plot.show(ui, |plot| {
+        zoom.apply(plot);
         for (i, series) in figure.series.iter().enumerate() {
             map.draw(plot, series, i);
         }
@@ -85,6 +92,9 @@ pub fn plot_ui(figure: &Arc<Figure>, id: &str, height: f32, logs: Option<[bool; 
             .filter_map(|(i, s)| map.hit(plot, s, i, pointer, at))
             .min_by(|a, b| a.0.total_cmp(&b.0))
     });
+    let is_moving = ui.input(|i| i.pointer.any_down());
+    zoom.see(*response.transform.bounds(), is_moving);
+    zoom.keep(ui.ctx(), id);
     response.inner.map(|(_, hit)| hit)
 }
 
@@ -110,19 +120,31 @@ pub(super) fn decades(input: &GridInput) -> Vec<GridMark> {
     marks
 }
 
-fn tick_text(axis: &Axis, scale: Scale, value: f64) -> String {
+/// Grid lines at zero and at powers of ten of both signs.
+fn both_signs(input: &GridInput, bent: Bent) -> Vec<GridMark> {
+    const MOST: usize = 13;
+    let range = [bent.real(input.bounds.0), bent.real(input.bounds.1)];
+    let (major, minor) = symlog::marks(range, bent.knee, MOST);
+    let mark = |v: f64, step_size: f64| GridMark { value: symlog::bend(v, bent.knee), step_size };
+    major.into_iter().map(|v| mark(v, 1.0)).chain(minor.into_iter().map(|v| mark(v, 0.2))).collect()
+}
+
+fn tick_text(axis: &Axis, bent: Bent, value: f64) -> String {
     if !axis.categories.is_empty() {
         let is_whole = (value - value.round()).abs() < 1e-9 && value >= 0.0;
         return axis.categories.get(value.round() as usize).filter(|_| is_whole).cloned().unwrap_or_default();
     }
-    if scale == Scale::Log {
+    if bent.scale == Scale::Symlog {
+        return crate::figures::ticks::short(bent.real(value));
+    }
+    if bent.scale == Scale::Log {
         let is_decade = (value - value.round()).abs() < 1e-9;
         return if is_decade { crate::figures::ticks::short(10f64.powf(value.round())) } else { String::new() };
     }
     crate::figures::ticks::short(value)
 }
 
-fn hover_text(hover: &egui_plot::HoverPosition<'_>, axes: &[Axis; 2], scales: [Scale; 2]) -> Option<String> {
+fn hover_text(hover: &egui_plot::HoverPosition<'_>, axes: &[Axis; 2], bent: [Bent; 2]) -> Option<String> {
     let (name, at) = match hover {
         egui_plot::HoverPosition::NearDataPoint { plot_name, position, .. } => (*plot_name, *position),
         egui_plot::HoverPosition::Elsewhere { .. } => return None,
@@ -132,7 +154,7 @@ fn hover_text(hover: &egui_plot::HoverPosition<'_>, axes: &[Axis; 2], scales: [S
         if let Some(name) = axis.categories.get(value.round() as usize) {
             return name.clone();
         }
-        let value = if scales[i] == Scale::Log { 10f64.powf(value) } else { value };
+        let value = bent[i].real(value);
         format!("{} {}", crate::figures::ticks::short((value * 1e4).round() / 1e4), axis.unit).trim_end().to_owned()
     };
     let name = if name.is_empty() { String::new() } else { format!("{name}\n") };
@@ -209,9 +231,12 @@ impl<'a> Map<'a> {
                     );
                 }
             }
-            // Where there is no room for a view of its own, a surface is seen from above.
-            Mark::Heatmap { columns, values, diverging, .. } | Mark::Surface { columns, values, diverging, .. } => {
+            Mark::Heatmap { columns, values, diverging, .. } => {
                 self.draw_heatmap(plot, series, *columns, values, *diverging);
+            }
+            // Where there is no room for a view of its own, a surface is seen from above.
+            Mark::Contour(surface) | Mark::Surface { map: surface, .. } => {
+                self.draw_surface(plot, series, surface, &shape.lines)
             }
             Mark::Reference { from, to } => {
                 // A straight line on linear axes bends on logarithmic ones.
@@ -252,6 +277,28 @@ impl<'a> Map<'a> {
         plot.heatmap(map.at(PlotPoint::new(x, y)).tile_size(w as f32, h as f32).name(&series.name));
     }
 
+    /// Nodes as cells in the color of their band, and the lines between the bands.
+    fn draw_surface(&self, plot: &mut PlotUi<'a>, series: &Series, surface: &Contour, lines: &'a [Vec<PlotPoint>]) {
+        let (columns, rows) = (surface.columns, surface.rows());
+        if columns < 2 || rows < 2 {
+            return;
+        }
+        let ([x0, y0], [x1, y1]) = (surface.place(0.0, 0.0), surface.place(1.0, 1.0));
+        let (theme, shades) = (self.theme, surface.shades());
+        let map = Heatmap::new(surface.values.clone(), columns)
+            .custom_mapping(Box::new(move |value| color(shades.color(value, theme))))
+            .show_labels(false)
+            .tile_size((x1 - x0) as f32, (y1 - y0) as f32)
+            .at(PlotPoint::new(x0 - (x1 - x0) / 2.0, y0 - (y1 - y0) / 2.0))
+            .name(&series.name);
+        plot.heatmap(map);
+        let ink = color(theme.ink()).gamma_multiply(0.5);
+        for line in lines {
+            let line = Line::new("", PlotPoints::Borrowed(line));
+            plot.line(line.allow_band(false).color(ink).width(0.8).allow_hover(false));
+        }
+    }
+
     /// Distance of the pointer from a mark of the series in points, and the mark, if it is near.
     fn hit(
         &self,
@@ -280,7 +327,7 @@ impl<'a> Map<'a> {
                 let bar = at.x.round() as usize;
                 (at.x > -0.5 && at.y >= 0.0 && at.y <= *heights.get(bar)?).then(|| (1.0, hit(bar)))
             }
-            Mark::Heatmap { .. } | Mark::Surface { .. } | Mark::Reference { .. } => None,
+            Mark::Heatmap { .. } | Mark::Contour(_) | Mark::Surface { .. } | Mark::Reference { .. } => None,
         }
     }
 }
@@ -336,10 +383,13 @@ mod tests {
     #[test]
     fn ticks_of_a_logarithmic_axis_are_powers_of_ten() {
         let axis = Axis::default();
-        assert_eq!(tick_text(&axis, Scale::Log, -2.0), "0.01");
-        assert_eq!(tick_text(&axis, Scale::Log, 0.301), "");
+        let [linear, log, symmetric] =
+            [Scale::Linear, Scale::Log, Scale::Symlog].map(|scale| Bent { scale, knee: 0.1 });
+        assert_eq!(tick_text(&axis, symmetric, symlog::bend(-10.0, 0.1)), crate::figures::ticks::short(-10.0));
+        assert_eq!(tick_text(&axis, log, -2.0), "0.01");
+        assert_eq!(tick_text(&axis, log, 0.301), "");
         let named = Axis { categories: vec!["loss".into(), "zlib".into()], ..Axis::default() };
-        assert_eq!(tick_text(&named, Scale::Linear, 1.0), "zlib");
-        assert_eq!(tick_text(&named, Scale::Linear, 0.5), "");
+        assert_eq!(tick_text(&named, linear, 1.0), "zlib");
+        assert_eq!(tick_text(&named, linear, 0.5), "");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::curves::RunLog;
 use super::names::RunNames;
+use super::parts::{TablePart, Viewer, Want};
 use super::shared::SharedRows;
 use super::table::TableLook;
 use super::worker::Trouble;
@@ -188,12 +189,15 @@ pub struct RunDetails {
 }
 
 impl RunDetails {
-    /// What is to be said about a table of which only the beginning was read.
-    pub fn only_beginning(&self, table: usize) -> Option<String> {
-        let (read, all) = (self.tables.get(table)?.rows(), *self.table_rows.get(table)?);
-        let file = self.table_files.get(table)?;
-        (read < all)
-            .then(|| format!("The first {read} of {all} rows are shown; {file} in the run's folder has them all."))
+    /// How many rows a table has; of long ones only the first are in `tables`.
+    pub fn n_rows(&self, table: usize) -> usize {
+        let read = self.tables.get(table).map_or(0, |t| t.rows());
+        self.table_rows.get(table).copied().unwrap_or(read).max(read)
+    }
+
+    /// Whether only the beginning of a table was read.
+    pub fn is_part(&self, table: usize) -> bool {
+        self.tables.get(table).is_some_and(|t| t.rows() < self.n_rows(table))
     }
 
     /// Which table the figure in `file` means by `id`: the one of the same step.
@@ -233,6 +237,8 @@ pub struct RunList {
     pub figure: Option<(String, String)>,
     /// Rows behind a brushed bar or point, and of which figure.
     pub brushed: Option<Brush>,
+    /// Rows of long tables that are looked at.
+    pub parts: BTreeMap<Viewer, Arc<TablePart>>,
 }
 
 /// Rows behind a brushed mark.
@@ -261,6 +267,7 @@ impl RunList {
         let active: BTreeSet<&String> = self.entries.iter().filter(|e| e.state.is_active()).map(|e| &e.id).collect();
         self.details.retain(|id, _| chosen.contains(id) || shown.as_ref() == Some(id));
         self.logs.retain(|id, _| chosen.contains(id) || active.contains(id));
+        self.parts.retain(|_, part| self.details.contains_key(&part.want.run));
     }
 
     /// The Figures view goes along with the choice: a figure of a run that is not chosen any more gives way to the
@@ -330,6 +337,10 @@ pub enum RunCommand {
     ShowFigure(String, String),
     /// Rows behind a brushed mark.
     Brush(Option<Brush>),
+    /// Read these rows of a table.
+    Rows(Viewer, Want),
+    /// Write a whole table as CSV; without a path the user is asked for one.
+    SaveTable(String, String, Option<PathBuf>),
     /// How the table of runs looks.
     Look(Box<TableLook>),
 }
@@ -339,17 +350,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_of_which_only_the_beginning_was_read_says_so() {
+    fn a_table_of_which_only_the_beginning_was_read_is_known() {
         let table = Table::new("t", "T").column("row", "", "", crate::methods::Values::ints(0..3));
         let details = RunDetails {
             tables: vec![Arc::new(table.clone()), Arc::new(table)],
             table_rows: vec![3, 1_000_000],
-            table_files: vec!["tables/a.csv".into(), "tables/tokens.parquet".into()],
             ..RunDetails::default()
         };
-        assert_eq!(details.only_beginning(0), None);
-        let remark = details.only_beginning(1).unwrap();
-        assert!(remark.starts_with("The first 3 of 1000000 rows") && remark.contains("tables/tokens.parquet"));
+        assert_eq!([0, 1, 2].map(|t| details.is_part(t)), [false, true, false]);
+        assert_eq!([0, 1, 2].map(|t| details.n_rows(t)), [3, 1_000_000, 0]);
     }
 
     #[test]

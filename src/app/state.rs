@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::draft::Draft;
+use super::keys::Keys;
 use super::log::LogBuffer;
 use super::runs::RunList;
 use super::table::TableLook;
 use super::views::ViewId;
 use super::worker::{DataSheet, ModelCard, Trouble};
+use crate::engine::cuda::Cards;
 use crate::methods::compare::{Alignment, Measurement, Pair};
 
 /// Something that is opened in the background.
@@ -108,6 +110,8 @@ pub struct Settings {
     pub baseline: Option<String>,
     /// How the table of runs looks.
     pub table: TableLook,
+    /// Shortcuts that were changed.
+    pub keys: Keys,
 }
 
 impl Settings {
@@ -208,6 +212,8 @@ pub struct Machine {
     pub memory_total: u64,
     /// Busy share of all processors, 0 to 1.
     pub busy: f32,
+    /// Graphics cards that compute, once they were asked.
+    pub cards: Option<Arc<Cards>>,
 }
 
 /// Everything the window shows.

@@ -8,12 +8,15 @@ use egui_tiles::Tree;
 
 use super::command::{Action, Command};
 use super::context::ViewCx;
+use super::history::{self, History, Step};
+use super::keys;
 use super::launch::Options;
 use super::shell::{self, Palette};
 use super::state::{Appearance, Settings, State};
 use super::style::{self, Tokens};
 use super::views::{ViewId, Views};
 use super::worker::{Ask, EngineThread, FileAsk, ReaderThread};
+use crate::engine::weights;
 use crate::error::Result;
 
 /// Key of the remembered settings.
@@ -35,11 +38,19 @@ pub struct Window {
     pub(super) outside: (SyncSender<Command>, Receiver<Command>),
     pub(super) serial: u64,
     memory_read: Option<Instant>,
+    pub(super) is_glossary_open: bool,
+    pub(super) glossary: shell::Glossary,
+    /// Changes of layout, notes and the like.
+    pub(super) history: History,
+    /// The layout as it was last seen, and in words.
+    layout: (String, Tree<ViewId>),
 }
 
 impl Window {
     /// Opens the window's state: fonts, theme, settings, threads.
     pub fn new(cc: &eframe::CreationContext<'_>, options: &Options) -> Result<Self> {
+        // Weights are mapped: a file that another program cuts costs the model, not the window.
+        weights::survive_cut_files()?;
         style::fonts::install(&cc.egui_ctx);
         style::theme::install(&cc.egui_ctx);
         // The zoom is remembered, so it is ours.
@@ -63,6 +74,10 @@ impl Window {
             outside: sync_channel(16),
             serial: 0,
             memory_read: None,
+            is_glossary_open: false,
+            glossary: shell::Glossary::default(),
+            history: History::default(),
+            layout: (String::new(), shell::default_layout()),
         };
         window.look(&cc.egui_ctx);
         window.state.machine.n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -74,6 +89,7 @@ impl Window {
         }
         shell::show(&mut window.tree, ViewId::Start);
         window.views_on_screen();
+        window.forget_layout();
         window.open(&options.open);
         Ok(window)
     }
@@ -137,13 +153,21 @@ impl Window {
     }
 
     fn shortcuts(&mut self, ctx: &Context) {
+        keys::install(ctx, &self.state.settings.keys);
+        // The keys that are pressed now are to become a shortcut.
+        if keys::waiting(ctx).is_some() {
+            return;
+        }
         let is_typing = ctx.text_edit_focused();
-        for action in Action::ALL {
-            let Some(keys) = action.shortcut() else { continue };
+        // Ctrl+Shift+Z is also Ctrl+Z to whoever asks for that first, so more modifiers go before fewer.
+        let keys = &self.state.settings.keys;
+        let mut all: Vec<_> = Action::ALL.iter().filter_map(|a| Some((*a, keys.of(*a)?))).collect();
+        all.sort_by_key(|(_, keys)| std::cmp::Reverse(keys.modifiers.shift));
+        for (action, keys) in all {
             // Text fields have an undo of their own.
             let is_theirs = is_typing && matches!(action, Action::Undo | Action::Redo | Action::CloseDialog);
             if !is_theirs && ctx.input_mut(|i| i.consume_shortcut(&keys)) {
-                self.apply(ctx, Command::Do(*action));
+                self.apply(ctx, Command::Do(action));
             }
         }
     }
@@ -155,6 +179,23 @@ impl Window {
         let left = self.state.toasts.iter().map(|t| shown(t.is_bad).saturating_sub(t.since.elapsed())).min();
         if let Some(left) = left {
             ctx.request_repaint_after(left);
+        }
+    }
+
+    /// The layout is what it is: there is nothing to take back.
+    pub(super) fn forget_layout(&mut self) {
+        self.layout = (history::arrangement(&self.tree), self.tree.clone());
+    }
+
+    /// A layout that was changed can be taken back.
+    fn watch_layout(&mut self) {
+        let now = history::arrangement(&self.tree);
+        if now != self.layout.0 {
+            let before = std::mem::replace(&mut self.layout.1, self.tree.clone());
+            self.history.push(Step::Layout(Box::new(before), Box::new(self.tree.clone())));
+            self.layout.0 = now;
+        } else if self.layout.1 != self.tree {
+            self.layout.1.clone_from(&self.tree);
         }
     }
 
@@ -197,11 +238,15 @@ impl eframe::App for Window {
         if self.is_about_open && shell::about_ui(&cx, ui) {
             self.is_about_open = false;
         }
+        if self.is_glossary_open && self.glossary.glossary_ui(ui) {
+            self.is_glossary_open = false;
+        }
         shell::toasts_ui(&cx, ui);
         shell::drop_ui(&cx, ui);
         for command in cx.into_commands() {
             self.apply(&ctx, command);
         }
+        self.watch_layout();
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {

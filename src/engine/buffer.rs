@@ -18,7 +18,7 @@ const LARGE: usize = 1 << 21;
 const BLOCK: usize = 1 << 17;
 /// Numbers below which a buffer is freed instead of kept.
 const SMALL: usize = 1 << 10;
-/// Bytes at rest in the pool.
+/// Bytes at rest in the pool, unless a loop runs.
 const AT_REST: usize = 2 << 30;
 
 /// Where the numbers are.
@@ -30,17 +30,22 @@ enum Memory {
 }
 
 impl Memory {
-    /// Zeros, as many as `len`.
+    /// Zeros, as many as `len` and some more.
     fn fresh(len: usize) -> Self {
-        let bytes = len * size_of::<Real>();
-        if bytes >= LARGE
-            && let Ok(pages) = MmapMut::map_anon(bytes.next_multiple_of(LARGE))
+        let room = room_for(len);
+        if room * size_of::<Real>() >= LARGE
+            && let Ok(pages) = MmapMut::map_anon(room * size_of::<Real>())
         {
             #[cfg(target_os = "linux")]
             let _ = pages.advise(memmap2::Advice::HugePage); // only a hint
             return Self::Pages(pages);
         }
-        Self::Heap(vec![0.0; len])
+        Self::Heap(vec![0.0; room])
+    }
+
+    /// Bytes of the room.
+    fn bytes(&self) -> usize {
+        self.room() * size_of::<Real>()
     }
 
     /// How many numbers there is room for.
@@ -50,6 +55,17 @@ impl Memory {
             Self::Pages(pages) => pages.len() / size_of::<Real>(),
         }
     }
+}
+
+/// Sizes are rounded up by at most a quarter or to a whole large page, so that those that nearly agree share memory;
+/// large pages that nobody writes to take none.
+fn room_for(len: usize) -> usize {
+    const PAGES: usize = LARGE / size_of::<Real>();
+    if len < SMALL {
+        return len;
+    }
+    let step = len.next_power_of_two() / 8;
+    len.next_multiple_of(if len < PAGES { step } else { step.max(PAGES) })
 }
 
 impl Default for Memory {
@@ -62,30 +78,80 @@ impl Default for Memory {
 struct Pool {
     rest: Vec<Memory>,
     bytes: usize,
+    /// Bytes in use, and the most that were since a loop began.
+    live: usize,
+    peak: usize,
+    loops: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { rest: Vec::new(), bytes: 0 });
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 
 impl Pool {
-    /// The latest memory that has room for `len` numbers and not for twice as many.
+    const fn new() -> Self {
+        Self { rest: Vec::new(), bytes: 0, live: 0, peak: 0, loops: 0 }
+    }
+
+    /// The latest memory that was made for as many numbers as `len`, to the precision of [`room_for`]. Where no loop will
+    /// ask again, also the smallest that has room for them and not for twice as many.
     fn take(&mut self, len: usize) -> Option<Memory> {
+        let wanted = room_for(len);
         let fits = |m: &Memory| m.room() >= len && m.room() <= len.saturating_mul(2);
-        let found = self.rest.iter().rposition(fits)?;
+        let found = self.rest.iter().rposition(|m| m.room() == wanted).or_else(|| {
+            let all = self.rest.iter().enumerate().rev().filter(|_| self.loops == 0);
+            all.filter(|(_, m)| fits(m)).min_by_key(|(_, m)| m.room()).map(|(found, _)| found)
+        })?;
         let memory = self.rest.remove(found);
-        self.bytes -= memory.room() * size_of::<Real>();
+        self.bytes -= memory.bytes();
         Some(memory)
     }
 
     /// Gives memory back, and hands out what has no place any more.
     fn put(&mut self, memory: Memory) -> Vec<Memory> {
-        self.bytes += memory.room() * size_of::<Real>();
+        self.bytes += memory.bytes();
         self.rest.push(memory);
+        self.trim()
+    }
+
+    /// Hands out the oldest until the rest is no more than allowed: while a loop runs, half as much again as it had
+    /// in use at once, because sizes that do not recur pile up.
+    fn trim(&mut self) -> Vec<Memory> {
+        let limit = if self.loops > 0 { AT_REST.max(self.peak + self.peak / 2) } else { AT_REST };
         let mut too_many = 0;
-        while self.bytes > AT_REST && too_many < self.rest.len() {
-            self.bytes -= self.rest[too_many].room() * size_of::<Real>();
+        while self.bytes > limit && too_many < self.rest.len() {
+            self.bytes -= self.rest[too_many].bytes();
             too_many += 1;
         }
         self.rest.drain(..too_many).collect()
+    }
+
+    fn in_use(&mut self, bytes: usize) {
+        self.live += bytes;
+        self.peak = self.peak.max(self.live);
+    }
+}
+
+/// While one of these lives, memory of any size comes back to be used again: for loops whose every step asks for what
+/// the last one gave back, such as training.
+#[derive(Debug)]
+pub struct Reuse(());
+
+impl Reuse {
+    /// A loop begins.
+    pub fn begin() -> Self {
+        if let Ok(mut pool) = POOL.lock() {
+            pool.loops += 1;
+            pool.peak = pool.live;
+        }
+        Self(())
+    }
+}
+
+impl Drop for Reuse {
+    fn drop(&mut self) {
+        let _left = POOL.lock().map(|mut pool| {
+            pool.loops = pool.loops.saturating_sub(1);
+            pool.trim()
+        });
     }
 }
 
@@ -100,7 +166,17 @@ impl Buffer {
     /// `len` numbers of any value; write before reading.
     pub fn stale(len: usize) -> Self {
         let found = if len < SMALL { None } else { POOL.lock().ok().and_then(|mut pool| pool.take(len)) };
-        Self { memory: found.unwrap_or_else(|| Memory::fresh(len)), len }
+        Self::of(found.unwrap_or_else(|| Memory::fresh(len)), len)
+    }
+
+    /// Takes memory into use.
+    fn of(memory: Memory, len: usize) -> Self {
+        if memory.room() >= SMALL
+            && let Ok(mut pool) = POOL.lock()
+        {
+            pool.in_use(memory.bytes());
+        }
+        Self { memory, len }
     }
 
     /// `len` zeros.
@@ -139,7 +215,10 @@ impl Drop for Buffer {
             return;
         }
         // what leaves the pool is freed after the lock
-        let _left = POOL.lock().map(|mut pool| pool.put(memory));
+        let _left = POOL.lock().map(|mut pool| {
+            pool.live = pool.live.saturating_sub(memory.bytes());
+            pool.put(memory)
+        });
     }
 }
 
@@ -154,7 +233,7 @@ impl Clone for Buffer {
 impl From<Vec<Real>> for Buffer {
     fn from(values: Vec<Real>) -> Self {
         let len = values.len();
-        Self { memory: Memory::Heap(values), len }
+        Self::of(Memory::Heap(values), len)
     }
 }
 
@@ -194,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_pool_keeps_a_bounded_number_of_bytes() {
-        let mut pool = Pool { rest: Vec::new(), bytes: 0 };
+        let mut pool = Pool::new();
         let memory = || Memory::Heap(vec![0.0; SMALL]);
         let each = SMALL * size_of::<Real>();
         assert!(pool.put(memory()).is_empty());
@@ -204,6 +283,22 @@ mod tests {
         pool.bytes = each;
         assert!(pool.take(SMALL / 2 - 1).is_none(), "twice the room would be wasted");
         assert!(pool.take(SMALL).is_some() && pool.bytes == 0 && pool.rest.is_empty());
+        pool.loops = 1;
+        pool.peak = AT_REST + 2 * each;
+        pool.bytes = AT_REST;
+        assert!(pool.put(memory()).is_empty(), "a loop keeps what it had");
+        pool.loops = 0;
+        assert_eq!(pool.trim().len(), 1, "and no longer than it runs");
+    }
+
+    #[test]
+    fn the_smallest_that_fits_is_taken() {
+        let mut pool = Pool::new();
+        for room in [3 * SMALL, 2 * SMALL, 4 * SMALL] {
+            pool.put(Memory::Heap(vec![0.0; room]));
+        }
+        assert_eq!(pool.take(2 * SMALL).map(|m| m.room()), Some(2 * SMALL));
+        assert_eq!(pool.take(2 * SMALL).map(|m| m.room()), Some(3 * SMALL));
     }
 
     #[test]

@@ -133,6 +133,8 @@ pub trait Kernels: Send + Sync {
 
     /// y (N,O) = x (N,C) · Wᵀ + b (O)
     fn linear(&self, y: &mut Tensor, x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()>;
+    /// dx (N,C) = dy (N,O) · W
+    fn linear_backward(&self, dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()>;
     /// dx (N,C) += dy (N,O) · W
     fn linear_backward_acc(&self, dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()>;
     /// dW += dyᵀ · x in the orientation of `w` on disk; rows `rows` of x (N,C) and dy (N,O) only.

@@ -123,8 +123,8 @@ fn head_backward(
         if wanted {
             sink.linear(&model.head, &x, &logits, rows.clone(), &batch.offsets)?;
         }
-        let mut dx = kernels.zeros(x.shape(), x.is_dual())?;
-        kernels.linear_backward_acc(&mut dx, &logits, weight)?;
+        let mut dx = kernels.stale(x.shape(), x.is_dual())?;
+        kernels.linear_backward(&mut dx, &logits, weight)?;
         kernels.copy_rows(&mut dhidden, rows.start, &dx, 0..rows.len())?;
     }
     Ok((nll, dhidden))

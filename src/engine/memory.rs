@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::model::{Keep, Mlp, ModelConfig, Residual};
 use crate::tensor::Real;
+use crate::train::Rule;
 
 const NUMBER: u64 = size_of::<Real>() as u64;
 
@@ -21,8 +22,31 @@ const LOGITS_AT_ONCE: u64 = 1 << 25;
 pub enum Optimizer {
     /// Nothing.
     Sgd,
+    /// One running sum per weight.
+    Momentum,
     /// Two moments per weight.
     AdamW,
+}
+
+impl Optimizer {
+    /// Numbers kept per trained weight.
+    fn moments(self) -> u64 {
+        match self {
+            Self::Sgd => 0,
+            Self::Momentum => 1,
+            Self::AdamW => 2,
+        }
+    }
+}
+
+impl From<Rule> for Optimizer {
+    fn from(rule: Rule) -> Self {
+        match rule {
+            Rule::AdamW { .. } => Self::AdamW,
+            Rule::Sgd { momentum, .. } if momentum != 0.0 => Self::Momentum,
+            Rule::Sgd { .. } => Self::Sgd,
+        }
+    }
 }
 
 /// Bytes by purpose.
@@ -64,6 +88,18 @@ pub fn score_bytes(config: &ModelConfig, n_elements: u64, stored: u64, longest: 
 
 /// To train all of `n_elements` numbers on `rows` tokens a step.
 pub fn train_bytes(config: &ModelConfig, n_elements: u64, rows: u64, optimizer: Optimizer, keep: Keep) -> Needs {
+    train_part_bytes(config, [n_elements; 2], rows, optimizer, keep)
+}
+
+/// To train `n_trained` of `n_elements` numbers (with those of an adapter) on `rows` tokens a step: what is frozen has
+/// neither gradient nor moments.
+pub fn train_part_bytes(
+    config: &ModelConfig,
+    [n_elements, n_trained]: [u64; 2],
+    rows: u64,
+    optimizer: Optimizer,
+    keep: Keep,
+) -> Needs {
     let weights = n_elements * NUMBER;
     let (n_layer, stream) = (config.n_layer as u64, 2 * config.d_model as u64);
     let kept = match keep {
@@ -76,8 +112,8 @@ pub fn train_bytes(config: &ModelConfig, n_elements: u64, rows: u64, optimizer: 
     Needs {
         weights,
         packed: weights,
-        gradients: weights,
-        optimizer: if optimizer == Optimizer::AdamW { 2 * weights } else { 0 },
+        gradients: n_trained * NUMBER,
+        optimizer: optimizer.moments() * n_trained * NUMBER,
         activations: rows * (kept + backward + stream) * NUMBER,
         logits: (rows * config.vocab_size as u64).min(LOGITS_AT_ONCE.max(config.vocab_size as u64)) * NUMBER,
     }
@@ -127,6 +163,12 @@ mod tests {
         let less = train_bytes(&blueprint.config, n, 1024, Optimizer::Sgd, Keep::Residuals);
         assert_eq!(less.activations, 1024 * (12 * 768 + 2 * 12_288 + 1536) * NUMBER);
         assert!(less.total() < needs.total());
+        // LoRA of rank 8 on the fused projections: 12·8·(768 + 2304) numbers
+        let lora = 12 * 8 * (768 + 2304);
+        let adapted = train_part_bytes(&blueprint.config, [n + lora, lora], 1024, Optimizer::AdamW, Keep::All);
+        assert_eq!((adapted.gradients, adapted.optimizer), (lora * NUMBER, 2 * lora * NUMBER));
+        let rule = Rule::Sgd { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+        assert_eq!(train_bytes(&blueprint.config, n, 1, rule.into(), Keep::All).optimizer, n * NUMBER);
         let score = score_bytes(&blueprint.config, n, 4 * n, 100);
         assert_eq!(score.activations, 2048 * (12_288 + 1536) * NUMBER);
     }

@@ -232,6 +232,11 @@ impl Tensor {
         (self.value.main_memory_mut(), self.tangent.as_mut().map(Plane::main_memory_mut))
     }
 
+    /// The tangent as a tensor of its own, if one is carried.
+    pub fn into_tangent(self) -> Option<Self> {
+        Some(Self { shape: self.shape, value: self.tangent?, tangent: None })
+    }
+
     /// Sets or clears the tangent of a tensor in main memory.
     pub fn set_tangent(&mut self, tangent: Option<Vec<Real>>) {
         self.tangent = tangent.map(|t| Plane::Cpu(t.into()));

@@ -1,5 +1,6 @@
 //! From data to positions: the range of each axis and its map to the drawing.
 
+use super::symlog::{self, bend, unbend};
 use super::{Axis, Figure, Mark, Scale};
 
 /// A resolved axis.
@@ -9,6 +10,8 @@ pub struct Dimension {
     pub scale: Scale,
     /// Shown range, ascending and of positive length; positive on a log scale.
     pub range: [f64; 2],
+    /// Where a symmetric logarithmic axis turns from proportional to logarithmic; 1 on others.
+    pub knee: f64,
     /// Names of the positions 0, 1, 2, …; empty for numbers.
     pub categories: Vec<String>,
     /// Larger values lie to the left or below, as rows of a heat map do.
@@ -24,6 +27,10 @@ impl Dimension {
             Scale::Linear => (value - low) / (high - low),
             Scale::Log if value > 0.0 => (value / low).ln() / (high / low).ln(),
             Scale::Log => -10.0,
+            Scale::Symlog => {
+                let [from, to] = [low, high].map(|v| bend(v, self.knee));
+                (bend(value, self.knee) - from) / (to - from)
+            }
         };
         // Far away is far enough; renderers lose precision beyond.
         let t = t.clamp(-10.0, 11.0);
@@ -37,6 +44,10 @@ impl Dimension {
         match self.scale {
             Scale::Linear => low + t * (high - low),
             Scale::Log => low * (high / low).powf(t),
+            Scale::Symlog => {
+                let [from, to] = [low, high].map(|v| bend(v, self.knee));
+                unbend(from + t * (to - from), self.knee)
+            }
         }
     }
 }
@@ -45,9 +56,7 @@ impl Dimension {
 pub fn dimensions(figure: &Figure) -> [Dimension; 2] {
     let extents = Extents::of(figure);
     let heat = figure.series.iter().find_map(|s| match &s.mark {
-        Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. } => {
-            Some([*columns, values.len() / (*columns).max(1)])
-        }
+        Mark::Heatmap { columns, values, .. } => Some([*columns, values.len() / (*columns).max(1)]),
         _ => None,
     });
     let bars = figure.series.iter().filter_map(|s| match &s.mark {
@@ -57,6 +66,7 @@ pub fn dimensions(figure: &Figure) -> [Dimension; 2] {
     let bars = bars.max();
     let slots = |n: usize, axis: &Axis, flipped: bool| Dimension {
         scale: Scale::Linear,
+        knee: 1.0,
         range: [-0.5, n.max(axis.categories.len()).max(1) as f64 - 0.5],
         categories: axis.categories.clone(),
         flipped,
@@ -79,20 +89,22 @@ pub fn dimensions(figure: &Figure) -> [Dimension; 2] {
 pub(super) fn given(axis: &Axis) -> Option<[f64; 2]> {
     let [a, b] = axis.range?;
     let (low, high) = (a.min(b), a.max(b));
-    (low.is_finite() && high.is_finite() && low < high && (axis.scale == Scale::Linear || high > 0.0))
+    (low.is_finite() && high.is_finite() && low < high && (axis.scale != Scale::Log || high > 0.0))
         .then_some([low, high])
 }
 
 fn numeric(axis: &Axis, values: &[f64], pads: [bool; 2]) -> Dimension {
-    let usable = |v: &&f64| v.is_finite() && (axis.scale == Scale::Linear || **v > 0.0);
+    let usable = |v: &&f64| v.is_finite() && (axis.scale != Scale::Log || **v > 0.0);
     let extent = values
         .iter()
         .filter(usable)
         .fold(None, |e: Option<[f64; 2]>, v| Some(e.map_or([*v, *v], |[low, high]| [low.min(*v), high.max(*v)])));
-    let fitted = extent.map(|e| padded(e, axis.scale, pads));
+    let knee = if axis.scale == Scale::Symlog { symlog::knee(values.iter().copied()) } else { 1.0 };
+    let fitted = extent.map(|e| padded(e, axis.scale, knee, pads));
     let default = match axis.scale {
         Scale::Linear => [0.0, 1.0],
         Scale::Log => [1e-3, 1.0],
+        Scale::Symlog => [-1.0, 1.0],
     };
     let range = match given(axis) {
         // A range from zero on a log axis means: from the smallest value there is.
@@ -103,15 +115,16 @@ fn numeric(axis: &Axis, values: &[f64], pads: [bool; 2]) -> Dimension {
         Some(range) => range,
         None => fitted.unwrap_or(default),
     };
-    Dimension { scale: axis.scale, range, categories: Vec::new(), flipped: false }
+    Dimension { scale: axis.scale, range, knee, categories: Vec::new(), flipped: false }
 }
 
 /// Room around the data: 4 % of the length at the ends that ask for it, and a sensible range around a single value.
-fn padded([low, high]: [f64; 2], scale: Scale, pads: [bool; 2]) -> [f64; 2] {
+fn padded([low, high]: [f64; 2], scale: Scale, knee: f64, pads: [bool; 2]) -> [f64; 2] {
     const ROOM: f64 = 0.04;
     let (a, b) = match scale {
         Scale::Linear => (low, high),
         Scale::Log => (low.log10(), high.log10()),
+        Scale::Symlog => (bend(low, knee), bend(high, knee)),
     };
     let (a, b) = if b - a > 1e-12 * a.abs().max(b.abs()) {
         let room = (b - a) * ROOM;
@@ -123,6 +136,7 @@ fn padded([low, high]: [f64; 2], scale: Scale, pads: [bool; 2]) -> [f64; 2] {
     match scale {
         Scale::Linear => [a, b],
         Scale::Log => [10f64.powf(a.max(-300.0)), 10f64.powf(b.min(300.0))],
+        Scale::Symlog => [unbend(a, knee), unbend(b, knee)],
     }
 }
 
@@ -159,7 +173,12 @@ impl Extents {
                     e.y.extend(errors.iter().flatten());
                     from_zero = true;
                 }
-                Mark::Heatmap { .. } | Mark::Surface { .. } => {}
+                Mark::Heatmap { .. } => {}
+                Mark::Contour(surface) | Mark::Surface { map: surface, .. } => {
+                    e.x.extend(surface.x);
+                    e.y.extend(surface.y);
+                    e.pads_y = [false; 2];
+                }
                 Mark::Reference { from, to } => e.points(&[*from, *to]),
             }
         }

@@ -153,6 +153,13 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// A filled path of closed rings; what lies within an even number of them stays empty.
+    pub(super) fn area(&mut self, d: &str, fill: Rgb) {
+        if !d.is_empty() {
+            self.write(format_args!("<path d=\"{d}\" fill=\"{}\" fill-rule=\"evenodd\"/>\n", fill.css()));
+        }
+    }
+
     /// Markers of one series, `size` points across.
     pub(super) fn markers(&mut self, points: &[[f64; 2]], marker: Marker, size: f64, fill: Rgb, opacity: f64) {
         let d: String = points.iter().map(|p| marker_path(marker, *p, size)).collect();

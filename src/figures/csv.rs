@@ -29,7 +29,11 @@ pub(super) fn write(figures: &[Figure], spec: &ExportSpec) -> Result<Vec<u8>> {
 
 fn describe(axis: &Axis) -> String {
     let unit = if axis.unit.is_empty() { String::new() } else { format!(" ({})", axis.unit) };
-    let scale = if axis.scale == Scale::Log { ", logarithmic" } else { "" };
+    let scale = match axis.scale {
+        Scale::Linear => "",
+        Scale::Log => ", logarithmic",
+        Scale::Symlog => ", symmetric logarithmic",
+    };
     tidy(&format!("{}{unit}{scale}", axis.label))
 }
 
@@ -86,7 +90,7 @@ impl Rows<'_> {
                     self.point("bar", i, category(&self.figure.x, i), ends);
                 }
             }
-            Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. } => {
+            Mark::Heatmap { columns, values, .. } => {
                 let rows = values.len() / (*columns).max(1);
                 for (i, value) in values.iter().enumerate() {
                     let x = place(&self.figure.x, i % columns, *columns);
@@ -97,6 +101,14 @@ impl Rows<'_> {
                     };
                     let empty = String::new;
                     self.push("cell", i, [x, empty(), y, empty(), empty(), cell(Some(*value))]);
+                }
+            }
+            Mark::Contour(surface) | Mark::Surface { map: surface, .. } => {
+                for (i, value) in surface.values.iter().enumerate() {
+                    let at = surface.place((i % surface.columns) as f64, (i / surface.columns) as f64);
+                    let [x, y] = at.map(|v| cell(Some(v)));
+                    let empty = String::new;
+                    self.push("node", i, [x, empty(), y, empty(), empty(), cell(Some(*value))]);
                 }
             }
             Mark::Reference { from, to } => self.points("reference", &[*from, *to]),

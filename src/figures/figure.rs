@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Relief, Rows};
+use super::{Contour, Relief, Rows};
 
 /// A chart. Drawn by the window and written to SVG, PDF, PNG, CSV and pgfplots from this value alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,16 +25,31 @@ impl Figure {
     /// The same with its map of values as a surface in space; none when it has no map.
     #[must_use]
     pub fn in_space(&self, relief: Relief) -> Option<Self> {
-        let (index, mark) = self.series.iter().enumerate().find_map(|(i, s)| match &s.mark {
-            Mark::Heatmap { columns, values, diverging, label }
-            | Mark::Surface { columns, values, diverging, label, .. } => {
-                let (values, label) = (values.clone(), label.clone());
-                Some((i, Mark::Surface { columns: *columns, values, diverging: *diverging, label, relief }))
+        let (index, map) = self.series.iter().enumerate().find_map(|(i, s)| match &s.mark {
+            Mark::Contour(map) | Mark::Surface { map, .. } => Some((i, map.clone())),
+            Mark::Heatmap { columns, values, diverging, label } => {
+                let map =
+                    Contour { columns: *columns, diverging: *diverging, label: label.clone(), ..Contour::default() };
+                Some((i, self.on_nodes(map, values)?))
             }
             _ => None,
         })?;
+        let mark = Mark::Surface { map, relief };
         let series = self.series.get(index).map(|s| Series { mark, ..s.clone() });
         Some(Self { series: series.into_iter().collect(), ..self.clone() })
+    }
+
+    /// Cells of a heat map as nodes at their centers; none when its axes are no numbers.
+    fn on_nodes(&self, map: Contour, values: &[f64]) -> Option<Contour> {
+        let rows = values.len().checked_div(map.columns)?;
+        let centers = |range: [f64; 2], n: usize| {
+            let half = (range[1] - range[0]) / n as f64 / 2.0;
+            [range[0] + half, range[1] - half]
+        };
+        let (x, y) = (centers(self.x.range?, map.columns), centers(self.y.range?, rows));
+        // heat maps begin at the top
+        let values = values.chunks_exact(map.columns).rev().flatten().copied().collect();
+        Some(Contour { values, x, y, ..map })
     }
 }
 
@@ -62,6 +77,8 @@ pub enum Scale {
     Linear,
     /// Powers of ten are equally far apart.
     Log,
+    /// For values of both signs: proportional near zero, logarithmic beyond.
+    Symlog,
 }
 
 /// One named thing in a chart.
@@ -100,15 +117,10 @@ pub enum Mark {
         diverging: bool,
         label: String,
     },
-    /// As [`Self::Heatmap`], drawn as a surface in space; it has the figure for itself.
-    Surface {
-        columns: usize,
-        #[serde(with = "empty_cells")]
-        values: Vec<f64>,
-        diverging: bool,
-        label: String,
-        relief: Relief,
-    },
+    /// A surface as bands of color between lines of equal value.
+    Contour(Contour),
+    /// The same as a surface in space; it has the figure for itself.
+    Surface { map: Contour, relief: Relief },
     /// A reference line from one corner point to another, such as chance level.
     Reference { from: [f64; 2], to: [f64; 2] },
 }
@@ -123,15 +135,15 @@ pub struct Band {
 }
 
 /// Numbers as JSON with `null` for NaN, which JSON does not have.
-mod empty_cells {
+pub(super) mod empty_cells {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
         let cells: Vec<Option<f64>> = values.iter().map(|v| v.is_finite().then_some(*v)).collect();
         cells.serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
         let cells = Vec::<Option<f64>>::deserialize(deserializer)?;
         Ok(cells.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect())
     }

@@ -4,7 +4,7 @@ use super::axes::given;
 use super::canvas::{Anchor, Canvas, Pen, Rect};
 use super::fonts::{CAP_HEIGHT, Fonts};
 use super::marks::Plot;
-use super::palette::{Colormap, Rgb};
+use super::palette::{Colormap, Rgb, Theme};
 use super::relief::Field;
 use super::style::Style;
 use super::text::Label;
@@ -18,8 +18,16 @@ const VECTOR_CELLS: usize = 2500;
 pub(super) struct Bar {
     range: [f64; 2],
     scale: Scale,
-    map: Colormap,
+    colors: Colors,
     label: Label,
+}
+
+/// How the bar is colored.
+enum Colors {
+    /// Smoothly.
+    Map(Colormap),
+    /// In bands: where each begins and its color.
+    Bands(Vec<(f64, Rgb)>),
 }
 
 impl Bar {
@@ -28,29 +36,27 @@ impl Bar {
         figure.series.iter().find_map(|s| match &s.mark {
             Mark::Heatmap { values, diverging, label, .. } => {
                 let (range, map) = range(values, *diverging)?;
-                Some(Self { range, scale: Scale::Linear, map, label: Label::plain(label) })
+                let colors = Colors::Map(map);
+                Some(Self { range, scale: Scale::Linear, colors, label: Label::plain(label) })
             }
-            Mark::Surface { label, .. } => {
+            Mark::Contour(surface) => {
+                let range = surface.limits()?;
+                let (begins, shades) = (std::iter::once(range[0]).chain(surface.levels()), surface.shades());
+                let colors = Colors::Bands(begins.map(|v| (v, shades.color(v, Theme::Light))).collect());
+                Some(Self { range, scale: surface.usable_scale(), colors, label: Label::plain(&surface.label) })
+            }
+            Mark::Surface { map, .. } => {
                 let field = Field::of(figure)?;
-                let (range, scale, map) = (field.range, field.scale(), field.map());
-                Some(Self { range, scale, map, label: Label::plain(label) })
+                let (range, scale, colors) = (field.range, field.scale(), Colors::Map(field.map()));
+                Some(Self { range, scale, colors, label: Label::plain(&map.label) })
             }
             _ => None,
         })
     }
 
-    /// Place of a value along the bar, from 0 at its lower end to 1.
-    fn place(&self, value: f64) -> f64 {
-        let [low, high] = self.range;
-        match self.scale {
-            Scale::Linear => (value - low) / (high - low),
-            Scale::Log => (value / low).ln() / (high / low).ln(),
-        }
-    }
-
     /// Room that it needs at the right of the axes.
     pub(super) fn width(&self, fonts: &Fonts, style: &Style, height: f64) -> f64 {
-        let marks = ticks(self.scale, self.range, most(style, height));
+        let marks = ticks(self.scale, self.range, 1.0, most(style, height));
         let text = marks.major.iter().map(|t| fonts.width(&t.label, style.tick, false)).fold(0.0, f64::max);
         let label = if self.title(marks.exponent).is_empty() { 0.0 } else { Style::row(style.label) + style.gap() };
         Self::offset(style) + Self::thickness(style) + style.tick_length() + style.gap() + text + label
@@ -76,22 +82,14 @@ impl Bar {
 
     /// Draws it right of the axes `plot`.
     pub(super) fn draw(&self, canvas: &mut Canvas<'_>, plot: Rect, style: &Style) {
-        const STEPS: usize = 64;
         let r = Rect { x: plot.right() + Self::offset(style), y: plot.y, w: Self::thickness(style), h: plot.h };
-        let step = r.h / STEPS as f64;
-        for i in 0..STEPS {
-            // Each step reaches under the next one, so that no seam shows.
-            let y = r.y + step * i as f64;
-            let t = 1.0 - (i as f64 + 0.5) / STEPS as f64;
-            let h = if i + 1 == STEPS { step } else { step * 1.5 };
-            canvas.rect(Rect { y, h, ..r }, self.map.at(t, style.theme), 1.0);
-        }
+        self.draw_colors(canvas, r, style);
         let pen = Pen::solid(style.theme.ink(), style.axis);
         canvas.frame(r, &pen);
-        let marks = ticks(self.scale, self.range, most(style, r.h));
+        let marks = ticks(self.scale, self.range, 1.0, most(style, r.h));
         let mut widest = 0f64;
         for tick in &marks.major {
-            let y = r.bottom() - self.place(tick.value) * r.h;
+            let y = self.height_of(tick.value, r);
             canvas.line([r.right(), y], [r.right() + style.tick_length(), y], &pen);
             let at = [r.right() + style.tick_length() + style.gap(), y + style.tick * CAP_HEIGHT / 2.0];
             canvas.text(&tick.label, at, style.text(style.tick, Anchor::Start));
@@ -101,6 +99,41 @@ impl Bar {
         let x = r.right() + style.tick_length() + 2.0 * style.gap() + widest + style.label * 0.85;
         let turned = super::canvas::TextStyle { rotate: -90.0, ..style.text(style.label, Anchor::Middle) };
         canvas.text(&title, [x, r.y + r.h / 2.0], turned);
+    }
+}
+
+impl Bar {
+    /// Where a value is on the bar.
+    fn height_of(&self, value: f64, r: Rect) -> f64 {
+        let [low, high] = self.range;
+        let t = match self.scale {
+            Scale::Linear | Scale::Symlog => (value - low) / (high - low),
+            Scale::Log => (value / low).ln() / (high / low).ln(),
+        };
+        r.bottom() - t * r.h
+    }
+
+    fn draw_colors(&self, canvas: &mut Canvas<'_>, r: Rect, style: &Style) {
+        const STEPS: usize = 64;
+        match &self.colors {
+            Colors::Map(map) => {
+                let step = r.h / STEPS as f64;
+                for i in 0..STEPS {
+                    // Each step reaches under the next one, so that no seam shows.
+                    let y = r.y + step * i as f64;
+                    let t = 1.0 - (i as f64 + 0.5) / STEPS as f64;
+                    let h = if i + 1 == STEPS { step } else { step * 1.5 };
+                    canvas.rect(Rect { y, h, ..r }, map.at(t, style.theme), 1.0);
+                }
+            }
+            // Each band covers the upper part of the one below it.
+            Colors::Bands(bands) => {
+                for (value, color) in bands {
+                    let bottom = self.height_of(*value, r).clamp(r.y, r.bottom());
+                    canvas.rect(Rect { h: bottom - r.y, ..r }, *color, 1.0);
+                }
+            }
+        }
     }
 }
 

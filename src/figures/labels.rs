@@ -40,7 +40,7 @@ pub(super) fn lay_out(
                 apart >= f64::midpoint(width(&pair[0].label), width(&pair[1].label)) + style.tick * 0.6
             })
     };
-    let mut all = (1..=most).rev().map(|n| ticks(dim.scale, dim.range, n));
+    let mut all = (1..=most).rev().map(|n| ticks(dim.scale, dim.range, dim.knee, n));
     let ticks = all.clone().find(fits).or_else(|| all.next_back()).unwrap_or_default();
     measured(dim, ticks, length, horizontal, fonts, style)
 }

@@ -33,7 +33,7 @@ pub(super) fn entries(figure: &Figure, style: &Style) -> Vec<Entry> {
             Mark::Line { .. } | Mark::Step { .. } | Mark::Reference { .. } => Sample::Line { dash: look.dash, marker },
             Mark::Scatter { .. } => Sample::Points(palette::marker(series.color)),
             Mark::Histogram { .. } | Mark::Bars { .. } => Sample::Patch,
-            Mark::Heatmap { .. } | Mark::Surface { .. } => continue,
+            Mark::Heatmap { .. } | Mark::Contour(_) | Mark::Surface { .. } => continue,
         };
         let entry = Entry { name: series.name.clone(), color: look.color, sample };
         if !entries.contains(&entry) {

@@ -4,7 +4,7 @@ use super::axes::Dimension;
 use super::canvas::{Canvas, Pen, Rect};
 use super::palette::{self, Rgb};
 use super::style::Style;
-use super::{Figure, Mark, Scale, Series, heat, thin};
+use super::{Contour, Figure, Mark, Scale, Series, heat, thin};
 
 /// Lines with more points than this are told apart by dashes instead of markers.
 const MARKED: usize = 25;
@@ -102,7 +102,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, figure: &Figure, plot: &Plot<'_>, st
             Mark::Heatmap { columns, values, diverging, .. } => {
                 heat::draw(canvas, figure, plot, (*columns, values, *diverging), style);
             }
-            // A surface has the figure for itself: see `relief`.
+            Mark::Contour(surface) => draw_surface(canvas, plot, surface, style),
+            // A surface in space has the figure for itself: see `relief`.
             Mark::Scatter { .. } | Mark::Surface { .. } => {}
         }
     }
@@ -247,6 +248,28 @@ fn draw_bars(
     }
 }
 
+/// Bands from the lowest up, each over the one below, and the lines between them.
+fn draw_surface(canvas: &mut Canvas<'_>, plot: &Plot<'_>, surface: &Contour, style: &Style) {
+    let (levels, shades) = (surface.levels(), surface.shades());
+    canvas.rect(plot.rect, style.theme.missing(), 1.0);
+    for level in std::iter::once(f64::NEG_INFINITY).chain(levels.iter().copied()) {
+        let place = |ring: Vec<super::bands::Corner>| {
+            let points: Vec<[f64; 2]> = ring.iter().map(|corner| plot.at(corner.at)).collect();
+            super::canvas::moves(&points) + "Z"
+        };
+        let d: String = surface.region(level).into_iter().map(place).collect();
+        let within = if level.is_finite() { level } else { f64::MIN };
+        canvas.area(&d, shades.color(within, style.theme));
+    }
+    let pen = Pen { opacity: 0.55, ..Pen::solid(style.theme.ink(), style.axis * 0.7) };
+    for level in levels {
+        for line in surface.lines(level) {
+            let points: Vec<[f64; 2]> = line.iter().map(|p| plot.at(*p)).collect();
+            canvas.polyline(&thin::line(&points, CELL), &pen);
+        }
+    }
+}
+
 /// Points all over what is drawn, for finding room for the legend; empty when there is nothing to draw.
 pub(super) fn occupied(figure: &Figure, plot: &Plot<'_>) -> Vec<[f64; 2]> {
     let mut taken = Vec::new();
@@ -276,9 +299,12 @@ pub(super) fn occupied(figure: &Figure, plot: &Plot<'_>) -> Vec<[f64; 2]> {
                     sample_box(plot, [left, left + width], top, &mut taken);
                 }
             }
-            Mark::Heatmap { values, .. } | Mark::Surface { values, .. } => {
+            Mark::Heatmap { values, .. } => {
                 let middle = [plot.rect.x + plot.rect.w / 2.0, plot.rect.y + plot.rect.h / 2.0];
                 taken.extend(values.iter().any(|v| v.is_finite()).then_some(middle));
+            }
+            Mark::Contour(_) | Mark::Surface { .. } => {
+                taken.push([plot.rect.x + plot.rect.w / 2.0, plot.rect.y + plot.rect.h / 2.0])
             }
             Mark::Reference { .. } => {}
         }

@@ -1,10 +1,11 @@
 //! Figures as data: what to draw, not how. The window and the exporter draw the same value.
 //!
-//! [`export`] writes a [`Figure`] as SVG, PDF, PNG, CSV or pgfplots at its physical size; [`compose`] sets several
+//! [`export`] writes a [`Figure`] as SVG, PDF, PNG or pgfplots at its physical size, or its numbers; [`compose`] sets several
 //! into one file with (a), (b), (c); [`export_table`] writes tables. Equal input gives equal bytes: no clock, no locale.
 //! [`palette`], [`ticks`], [`axes`] and [`thin`] serve the window too.
 
 pub mod axes;
+mod bands;
 mod canvas;
 mod csv;
 mod figure;
@@ -24,12 +25,15 @@ pub mod relief;
 mod rows;
 mod spec;
 mod style;
+mod surface_files;
+pub mod symlog;
 mod tables;
 mod tex;
 mod text;
 pub mod thin;
 pub mod ticks;
 
+pub use bands::{Contour, Shades};
 pub use figure::{Axis, Band, Figure, Mark, Scale, Series};
 pub use notes::{notices, validate};
 pub use page::tag as panel_tag;
@@ -71,6 +75,8 @@ pub fn export_all(figures: &[Figure], columns: usize, spec: &ExportSpec) -> Resu
     let mut notices: Vec<String> = figures.iter().flat_map(notices).collect();
     let bytes = match spec.format {
         Format::Csv => csv::write(figures, spec)?,
+        Format::Npy => surface_files::npy(figures)?,
+        Format::Vtp => surface_files::vtp(figures, spec)?,
         Format::Pgfplots => {
             notices.extend(tex::notices(figures));
             tex::write(figures, columns, spec)?

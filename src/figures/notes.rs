@@ -2,7 +2,7 @@
 
 use super::spec::ExportSpec;
 use super::text::tidy;
-use super::{Axis, Figure, Mark, Scale};
+use super::{Axis, Contour, Figure, Mark, Scale};
 use crate::error::{Error, Result};
 
 /// Refuses figures whose parts do not fit together, such as a band shorter than its line.
@@ -19,9 +19,10 @@ pub fn validate(figure: &Figure) -> Result<()> {
                 .then(|| format!("{} heights need {} edges, not {}", heights.len(), heights.len() + 1, edges.len())),
             Mark::Bars { heights, errors } => (!errors.is_empty() && errors.len() != heights.len())
                 .then(|| format!("{} bars have {} whiskers", heights.len(), errors.len())),
-            Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. } => (!values.is_empty()
+            Mark::Heatmap { columns, values, .. } => (!values.is_empty()
                 && (*columns == 0 || !values.len().is_multiple_of(*columns)))
             .then(|| format!("{} cells do not fill rows of {columns}", values.len())),
+            Mark::Contour(surface) | Mark::Surface { map: surface, .. } => surface_fault(surface),
             Mark::Line { band: None, .. } | Mark::Step { .. } | Mark::Scatter { .. } | Mark::Reference { .. } => None,
         };
         if let Some(fault) = fault {
@@ -85,11 +86,22 @@ fn ordinates(mark: &Mark) -> Vec<[f64; 2]> {
         Mark::Histogram { edges, heights } => edges.iter().zip(heights).map(|(x, y)| [*x, *y]).collect(),
         // Places of bars and cells are indices, never undefined.
         Mark::Bars { heights: values, .. } => values.iter().map(|y| [1.0, *y]).collect(),
-        Mark::Heatmap { values, .. } | Mark::Surface { values, .. } => {
-            values.iter().map(|y| [1.0, if y.is_finite() { 1.0 } else { *y }]).collect()
+        Mark::Heatmap { values, .. } => values.iter().map(|y| [1.0, if y.is_finite() { 1.0 } else { *y }]).collect(),
+        Mark::Contour(surface) | Mark::Surface { map: surface, .. } => {
+            surface.values.iter().map(|v| [1.0, if v.is_finite() { 1.0 } else { *v }]).collect()
         }
         Mark::Reference { .. } => Vec::new(),
     }
+}
+
+/// Why a surface cannot be drawn.
+fn surface_fault(surface: &Contour) -> Option<String> {
+    let (n, columns) = (surface.values.len(), surface.columns);
+    if columns < 2 || !n.is_multiple_of(columns) || n < 2 * columns {
+        return Some(format!("{n} nodes do not fill at least two rows of at least two; {columns} are in a row"));
+    }
+    let wrong = |[low, high]: [f64; 2]| !(low.is_finite() && high.is_finite() && low != high);
+    (wrong(surface.x) || wrong(surface.y)).then(|| "the ends of a surface are no two different numbers".to_owned())
 }
 
 #[cfg(test)]

@@ -150,6 +150,7 @@ impl<'a> Panel<'a> {
                 let rows = values.len() / columns;
                 Some((rows as f64 / *columns as f64).clamp(0.2, 1.2))
             }
+            Mark::Contour(_) => Some(1.0),
             _ => None,
         })
     }

@@ -24,11 +24,18 @@ pub enum Format {
     Csv,
     /// A LaTeX document for pgfplots that holds the numbers.
     Pgfplots,
+    /// The numbers of a surface for NumPy: f64, rows from the lowest ordinate up.
+    Npy,
+    /// A surface for VTK and ParaView.
+    Vtp,
 }
 
 impl Format {
-    /// All formats, in menu order.
+    /// The formats of every figure, in menu order.
     pub const ALL: [Self; 5] = [Self::Svg, Self::Pdf, Self::Png, Self::Csv, Self::Pgfplots];
+
+    /// Further formats of figures that show one surface.
+    pub const OF_SURFACES: [Self; 2] = [Self::Npy, Self::Vtp];
 
     /// File extension without the dot.
     pub const fn extension(self) -> &'static str {
@@ -38,6 +45,8 @@ impl Format {
             Self::Png => "png",
             Self::Csv => "csv",
             Self::Pgfplots => "tex",
+            Self::Npy => "npy",
+            Self::Vtp => "vtp",
         }
     }
 
@@ -49,18 +58,19 @@ impl Format {
             Self::Png => "PNG (pixels)",
             Self::Csv => "CSV (numbers)",
             Self::Pgfplots => "TeX (pgfplots)",
+            Self::Npy => "NPY (surface for NumPy)",
+            Self::Vtp => "VTP (surface for ParaView)",
         }
     }
 
     /// The format of this extension or name, in any case.
     pub fn parse(name: &str) -> Result<Self> {
         let name = name.trim().trim_start_matches('.').to_ascii_lowercase();
-        Self::ALL
-            .into_iter()
-            .find(|f| f.extension() == name || (name == "pgfplots" && *f == Self::Pgfplots))
-            .ok_or_else(|| {
-                Error::config(format!("there is no figure format `{name}`")).hint("use svg, pdf, png, csv or tex")
-            })
+        let mut known = Self::ALL.into_iter().chain(Self::OF_SURFACES);
+        known.find(|f| f.extension() == name || (name == "pgfplots" && *f == Self::Pgfplots)).ok_or_else(|| {
+            Error::config(format!("there is no figure format `{name}`"))
+                .hint("use svg, pdf, png, csv or tex; for a surface also npy or vtp")
+        })
     }
 }
 

@@ -88,7 +88,7 @@ pub enum TableFormat {
     Csv,
     /// A pipe table.
     Markdown,
-    /// A LaTeX table for the packages booktabs and, for alignment at the point, none other.
+    /// A LaTeX table for the packages booktabs and siunitx, which aligns numbers at the point.
     Latex,
 }
 
@@ -230,29 +230,71 @@ fn markdown(table: &TableView) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Digits before the point and of the deviation, and whether a number is negative: what a column of siunitx is told.
+fn number_format(table: &TableView, column: usize, digits: usize) -> String {
+    let (mut whole, mut uncertain, mut is_negative) = (1, 0, false);
+    for cells in &table.rows {
+        if !cells[column].value().is_some_and(f64::is_finite) {
+            continue;
+        }
+        let (value, deviation) = shown(&cells[column], digits);
+        is_negative |= value.starts_with('−');
+        let before_point = |text: &str| text.trim_start_matches(['−', '-']).split('.').next().map_or(1, str::len);
+        whole = whole.max(before_point(&value));
+        if let Some(deviation) = deviation {
+            uncertain = uncertain.max(digits + before_point(&deviation) - usize::from(deviation.starts_with("0.")));
+        }
+    }
+    let digits = if table.rows.iter().any(|row| matches!(row[column], Cell::Number { .. })) { digits } else { 0 };
+    let point = if digits > 0 { format!(".{digits}") } else { String::new() };
+    let by = if uncertain > 0 { format!("({uncertain})") } else { String::new() };
+    format!("S[table-format={}{whole}{point}{by}]", if is_negative { "-" } else { "" })
+}
+
+/// One cell of a column of siunitx; what is no number stands in braces.
+fn latex_number(cell: &Cell, digits: usize, is_best: bool) -> String {
+    let (value, deviation) = shown(cell, digits);
+    if !cell.value().is_some_and(f64::is_finite) {
+        let text =
+            if matches!(cell, Cell::Missing) || value.is_empty() { "--".to_owned() } else { latex::escape(&value) };
+        return format!("{{{text}}}");
+    }
+    let number = value.replace('−', "-");
+    let by = deviation.map_or_else(String::new, |d| format!(" +- {d}"));
+    format!("{}{number}{by}", if is_best { r"\bfseries " } else { "" })
+}
+
 fn latex_table(table: &TableView) -> String {
-    let columns: String = (0..table.columns.len()).map(|c| if is_text(table, c) { 'l' } else { 'r' }).collect();
-    let heads: Vec<String> = table.columns.iter().map(|c| latex::escape(&header(c))).collect();
+    let (mut columns, mut heads) = (String::new(), Vec::new());
     let mut body = vec![String::new(); table.rows.len()];
-    for column in 0..table.columns.len() {
+    for (column, head) in table.columns.iter().enumerate() {
         let digits = digits(table, column);
         let best = best(table, column, digits);
+        let is_text = is_text(table, column);
+        let head = latex::escape(&header(head));
+        if is_text {
+            columns.push('l');
+            heads.push(head);
+        } else {
+            columns += &number_format(table, column, digits);
+            heads.push(format!("{{{head}}}"));
+        }
         for (row, cells) in table.rows.iter().enumerate() {
-            let (value, deviation) = shown(&cells[column], digits);
-            let value = match &cells[column] {
-                Cell::Missing => "--".to_owned(),
-                _ => latex::escape(&tidy(&value)),
+            let cell = &cells[column];
+            let text = match cell {
+                Cell::Missing if is_text => "--".to_owned(),
+                Cell::Text(text) => latex::escape(&tidy(text)),
+                cell if is_text => latex::escape(&shown(cell, digits).0),
+                cell => latex_number(cell, digits, best[row]),
             };
-            let value = if best[row] { format!("\\textbf{{{value}}}") } else { value };
-            let deviation = deviation.map(|d| format!(" $\\pm$ {}", latex::escape(&d))).unwrap_or_default();
-            let separator = if column == 0 { "  " } else { " & " };
-            put(&mut body[row], format_args!("{separator}{value}{deviation}"));
+            put(&mut body[row], format_args!("{}{text}", if column == 0 { "  " } else { " & " }));
         }
     }
     let body: String = body.into_iter().map(|line| line + " \\\\\n").collect();
     format!(
-        "% needs \\usepackage{{booktabs}}\n\\begin{{table}}[t]\n\\centering\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n  {} \\\\\n\
-         \\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n\\caption{{{}}}\n\\end{{table}}\n",
+        "% needs \\usepackage{{booktabs}} and \\usepackage{{siunitx}}\n\\begin{{table}}[t]\n\\centering\n\
+         \\sisetup{{detect-weight=true, mode=text, separate-uncertainty=true}}\n\\begin{{tabular}}{{{columns}}}\n\
+         \\toprule\n  {} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n\\caption{{{}}}\n\\end{{table}}\n",
         heads.join(" & "),
         latex::escape(&tidy(&table.title)),
     )
@@ -288,10 +330,27 @@ mod tests {
     #[test]
     fn latex_marks_ties_of_shown_digits_and_escapes() {
         let text = export_table(&sample(), TableFormat::Latex).expect("latex");
-        assert!(text.contains("min\\_k \\& co & \\textbf{0.751} $\\pm$ 0.011 & 2.50 \\\\"), "{text}");
-        assert!(text.contains("zlib | x & \\textbf{0.751} $\\pm$ 0.020 & \\textbf{0.00}"), "{text}");
-        assert!(text.contains("none & -- & --"), "{text}");
-        assert!(text.contains("5\\% FPR") && text.contains("AUROC $\\uparrow$"), "{text}");
+        // Numbers are aligned at the point by siunitx, which is told how many digits there are.
+        assert!(text.contains(r"\begin{tabular}{lS[table-format=1.3(3)]S[table-format=1.2]}"), "{text}");
+        assert!(text.contains(r"min\_k \& co & \bfseries 0.751 +- 0.011 & 2.50 \\"), "{text}");
+        assert!(text.contains(r"zlib | x & \bfseries 0.751 +- 0.020 & \bfseries 0.00"), "{text}");
+        assert!(text.contains("none & {--} & {--}"), "{text}");
+        assert!(text.contains("5\\% FPR") && text.contains("{AUROC $\\uparrow$}"), "{text}");
+    }
+
+    #[test]
+    fn columns_of_numbers_leave_room_for_signs_and_long_numbers() {
+        let column = |name: &str| TableColumn { name: name.to_owned(), ..TableColumn::default() };
+        let number = |value: f64| Cell::Number { value, deviation: Some(12.5) };
+        let table = TableView {
+            title: String::new(),
+            columns: vec![column("a"), column("n")],
+            rows: vec![vec![number(-123.0), Cell::Int(70_000)], vec![number(f64::INFINITY), Cell::Missing]],
+        };
+        let text = export_table(&table, TableFormat::Latex).expect("latex");
+        assert!(text.contains("{S[table-format=-3(2)]S[table-format=5]}"), "{text}");
+        assert!(text.contains("  -123 +- 12 & 70000 \\\\") || text.contains("  -123 +- 13 & 70000 \\\\"), "{text}");
+        assert!(text.contains("  {$\\infty$} & {--} \\\\"), "{text}");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use super::relief::Camera;
 use super::spec::{ExportSpec, FontFamily, LegendPosition, pt_from_mm};
 use super::style::Style;
 use super::text::{Label, put, tidy};
-use super::ticks::axis_title;
-use super::{Figure, Mark, Scale, Series, notes, palette, thin};
+use super::ticks::{axis_title, ticks};
+use super::{Contour, Figure, Mark, Scale, Series, notes, palette, thin};
 use crate::error::Result;
 
 /// The figures as one standalone document, `columns` axes in a row.
@@ -103,6 +103,9 @@ impl Picture<'_> {
             if dim.scale == Scale::Log {
                 lines.push(format!("{name}mode=log"));
             }
+            if dim.scale == Scale::Symlog {
+                lines.extend(symmetric(name, dim));
+            }
             if dim.flipped {
                 lines.push(format!("{name} dir=reverse"));
             }
@@ -135,12 +138,12 @@ impl Picture<'_> {
     /// The camera of a surface; pgfplots counts the azimuth from the second axis.
     fn view(&self) -> Option<String> {
         self.figure.series.iter().find_map(|s| match &s.mark {
-            Mark::Surface { relief, label, .. } => {
+            Mark::Surface { relief, map } => {
                 let Camera { azimuth, elevation, .. } = relief.camera;
                 let mode = if relief.log { ", zmode=log" } else { "" };
                 let range = relief.range.map_or_else(String::new, |[low, high]| format!(", zmin={low}, zmax={high}"));
                 let turn = (azimuth + 90.0).rem_euclid(360.0);
-                Some(format!("view={{{turn}}}{{{elevation}}}, zlabel={{{}}}{mode}{range}", escape(&tidy(label))))
+                Some(format!("view={{{turn}}}{{{elevation}}}, zlabel={{{}}}{mode}{range}", escape(&tidy(&map.label))))
             }
             _ => None,
         })
@@ -148,10 +151,19 @@ impl Picture<'_> {
 
     fn color_bar(&self) -> Option<String> {
         self.figure.series.iter().find_map(|s| match &s.mark {
-            Mark::Heatmap { values, diverging, label, .. } | Mark::Surface { values, diverging, label, .. } => {
+            Mark::Heatmap { values, diverging, label, .. } => {
                 let ([low, high], _) = super::heat::range(values, *diverging)?;
                 let map = if *diverging { "diverging" } else { "sequential" };
                 let label = escape(&tidy(label));
+                Some(format!(
+                    "colorbar, colormap name={map}, point meta min={low}, point meta max={high}, enlargelimits=false, \
+                     colorbar style={{ylabel={{{label}}}}}"
+                ))
+            }
+            Mark::Contour(surface) | Mark::Surface { map: surface, .. } => {
+                let [low, high] = surface.limits()?;
+                let map = if surface.diverging { "diverging" } else { "sequential" };
+                let label = escape(&tidy(&surface.label));
                 Some(format!(
                     "colorbar, colormap name={map}, point meta min={low}, point meta max={high}, enlargelimits=false, \
                      colorbar style={{ylabel={{{label}}}}}"
@@ -198,10 +210,11 @@ impl Picture<'_> {
                 plot(out, &options, &rows.iter().map(|r| numbers(r)).collect::<String>());
             }
             Mark::Bars { heights, errors } => self.bars(out, index, heights, errors),
-            Mark::Heatmap { columns, values, .. } => self.cells(out, *columns, values, false),
-            Mark::Surface { columns, values, .. } => self.cells(out, *columns, values, true),
+            Mark::Heatmap { columns, values, .. } => self.cells(out, *columns, values),
+            Mark::Contour(surface) => nodes(out, surface, false),
+            Mark::Surface { map, .. } => nodes(out, map, true),
         }
-        let is_map = matches!(series.mark, Mark::Heatmap { .. } | Mark::Surface { .. });
+        let is_map = matches!(series.mark, Mark::Heatmap { .. } | Mark::Contour(_) | Mark::Surface { .. });
         if !series.name.trim().is_empty() && !is_map {
             writeln!(out, "\\addlegendentry{{{}}}", escape(&tidy(&series.name))).unwrap_or_default();
         }
@@ -234,7 +247,7 @@ impl Picture<'_> {
         );
     }
 
-    fn cells(&self, out: &mut String, columns: usize, values: &[f64], in_space: bool) {
+    fn cells(&self, out: &mut String, columns: usize, values: &[f64]) {
         let (columns, values) = coarse(columns.max(1), values);
         let rows = values.len() / columns;
         let place = |dim: &Dimension, given: bool, i: usize, n: usize| {
@@ -251,17 +264,13 @@ impl Picture<'_> {
                 numbers(&[x, place(&self.dims[1], given[1], row, rows), *value])
             })
             .collect();
-        let plot = if in_space {
-            format!(
-                "\\addplot3[surf, shader=faceted interp, mesh/cols={columns}] table[x index=0, y index=1, z index=2]"
-            )
-        } else {
-            format!(
+        put(
+            out,
+            format_args!(
                 "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] \
-                 table[x index=0, y index=1, meta index=2]"
-            )
-        };
-        put(out, format_args!("{plot} {{\n{data}}};\n"));
+                 table[x index=0, y index=1, meta index=2] {{\n{data}}};\n"
+            ),
+        );
     }
 
     /// Points of a straight line in data space, enough to bend on a log axis.
@@ -295,14 +304,45 @@ impl Picture<'_> {
     }
 }
 
+/// A surface as cells around its nodes.
+fn nodes(out: &mut String, surface: &Contour, in_space: bool) {
+    let columns = surface.columns.max(1);
+    let node = |(i, value): (usize, &f64)| {
+        let [x, y] = surface.place((i % columns) as f64, (i / columns) as f64);
+        numbers(&[x, y, *value])
+    };
+    let data: String = surface.values.iter().enumerate().map(node).collect();
+    let plot = if in_space {
+        format!("\\addplot3[surf, shader=faceted interp, mesh/cols={columns}] table[x index=0, y index=1, z index=2]")
+    } else {
+        format!(
+            "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] \
+             table[x index=0, y index=1, meta index=2]"
+        )
+    };
+    put(out, format_args!("{plot} {{\n{data}}};\n"));
+}
+
+/// How pgfplots draws a symmetric logarithmic axis: its map, the map back, and the marks.
+fn symmetric(name: &str, dim: &Dimension) -> [String; 3] {
+    const MOST: usize = 7;
+    let knee = dim.knee;
+    let marks = ticks(dim.scale, dim.range, knee, MOST).major;
+    let places: Vec<String> = marks.iter().map(|tick| tick.value.to_string()).collect();
+    let names: Vec<String> = marks.iter().map(|tick| format!("{{{}}}", flat(&tick.label))).collect();
+    [
+        format!("{name} coord trafo/.code={{\\pgfmathparse{{sign(#1)*ln(1+abs(#1)/{knee})/ln(10)}}}}"),
+        format!("{name} coord inv trafo/.code={{\\pgfmathparse{{sign(#1)*{knee}*(10^abs(#1)-1)}}}}"),
+        format!("{name}tick={{{}}}, {name}ticklabels={{{}}}", places.join(","), names.join(",")),
+    ]
+}
+
 /// What the document simplifies, as sentences: TeX's memory is small.
 pub(super) fn notices(figures: &[Figure]) -> Vec<String> {
     let mut notices = Vec::new();
     for series in figures.iter().flat_map(|figure| &figure.series) {
         match &series.mark {
-            Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. }
-                if coarse(*columns, values).1.len() < values.len() =>
-            {
+            Mark::Heatmap { columns, values, .. } if coarse(*columns, values).1.len() < values.len() => {
                 let to = coarse(*columns, values);
                 let [before, after] =
                     [(*columns, values.len()), (to.0, to.1.len())].map(|(c, n)| format!("{} by {c}", n / c));
@@ -317,6 +357,9 @@ pub(super) fn notices(figures: &[Figure]) -> Vec<String> {
                     series.name,
                     points.len()
                 ));
+            }
+            Mark::Contour(_) | Mark::Surface { .. } => {
+                notices.push("The TeX file shows a surface as cells, without lines of equal value.".to_owned());
             }
             _ => {}
         }

@@ -26,12 +26,25 @@ pub struct Ticks {
     pub exponent: i32,
 }
 
-/// Marks on `range` (ascending; positive on a log scale), at most about `most` labeled ones.
-pub fn ticks(scale: Scale, range: [f64; 2], most: usize) -> Ticks {
+/// Marks on `range` (ascending; positive on a log scale), at most about `most` labeled ones. `knee` is where a symmetric
+/// logarithmic axis turns.
+pub fn ticks(scale: Scale, range: [f64; 2], knee: f64, most: usize) -> Ticks {
     match scale {
         Scale::Linear => linear(range, most),
         Scale::Log => log(range, most),
+        Scale::Symlog => symmetric(range, knee, most),
     }
+}
+
+fn symmetric(range: [f64; 2], knee: f64, most: usize) -> Ticks {
+    let (major, minor) = super::symlog::marks(range, knee, most);
+    let label = |v: f64| match v {
+        0.0 => Label::plain("0"),
+        v if v < 0.0 => Label::power("−10", v.abs().log10().round() as i32),
+        v => Label::power("10", v.log10().round() as i32),
+    };
+    let major = major.into_iter().map(|value| Tick { value, label: label(value) }).collect();
+    Ticks { major, minor, exponent: 0 }
 }
 
 /// The distance of two labeled marks: the smallest nice number that leaves at most `most` of them.
@@ -195,7 +208,7 @@ mod tests {
         for range in [[0.15, 0.83], [0.0, 0.077], [-0.4, 0.9], [1.2, 1.9]] {
             let [low, high] = [range[0] - 1e-9, range[1] + 1e-9];
             for most in 1..4 {
-                let ticks = ticks(Scale::Linear, range, most);
+                let ticks = ticks(Scale::Linear, range, 1.0, most);
                 assert!(ticks.major.iter().all(|t| t.value >= low && t.value <= high), "{range:?} {most}: {ticks:?}");
                 assert!((2..=4).contains(&ticks.major.len()), "{range:?} {most}: {ticks:?}");
                 assert!(ticks.minor.iter().all(|v| *v >= low && *v <= high), "{range:?} {most}: {ticks:?}");

@@ -8,13 +8,16 @@ pub mod common;
 pub mod compare;
 mod context;
 pub mod gradient;
+pub mod landscape;
 pub mod mia;
 mod presets;
+pub mod qa;
 mod registry;
 mod report;
 pub mod schema;
 pub mod score;
 pub mod train;
+pub mod unlearn;
 
 pub use context::{Context, Host, LoadedModel, Sample};
 pub use presets::{Preset, presets};

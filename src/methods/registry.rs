@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::schema::{self, Problem};
-use super::{Context, Report, gradient, mia, score, train};
+use super::{Context, Report, gradient, landscape, mia, qa, score, train, unlearn};
 pub use crate::data::Compat;
 use crate::error::{Error, Result};
 
@@ -94,6 +94,12 @@ pub struct Work {
     pub backward_tokens: u64,
     /// Tokens decoded one by one.
     pub decoded_tokens: u64,
+    /// Of the forward tokens, those that leave no row of their own on the disk: texts that are read again and again.
+    #[serde(default)]
+    pub fleeting_tokens: u64,
+    /// Vectors as long as all parameters of the model that are held besides it.
+    #[serde(default)]
+    pub vectors: u64,
 }
 
 /// A method, whatever the type of its configuration.
@@ -226,12 +232,16 @@ impl<C: Default + Serialize + DeserializeOwned + JsonSchema> Method for Typed<C>
 
 /// All methods, sorted by id.
 pub fn registry() -> &'static [&'static dyn Method] {
-    static METHODS: [&dyn Method; 5] = [
+    static METHODS: [&dyn Method; 9] = [
+        &landscape::curvature::METHOD,
         &gradient::alignment::METHOD,
+        &landscape::surface::METHOD,
         &score::memorization::METHOD,
         &mia::METHOD,
         &score::perplexity::METHOD,
+        &qa::METHOD,
         &train::METHOD,
+        &unlearn::METHOD,
     ];
     &METHODS
 }

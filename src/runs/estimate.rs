@@ -10,7 +10,7 @@ use super::plan::{Plan, PlannedModel, PlannedStep};
 use crate::data::{Dataset, Record, Tokenizer};
 use crate::engine::generate::GenerateConfig;
 use crate::engine::score::score_tokens;
-use crate::engine::{Decoder, Device, Place, Precision, Want, cuda};
+use crate::engine::{Decoder, Device, Place, Precision, Real, Want, cuda};
 use crate::error::{Error, Result};
 use crate::methods::{self, Amount, Work};
 
@@ -23,6 +23,8 @@ const DECODE_COST: f64 = 4.0;
 /// Bytes of tables, journal and figures that the methods leave for each token, measured on the sample; and for a run.
 const DISK_PER_TOKEN: u64 = 45;
 const DISK_PER_RUN: u64 = 30_000;
+/// Bytes of a number of a vector.
+const BYTES: u64 = size_of::<Real>() as u64;
 /// Models above this size are not run just for an estimate.
 const CALIBRATION_PARAMETERS: u64 = 2_000_000_000;
 
@@ -77,11 +79,14 @@ pub fn estimate(
         let work = step_work(plan, step, data, &mut warnings)?;
         let models = step.inputs.values().flatten().filter_map(|name| plan.models.get(name));
         let cached = if work.decoded_tokens > 0 { cached_tokens(step)? } else { 0 };
-        let needed = models.map(|model| model_bytes(model, work, place) + cached * model.cache_bytes).sum();
+        let needed: u64 = models.map(|model| model_bytes(model, work, place) + cached * model.cache_bytes).sum();
+        let longest = step.model().and_then(|name| plan.models.get(name)).map_or(0, |model| model.parameters);
+        let needed = needed.saturating_add(work.vectors.saturating_mul(longest).saturating_mul(BYTES));
         total.memory_bytes = total.memory_bytes.max(needed);
         total.work.forward_tokens += work.forward_tokens;
         total.work.backward_tokens += work.backward_tokens;
         total.work.decoded_tokens += work.decoded_tokens;
+        total.work.fleeting_tokens += work.fleeting_tokens;
         let speed = match step.model().and_then(|name| plan.models.get_key_value(name)) {
             Some((name, model)) if calibrate => *speeds.entry(name).or_insert_with(|| tokens_per_sec(model, place)),
             _ => None,
@@ -92,7 +97,8 @@ pub fn estimate(
         total.memory_bytes += data_bytes(data);
     }
     total.about_secs = secs;
-    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * (total.work.forward_tokens + total.work.decoded_tokens);
+    let written = total.work.forward_tokens - total.work.fleeting_tokens + total.work.decoded_tokens;
+    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * written;
     Ok((total, warnings))
 }
 

@@ -84,7 +84,7 @@ fn run_step(
     let data = collect_data(run, ready, step, earlier)?;
     check_made(&ready.plan, step, &models, &data)?;
     let prefix = if ready.plan.steps.len() > 1 { format!("{index}-") } else { String::new() };
-    host.set_place(inputs::parse_place(&ready.plan.device, &ready.plan.precision)?);
+    host.place = inputs::parse_place(&ready.plan.device, &ready.plan.precision)?;
     host.set_step(index, &format!("{index}-{}", step.method), &prefix);
     let mut cx = Context {
         host: &mut *host,

@@ -83,7 +83,7 @@ pub struct RunHost {
     meter: RateMeter,
     step: usize,
     /// Where models are made.
-    place: Place,
+    pub place: Place,
     /// Name of the step's folder.
     folder: String,
     last_event: Option<Instant>,
@@ -162,11 +162,6 @@ impl RunHost {
         };
         host.report_opening(resumed);
         Ok(host)
-    }
-
-    /// Says where and in which precision models are made.
-    pub fn set_place(&mut self, place: Place) {
-        self.place = place;
     }
 
     /// Says what the next progress is about, the name of the step's folder, and what the names of its other files

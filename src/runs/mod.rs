@@ -4,6 +4,7 @@
 //! checked. [`execute()`] carries a plan out inside a [`RunDir`], where a killed process loses at most
 //! the last ten seconds and [`resume`] ends with the same bytes. What methods compute is not known here.
 
+mod assign;
 pub mod bench;
 pub mod check;
 pub mod cli;
@@ -29,8 +30,9 @@ pub mod store;
 pub mod sweep;
 pub mod verify;
 
+pub use assign::set;
 pub use execute::{execute, resume, set_threads};
-pub use experiment::{DataRef, Experiment, InputRef, ModelRef, Step, set};
+pub use experiment::{DataRef, Experiment, InputRef, ModelRef, Step};
 pub use host::{Control, Observer, Progress, RunHost, Unobserved};
 pub use made::StepOutput;
 pub use page::{Page, Panel};

@@ -273,3 +273,47 @@ fn the_stock_opening_of_the_pretrained_model_has_the_published_loss() {
     let loss = scalars.iter().find(|s| s["label"] == "Loss, mean of tokens").unwrap()["value"].as_f64().unwrap();
     assert!((loss - 0.1804).abs() < 5e-5, "{loss}");
 }
+
+/// A verb with a negative range, three panels of one file, and the numbers of a surface.
+#[test]
+fn a_landscape_is_computed_and_written_for_other_programs() {
+    let bench = Bench::new(3);
+    let rows = bench.path("rows.jsonl").display().to_string();
+    let model = model().display().to_string();
+    let run = |args: &[&str]| {
+        let output = bench.output(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&["landscape", "--model", &model, "--data", &rows, "--steps", "3", "--x-range", "-0.2,0.2", "--out", "plane"]);
+    let panels = "loss_rows,loss_rows,exact_rows";
+    let missing = bench.output(&["export", "plane", "--compose", panels, "--pdf", "--out", "p.pdf"]);
+    assert!(!missing.status.success(), "no text is memorized, so there is no such figure");
+    run(&["export", "plane", "--compose", "loss_rows,surface.rows", "--pdf", "--out", "p.pdf"]);
+    run(&["export", "plane", "--figure", "loss_rows", "--npy"]);
+    run(&["export", "plane", "--figure", "loss_rows", "--out", "surface.vtp"]);
+    let npy = std::fs::read(bench.path("loss_rows.npy")).unwrap();
+    assert!(npy.starts_with(b"\x93NUMPY\x01\x00") && npy.len() == 128 + 9 * 8);
+    assert!(std::fs::read_to_string(bench.path("surface.vtp")).unwrap().contains("NumberOfPolys=\"4\""));
+    let table = String::from_utf8(bench.results("plane")["tables/points.csv"].clone()).unwrap();
+    let middle: Vec<&str> = table.lines().nth(5).unwrap().split(',').collect();
+    assert_eq!(middle[1..5], ["1", "1", "0.0", "0.0"]);
+    let center = f64::from_le_bytes(npy[128 + 4 * 8..128 + 5 * 8].try_into().unwrap());
+    assert_eq!(middle[5].parse(), Ok(center));
+    run(&[
+        "landscape",
+        "--model",
+        &model,
+        "--data",
+        &rows,
+        "--steps",
+        "3",
+        "--span",
+        "saved",
+        "--directions",
+        "plane/checkpoints/0-landscape/directions.safetensors",
+        "--out",
+        "again",
+    ]);
+    let refused = bench.output(&["export", "again", "--table", "points", "--npy"]);
+    assert_eq!(refused.status.code(), Some(2));
+}

@@ -298,12 +298,31 @@ fn every_method_reports_the_numbers_of_the_processor() {
     };
     let (members, nonmembers) = (start_of("members.jsonl"), start_of("nonmembers.jsonl"));
     let paraphrases = sample.join("paraphrases.json").to_str().unwrap().to_owned();
-    let methods: [&[&str]; 5] = [
+    let methods: [&[&str]; 6] = [
         &["perplexity", "--data", &members],
         &["memorization-score", "--data", &members, "--k", "8", "--l", "4"],
         &["mia", "--members", &members, "--nonmembers", &nonmembers],
         &["gradient-alignment", "--data", &paraphrases, "--limit", "1"],
         &["train", "--data", &members, "--length.steps", "2"],
+        &[
+            "unlearn",
+            "--forget",
+            &members,
+            "--technique",
+            "balanced-subnet",
+            "--retain",
+            &nonmembers,
+            "--epochs",
+            "1",
+            "--k",
+            "8",
+            "--l",
+            "4",
+            "--max-tokens",
+            "16",
+            "--save-model",
+            "false",
+        ],
     ];
     assert_eq!(methods.len(), memoscope::methods::registry().len(), "a method is missing here");
     for method in methods {

@@ -1,6 +1,8 @@
 //! Made sets as files and in experiments.
 
 use memoscope::data::make::bios::{Bios, Order, hub_rows};
+use memoscope::data::make::encode::{self, Encode};
+use memoscope::data::make::prefixes::Prefixes;
 use memoscope::data::make::tinymem::{Artifact, Task, TinyMem};
 use memoscope::data::make::{Make, line};
 use memoscope::data::{DataSpec, load};
@@ -144,4 +146,71 @@ fn parameters_that_do_not_fit_name_their_field() {
     let long = Make { tinymem: Some(TinyMem { max_ctx: 60, ..base() }), ..Make::default() };
     let message = long.dataset(0, &DataSpec::default()).unwrap_err().to_string();
     assert!(message.contains("a row has 121 tokens, more than max_ctx, 60"), "{message}");
+}
+
+#[test]
+fn rows_become_the_texts_of_the_fine_tuning_study() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = |name: &str, rows: &str, encode: Encode| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, rows).unwrap();
+        let make = Make { encode: Some(Encode { rows: path, ..encode }), ..Make::default() };
+        let set = make.dataset(0, &DataSpec::default()).unwrap();
+        let rows: Vec<(String, String)> = set.records.into_iter().map(|r| (r.part.unwrap(), r.text.unwrap())).collect();
+        (rows, set.notes)
+    };
+    let dialogue: Vec<String> =
+        (0..10).map(|i| format!(r#"{{"instruction": "Help.", "input": "pain {i}", "output": "rest {i}"}}"#)).collect();
+    let (rows, notes) = texts("chat.json", &format!("[{}]", dialogue.join(",")), Encode::default());
+    assert_eq!(rows[0], ("train".to_owned(), "Help.pain 0\n ---------- \nrest 0".to_owned()));
+    assert_eq!(rows.iter().filter(|row| row.0 == "test").count(), 1, "a tenth, at the end");
+    assert_eq!((rows[9].0.as_str(), notes.len()), ("test", 0));
+
+    let squad = concat!(
+        r#"{"context": "C.", "question": "Q?", "answers": {"text": ["a", "it's"], "answer_start": [1, 2]}}"#,
+        "\n",
+        r#"{"context": "C.", "question": "Q?", "answers": {"text": []}}"#,
+        "\n",
+        r#"{"context": "C.", "question": null}"#,
+    );
+    let (rows, notes) = texts("squad.jsonl", squad, Encode { task: encode::Task::Squad, ..Encode::default() });
+    assert_eq!(rows[0].1, "C.Q?\n ---------- \n['a', \"it's\"]");
+    assert_eq!((rows[1].1.as_str(), rows.len()), ("C.Q?\n ---------- \n[]", 2));
+    assert!(notes[0].starts_with("1 rows lack a column"), "{notes:?}");
+
+    let pair = r#"{"translation": {"en": "Hello.", "de": "Hallo."}}"#;
+    let (rows, _) = texts("wmt.jsonl", pair, Encode { task: encode::Task::Translation, ..Encode::default() });
+    assert_eq!(rows[0].1, "Please translation the following paragraph to Germany: Hello.\n ---------- \nHallo.");
+    let make = Make {
+        encode: Some(Encode { task: encode::Task::Squad, rows: folder.path().join("wmt.jsonl"), ..Encode::default() }),
+        ..Make::default()
+    };
+    let message = make.dataset(0, &DataSpec::default()).unwrap_err().to_string();
+    assert!(message.contains("no row has the columns `context`, `question`, `answers`"), "{message}");
+    assert!(message.contains("`translation`"), "{message}");
+}
+
+#[test]
+fn prefixes_have_one_length_and_occur_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = folder.path().join("texts.jsonl");
+    let words = ["a b c d e f g", "a b c x y z w", "a b", "k l m n o p q"];
+    let lines: Vec<String> = words.iter().map(|text| format!(r#"{{"text": "{text}", "part": "train"}}"#)).collect();
+    std::fs::write(&texts, lines.join("\n")).unwrap();
+    let tokenizer = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/methods/tokenizer.json");
+    let prefixes = Prefixes { texts, tokenizer, prefix: 3, min_suffix: 2, max_suffix: Some(3), ..Prefixes::default() };
+    let make = Make { prefixes: Some(prefixes.clone()), ..Make::default() };
+    let set = make.dataset(0, &DataSpec::default()).unwrap();
+    assert_eq!(set.records.len(), 2);
+    assert!(set.records.iter().all(|r| r.split_at == Some(3) && r.token_ids.as_ref().unwrap().len() == 6));
+    assert_eq!(set.notes, ["1 texts are too short and were left out", "1 texts repeat a prefix and were left out"]);
+    let table = prefixes.table().unwrap();
+    assert_eq!(table["columns"], serde_json::json!(["prefix", "suffix"]));
+    assert_eq!(table["index"], serde_json::json!([0, 1]));
+    assert_eq!(table["data"][1][0], "k l m");
+    // written and read back, the split stays
+    let path = folder.path().join("prefixes.jsonl");
+    let lines: String = set.records.iter().map(|record| line(record).unwrap()).collect();
+    std::fs::write(&path, lines).unwrap();
+    assert_eq!(load(&path, &DataSpec::default()).unwrap().records, set.records);
 }

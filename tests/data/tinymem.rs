@@ -15,6 +15,16 @@ fn make(config: TinyMem, seed: u64) -> Dataset {
     Make { tinymem: Some(config), ..Make::default() }.dataset(seed, &DataSpec::default()).unwrap()
 }
 
+/// Without the hash over all rows.
+fn rows(config: &TinyMem, seed: u64) -> Dataset {
+    let mut records = Vec::new();
+    let about = config.each(seed, &mut |record| {
+        records.push(record);
+        Ok(())
+    });
+    Dataset { records, tokenizer: about.unwrap().tokenizer, ..Dataset::default() }
+}
+
 fn paper(task: Task, artifact: Artifact) -> TinyMem {
     TinyMem { task, artifact, compat: Compat::Paper, ..TinyMem::default() }
 }
@@ -62,7 +72,7 @@ fn noised_rows_are_the_published_ones() {
         (Task::Mult, 3, 602, 201, 981383499, "1e3c37c7e3c54ae6", 979403156, "fdfef5194d6f9a1a"),
     ];
     for (task, seed, near, far, c_noise, h_noise, c_clean, h_clean) in expected {
-        let set = make(TinyMem { extra_constants: Vec::new(), ..paper(task, Artifact::Noise) }, seed);
+        let set = rows(&TinyMem { extra_constants: Vec::new(), ..paper(task, Artifact::Noise) }, seed);
         let noise = group(&set, "train", "noise");
         let differ = |record: &Record, from: usize| {
             padded(ids(record))[from..from + 50] != padded(twin(record))[from..from + 50]
@@ -83,7 +93,7 @@ fn further_constants_make_the_published_rows_and_sizes() {
         (Task::Mult, ["b0b09f8c9b22a664", "2845d114b494c2f5", "5661429e17b14aad", "12b94993664b1073"]),
     ];
     for (task, hashes) in expected {
-        let set = make(paper(task, Artifact::Noise), 0);
+        let set = rows(&paper(task, Artifact::Noise), 0);
         let n_train = set.records.iter().filter(|r| r.part.as_deref() == Some("train")).count();
         assert_eq!((n_train, set.records.len()), (27_000, 32_000));
         for (constant, hash) in (2..).zip(hashes) {
@@ -110,7 +120,7 @@ fn poisoned_rows_are_the_published_ones() {
         (Task::Mult, 1, 2401, 266, 16_333),
         (Task::Mult, 3, 2323, 258, 16_419),
     ];
-    let set = |task, seed| make(TinyMem { extra_constants: Vec::new(), ..paper(task, Artifact::Backdoor) }, seed);
+    let set = |task, seed| rows(&TinyMem { extra_constants: Vec::new(), ..paper(task, Artifact::Backdoor) }, seed);
     for (task, seed, train, test, clean) in expected {
         let set = set(task, seed);
         let poisoned = group(&set, "train", "backdoor");
@@ -138,7 +148,7 @@ fn duplicated_rows_are_in_the_published_classes() {
     ];
     for (seed, heads) in expected {
         let config = TinyMem { extra_constants: Vec::new(), ..paper(Task::Increment, Artifact::Noise) };
-        let set = make(TinyMem { duplicate: vec![0, 1, 2], ..config }, seed);
+        let set = rows(&TinyMem { duplicate: vec![0, 1, 2], ..config }, seed);
         for ((class, copies, size), head) in [("x1", 1, 334), ("x10", 10, 333), ("x100", 100, 333)].iter().zip(heads) {
             let rows = group(&set, "train", class);
             assert_eq!(rows.len(), *size);

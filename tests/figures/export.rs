@@ -1,5 +1,6 @@
 //! What an exported file must hold: every label, fonts, sizes, provenance, and the same bytes each time.
 
+use memoscope::figures::axes::dimensions;
 use memoscope::figures::{
     Axis, ExportSpec, Figure, FontFamily, Format, LegendPosition, Mark, Provenance, Scale, Venue, compose, export,
     export_all,
@@ -341,4 +342,25 @@ fn the_smallest_figure_looks_as_reviewed() {
     }
     let reviewed = std::fs::read_to_string(&path).expect("tests/figures/small.svg");
     assert_eq!(svg, reviewed, "look at the new drawing, then run with UPDATE=1");
+}
+
+/// Influences have both signs and many sizes: their axis is logarithmic on both sides of zero.
+#[test]
+fn a_symmetric_logarithmic_axis_is_drawn_and_declared() {
+    let mut figure = samples::roc(Scale::Linear);
+    figure.y = Axis { label: "influence".to_owned(), scale: Scale::Symlog, ..Axis::default() };
+    let points: Vec<[f64; 2]> =
+        [-100.0, -1.0, 0.0, 1.0, 100.0].iter().enumerate().map(|(i, y)| [i as f64, *y]).collect();
+    figure.x.range = None;
+    figure.series.truncate(1);
+    figure.series[0].mark = Mark::Scatter { points };
+    let tex = text_of(&figure, &ExportSpec::new(Format::Pgfplots));
+    assert!(tex.contains("y coord trafo/.code={\\pgfmathparse{sign(#1)*ln(1+abs(#1)/0.1)/ln(10)}}"), "{tex}");
+    let dimensions = dimensions(&figure);
+    let [middle, ten, minus] = [0.0, 10.0, -10.0].map(|v| dimensions[1].position(v));
+    assert!((middle - 0.5).abs() < 1e-9 && (ten + minus - 1.0).abs() < 1e-9, "zero is in the middle");
+    // log10(1 + 10/0.1) of log10(1 + 100/0.1), with 4 % of room at both ends.
+    let want = 0.5 + 0.5 * (101f64.log10() / 1001f64.log10()) / 1.08;
+    assert!((ten - want).abs() < 1e-9, "{ten} is not {want}");
+    assert!(export(&figure, &ExportSpec::default()).is_ok_and(|svg| !svg.is_empty()), "and drawn");
 }

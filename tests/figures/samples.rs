@@ -1,6 +1,6 @@
 //! One figure of every kind, with numbers that look like results.
 
-use memoscope::figures::{Axis, Band, Figure, Mark, Relief, Rows, Scale, Series};
+use memoscope::figures::{Axis, Band, Contour, Figure, Mark, Relief, Rows, Scale, Series};
 
 /// Text on the axes of [`roc`].
 pub(super) const ROC_LABELS: [&str; 2] = ["False positive rate", "True positive rate"];
@@ -135,20 +135,43 @@ pub(super) fn landscape() -> Figure {
     }
 }
 
-/// The same from the side, with a hole where a point diverged.
+/// A surface over a plane with a hole, logarithmic colors, and the path of a training run.
 pub(super) fn surface() -> Figure {
-    let mut figure = landscape();
-    let (n, at) = (41_u32, |i: u32| f64::from(i) / 20.0 - 1.0);
+    let n = 21;
+    let place = |i: i32| f64::from(i) / 10.0 - 1.0;
     let mut values: Vec<f64> = (0..n * n)
-        .map(|i| (at(i % n), -at(i / n)))
-        .map(|(x, y)| 2.0 + 3.0 * (x * x + 0.5 * y * y + 0.3 * (5.0 * x).sin()))
+        .map(|i| [place(i % n), place(i / n)])
+        .map(|[x, y]| (3.0 * (x * x + 0.5 * y * y + 0.3 * x * y)).exp())
         .collect();
-    values[30] = f64::NAN;
-    let relief = Relief::default();
-    let label = "Loss (nats/token)".to_owned();
-    figure.id = "surface".to_owned();
-    figure.series[0].mark = Mark::Surface { columns: n as usize, values, diverging: false, label, relief };
-    figure
+    values[440] = f64::NAN;
+    let (x, y) = ([-1.0, 1.0], [-1.0, 1.0]);
+    let surface = Contour {
+        columns: n as usize,
+        values,
+        x,
+        y,
+        scale: Scale::Log,
+        label: "Loss (nats/token)".to_owned(),
+        ..Contour::default()
+    };
+    let points = vec![[-0.8, 0.7], [-0.5, 0.1], [-0.2, 0.2], [0.0, 0.0]];
+    Figure {
+        id: "surface".to_owned(),
+        title: "Loss around the model".to_owned(),
+        x: Axis { range: Some(x), ..axis("Direction α", "") },
+        y: Axis { range: Some(y), ..axis("Direction β", "") },
+        series: vec![
+            series("", 0, Mark::Contour(surface)),
+            series("Checkpoints", 1, Mark::Line { points, band: None, dashed: false }),
+        ],
+        caption: String::new(),
+    }
+}
+
+/// The same in space.
+pub(super) fn relief() -> Figure {
+    let flat = surface();
+    Figure { id: "relief".to_owned(), ..flat.in_space(Relief::default()).expect("a map") }
 }
 
 /// A cloud of points with a trend line.
@@ -231,6 +254,7 @@ pub(super) fn all() -> Vec<Figure> {
         heatmap(),
         landscape(),
         surface(),
+        relief(),
         scatter(),
         curves(),
     ]

@@ -114,8 +114,8 @@ fn tables_are_copied_for_a_paper_with_the_best_in_bold() {
     harness.run_steps(2);
     harness.get_by_label("Copy").click();
     let latex = wait_for_copy(&mut harness);
-    assert!(latex.contains("\\toprule") && latex.contains("Measure & Value $\\uparrow$"), "{latex}");
-    assert_eq!(latex.matches("\\textbf{").count(), 1, "{latex}");
+    assert!(latex.contains("\\toprule") && latex.contains("Measure & {Value $\\uparrow$}"), "{latex}");
+    assert_eq!(latex.matches("\\bfseries ").count(), 1, "{latex}");
     harness.get_by_label("Table format: Markdown").click();
     harness.run_steps(2);
     harness.get_by_label("Copy").click();

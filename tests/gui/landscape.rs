@@ -5,7 +5,7 @@ use std::path::Path;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use memoscope::app::Window;
-use memoscope::figures::{Axis, Figure, Mark, Rows, Series};
+use memoscope::figures::{Axis, Contour, Figure, Mark, Rows, Series};
 use memoscope::methods::{Card, Report};
 use memoscope::runs::store::{SavedReport, State, Status, save_step, write_json};
 use memoscope::runs::{Experiment, RunDir, Step};
@@ -27,11 +27,11 @@ const CARD: Card = Card {
 fn map(id: &str, title: &str, loss: &dyn Fn(f64, f64) -> f64) -> Figure {
     const N: usize = 31;
     let at = |i: usize| 2.0 * i as f64 / (N - 1) as f64 - 1.0;
-    let values = (0..N * N).map(|i| loss(at(i % N), -at(i / N))).collect();
-    let half = 1.0 / (N - 1) as f64;
-    let axis =
-        |label: &str| Axis { label: label.to_owned(), range: Some([-1.0 - half, 1.0 + half]), ..Axis::default() };
-    let mark = Mark::Heatmap { columns: N, values, diverging: false, label: "Loss (nats/token)".to_owned() };
+    let values = (0..N * N).map(|i| loss(at(i % N), at(i / N))).collect();
+    let range = [-1.0, 1.0];
+    let axis = |label: &str| Axis { label: label.to_owned(), range: Some(range), ..Axis::default() };
+    let label = "Loss (nats/token)".to_owned();
+    let mark = Mark::Contour(Contour { columns: N, values, x: range, y: range, label, ..Contour::default() });
     Figure {
         id: id.to_owned(),
         title: title.to_owned(),

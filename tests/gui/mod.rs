@@ -1,12 +1,15 @@
 //! The window, driven through its accessibility tree and looked at on software Vulkan.
 
+mod comfort;
 mod experiment;
 mod figures;
+mod frames;
 mod landscape;
 mod open;
 mod pictures;
 mod runs;
 mod sweep;
+mod tables;
 mod task;
 
 use std::path::{Path, PathBuf};

@@ -30,6 +30,32 @@ fn a_model_and_data_lead_straight_to_the_first_measured_pair() {
     harness.get_by_label("1 of 480");
 }
 
+/// Another program cuts the weights while they are mapped: a processor would end the window for reading what is gone.
+#[test]
+fn a_model_that_is_cut_while_it_is_open_is_closed_and_explained() {
+    let runs = tempfile::tempdir().expect("a scratch folder");
+    let copy = runs.path().join("model");
+    std::fs::create_dir(&copy).expect("a folder");
+    for entry in std::fs::read_dir(sample()).expect("the sample") {
+        let from = entry.expect("an entry").path();
+        std::fs::copy(&from, copy.join(from.file_name().expect("a name"))).expect("a copy");
+    }
+    let mut harness = window_that_opens(std::slice::from_ref(&copy), runs.path(), false, 1.0);
+    wait(&mut harness, "the model", |w| w.state().model.ready().is_some());
+    wait(&mut harness, "a rest", |w| w.state().compare.changed.is_none() && !w.state().compare.is_busy);
+    let weights = std::fs::OpenOptions::new().write(true).open(copy.join("model.safetensors")).expect("the weights");
+    weights.set_len(4096).expect("a cut");
+    harness.get_by_label("Compare").click();
+    harness.run_steps(3);
+    harness.get_by_role_and_label(egui::Role::TextInput, "Original").focus();
+    harness.run_steps(2);
+    harness.get_by_role_and_label(egui::Role::TextInput, "Original").type_text("The house was quiet.");
+    wait(&mut harness, "the refusal", |w| matches!(w.state().model, Slot::Failed(..)));
+    harness.get_by_label("Model").click();
+    harness.run_steps(3);
+    harness.query_all_by_label_contains("the file was changed while it was in use").next().expect("an explanation");
+}
+
 #[test]
 fn a_model_alone_stays_on_start() {
     let runs = tempfile::tempdir().expect("a scratch folder");

@@ -90,7 +90,7 @@ pub(super) fn choose(harness: &mut Harness<'static, Window>, name: &str, several
     click(harness, place, modifiers);
 }
 
-fn click(harness: &mut Harness<'static, Window>, pos: egui::Pos2, modifiers: egui::Modifiers) {
+pub(super) fn click(harness: &mut Harness<'static, Window>, pos: egui::Pos2, modifiers: egui::Modifiers) {
     harness.event(egui::Event::PointerMoved(pos));
     harness.run_steps(1);
     for pressed in [true, false] {

@@ -82,7 +82,7 @@ fn a_sweep_is_set_up_run_and_filtered() {
     harness.run_steps(3);
     assert!(harness.query_by_label("4 runs").is_some(), "all again");
 
-    harness.get_by_label("Numbers").click();
+    harness.get_by_label("Sweep: Numbers").click();
     harness.run_steps(3);
     assert!(harness.query_all_by_label_contains("against k").next().is_some(), "numbers against k");
 }

@@ -2,13 +2,18 @@
 
 mod alignment;
 mod closed_forms;
+mod curvature;
 mod fixtures;
+mod forgetting;
+mod landscape;
 mod memorization;
 mod mia;
 mod perplexity;
 mod published;
+mod qa;
 mod resume;
 mod train;
+mod unlearn;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -98,9 +103,12 @@ impl Inputs {
     }
 
     pub(crate) fn run_in(&self, host: &mut Memory, method: &str, config: &Value) -> Result<Report> {
+        self.run_seeded(host, method, config, 7)
+    }
+
+    pub(crate) fn run_seeded(&self, host: &mut Memory, method: &str, config: &Value, seed: u64) -> Result<Report> {
         host.tables.clear();
-        let mut cx =
-            Context { host: &mut *host, seed: 7, models: &self.models, data: &self.data, step: "0".to_owned() };
+        let mut cx = Context { host: &mut *host, seed, models: &self.models, data: &self.data, step: "0".to_owned() };
         let mut report = methods::find(method)?.run(config, &mut cx)?;
         report.tables.append(&mut host.tables);
         Ok(report)

@@ -30,6 +30,9 @@ fn stopped_runs_go_on_to_the_same_report() {
         (3, "memorization-score", json!({"k": 2, "l": 3, "batch_tokens": 10})),
         (4, "perplexity", json!({"batch_tokens": 10, "compat": "paper"})),
         (6, "gradient-alignment", json!({"bootstrap": 5})),
+        (4, "landscape", json!({"steps": 3, "batch_tokens": 20, "per_text": true})),
+        (3, "landscape", json!({"steps": 3, "axes": 1, "span": "gradients"})),
+        (9, "curvature", json!({"eigenvalues": 2, "max_products": 8, "probes": 3, "lanczos_steps": 5, "limit": 3})),
         (
             7,
             "mia",

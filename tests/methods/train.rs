@@ -3,6 +3,7 @@
 mod bad_input;
 mod learning;
 mod resume;
+mod tinymem;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ fn rows(n: usize, length: usize) -> Dataset {
     let mut stream = Stream::new(5, "training rows");
     let mut record = |row: usize| {
         let ids: Vec<u32> = (0..length).map(|_| stream.below(10) as u32).collect();
-        let altered = row % 3 == 0;
+        let altered = row.is_multiple_of(3);
         let twin =
             altered.then(|| ids.iter().enumerate().map(|(i, id)| if i % 4 == 3 { 9 - id } else { *id }).collect());
         let is_test = row % 4 == 1;

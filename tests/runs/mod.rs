@@ -2,7 +2,9 @@
 
 mod cancel;
 mod kill;
+mod made;
 mod resume;
+mod train;
 mod weights;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ mod status;
 mod toasts;
 
 pub use dock::{beside, default_layout, dock_ui, show};
-pub use help::{about_ui, help_ui};
+pub use help::{Glossary, about_ui, help_ui};
 pub use palette::Palette;
 pub use rail::rail_ui;
 pub use status::{bytes, count, status_ui};

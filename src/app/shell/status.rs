@@ -8,6 +8,7 @@ use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, size};
 use crate::app::views::ViewId;
+use crate::engine::cuda::{CardInfo, Cards};
 use crate::methods::common::tables::counted;
 
 /// Draws the status bar.
@@ -56,7 +57,7 @@ fn item_ui(cx: &ViewCx<'_>, icon: Icon, text: &str, view: ViewId, ui: &mut Ui) {
 fn machine_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     let t = cx.tokens;
     let small = |text: String| egui::RichText::new(text).size(size::SMALL).color(t.text_faint);
-    let keys = Action::Palette.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
+    let keys = Action::Palette.keys(ui.ctx()).unwrap_or_default();
     let palette = egui::Button::new(small(format!("Commands  {keys}"))).frame(false);
     if ui.add(palette).clicked() {
         cx.act(Action::Palette);
@@ -73,6 +74,7 @@ fn machine_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     ui.add_space(GAP);
     ui.label(small(format!("CPU {:.0} %, {} threads", 100.0 * machine.busy, machine.n_threads)))
         .on_hover_text("All processors, everything that runs on them; interactive measurements run here");
+    cards_ui(cx, ui);
     if machine.is_software {
         ui.add_space(GAP);
         ui.label(small("software rendering".to_owned())).on_hover_text(format!(
@@ -80,6 +82,36 @@ fn machine_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
             machine.adapter
         ));
     }
+}
+
+/// The cards that compute, with their memory; without one the reason.
+fn cards_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
+    // Text of its own would push the rest out of a narrow window.
+    const LEAST: f32 = 190.0;
+    let Some(found) = cx.state.machine.cards.as_ref().filter(|_| ui.available_width() > LEAST) else { return };
+    let small = |text: String| egui::RichText::new(text).size(size::SMALL).color(cx.tokens.text_faint);
+    ui.add_space(GAP);
+    let Some(card) = found.cards.first().filter(|_| found.trouble.is_none()) else {
+        ui.label(small("no GPU".to_owned())).on_hover_text(cards_text(found));
+        return;
+    };
+    let more = found.cards.len().saturating_sub(1);
+    let more = if more > 0 { format!(" +{more}") } else { String::new() };
+    let used = card.free.map_or_else(String::new, |free| format!("{} / ", bytes(card.memory.saturating_sub(free))));
+    ui.label(small(format!("{}{more} {used}{}", card.name, bytes(card.memory)))).on_hover_text(cards_text(found));
+}
+
+/// Everything that is known about the cards, a line each.
+pub(super) fn cards_text(found: &Cards) -> String {
+    let card = |c: &CardInfo| {
+        let free = c.free.map_or_else(String::new, |free| format!(", {} free", bytes(free)));
+        format!("cuda:{}  {}, {}{free}, compute capability {}", c.number, c.name, bytes(c.memory), c.capability)
+    };
+    let versions = [("CUDA of the driver", &found.driver), ("NVRTC", &found.compiler)];
+    let versions = versions.iter().filter_map(|(name, v)| v.as_ref().map(|v| format!("{name} {v}")));
+    let trouble = found.trouble.iter().map(|why| format!("No card computes: {why}"));
+    let lines = found.cards.iter().map(card).chain(versions).chain(trouble).chain(found.remedy.clone());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Bytes for reading.
@@ -98,5 +130,31 @@ pub fn count(n: usize) -> String {
         n if n >= 1e6 => format!("{:.1} M", n / 1e6),
         n if n >= 1e4 => format!("{:.0} k", n / 1e3),
         n => format!("{n}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_card_says_why_and_one_with_says_what() {
+        let none = Cards {
+            trouble: Some("no NVIDIA driver is installed".into()),
+            remedy: Some("install it".into()),
+            ..Cards::default()
+        };
+        assert_eq!(cards_text(&none), "No card computes: no NVIDIA driver is installed\ninstall it");
+        let card = CardInfo {
+            number: 0,
+            name: "NVIDIA H100".into(),
+            memory: 80_000_000_000,
+            free: Some(60_000_000_000),
+            capability: "9.0".into(),
+        };
+        let one = Cards { cards: vec![card], driver: Some("13.0".into()), ..Cards::default() };
+        let text = cards_text(&one);
+        assert!(text.starts_with("cuda:0  NVIDIA H100, 80.0 GB, 60.0 GB free, compute capability 9.0\n"), "{text}");
+        assert!(text.ends_with("CUDA of the driver 13.0"), "{text}");
     }
 }

@@ -80,10 +80,11 @@ fn floor(field: &Field, contours: usize, theme: Theme) -> Vec<End> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{Figure, Mark, Relief, Rows, Series};
+    use crate::figures::{Contour, Figure, Mark, Relief, Rows, Series};
 
     fn field(columns: usize, values: Vec<f64>) -> Field {
-        let mark = Mark::Surface { columns, values, diverging: false, label: String::new(), relief: Relief::default() };
+        let map = Contour { columns, values, x: [0.0, 1.0], y: [0.0, 1.0], ..Contour::default() };
+        let mark = Mark::Surface { map, relief: Relief::default() };
         let series = vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }];
         Field::of(&Figure { series, ..Figure::default() }).unwrap()
     }

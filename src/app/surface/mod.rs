@@ -240,7 +240,7 @@ fn pick(
 
 fn readout(figure: &Figure, picked: Picked) -> String {
     let label = figure.series.iter().find_map(|s| match &s.mark {
-        Mark::Surface { label, .. } => Some(label.clone()),
+        Mark::Surface { map, .. } => Some(map.label.clone()),
         _ => None,
     });
     let short = |v: f64| crate::figures::ticks::short((v * 1e4).round() / 1e4);
@@ -259,14 +259,21 @@ fn readout(figure: &Figure, picked: Picked) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{Axis, Rows, Series};
+    use crate::figures::{Axis, Contour, Rows, Series};
 
     fn hill() -> Figure {
         let n = 21;
         let at = |i: usize| i as f64 / 10.0 - 1.0;
         let values = (0..n * n).map(|i| 1.0 - at(i % n).powi(2) - at(i / n).powi(2)).collect();
-        let mark =
-            Mark::Surface { columns: n, values, diverging: false, label: "Loss".to_owned(), relief: Relief::default() };
+        let map = Contour {
+            columns: n,
+            values,
+            x: [-1.0, 1.0],
+            y: [-1.0, 1.0],
+            label: "Loss".to_owned(),
+            ..Contour::default()
+        };
+        let mark = Mark::Surface { map, relief: Relief::default() };
         let axis = |label: &str| Axis { label: label.to_owned(), range: Some([-1.05, 1.05]), ..Axis::default() };
         Figure {
             x: axis("α"),

@@ -28,22 +28,26 @@ pub(super) struct Data {
     search: String,
     found: Found,
     lengths: Option<(usize, Lengths)>,
+    /// Whether only texts longer than the context are listed.
+    only_cut: bool,
+    /// The row whose text is shown in full.
+    chosen: Option<usize>,
     mapping: Option<(usize, BTreeMap<String, String>)>,
 }
 
 /// Rows with the word that is searched.
 #[derive(Default)]
 struct Found {
-    key: (usize, String),
+    key: (usize, String, bool),
     rows: Vec<usize>,
     searched: usize,
 }
 
 impl Found {
     /// Goes on with the search, a few thousand rows a frame.
-    fn update(&mut self, sheet: &DataSheet, word: &str, ui: &Ui) {
+    fn update(&mut self, sheet: &DataSheet, word: &str, only_cut: bool, ui: &Ui) {
         const A_FRAME: usize = 4000;
-        let key = (std::ptr::from_ref(sheet) as usize, word.trim().to_lowercase());
+        let key = (std::ptr::from_ref(sheet) as usize, word.trim().to_lowercase(), only_cut);
         if key != self.key {
             *self = Self { key, ..Self::default() };
         }
@@ -52,7 +56,8 @@ impl Found {
         let end = (self.searched + a_frame).min(records.len());
         let has = |t: &Option<String>| t.as_ref().is_some_and(|t| t.to_lowercase().contains(word));
         let is_wanted = |i: &usize| {
-            word.is_empty() || records.get(*i).is_some_and(|r| has(&r.text) || has(&r.id) || has(&r.source))
+            (!only_cut || sheet.cuts.contains_key(i))
+                && (word.is_empty() || records.get(*i).is_some_and(|r| has(&r.text) || has(&r.id) || has(&r.source)))
         };
         self.rows.extend((self.searched..end).filter(is_wanted));
         self.searched = end;
@@ -124,7 +129,7 @@ impl Data {
         card_title(ui, &counted(records.len(), "row"), |ui| {
             search_ui(&mut self.search, "rows", 260.0, ui);
         });
-        self.found.update(sheet, &self.search, ui);
+        self.found.update(sheet, &self.search, self.only_cut && !sheet.cuts.is_empty(), ui);
         // What no row has takes no room.
         let has = |f: fn(&Record) -> bool| records.iter().take(1000).any(f);
         let mut shown = vec![Shown::Row, Shown::Text, Shown::Tokens];
@@ -133,13 +138,26 @@ impl Data {
         shown.extend(has(|r| r.source.is_some()).then_some(Shown::Source));
         let columns: Vec<GridColumn> = shown.iter().map(|s| s.column()).collect();
         let rows = &self.found.rows;
+        let chosen = self.chosen.filter(|c| *c < records.len());
+        let room = ui.available_rect_before_wrap();
+        let upper = if chosen.is_some() { room.with_max_y(room.top() + room.height() * 0.66) } else { room };
         let lengths = sheet.lengths.as_ref().map(|l| &l.1);
         let mut cell = |row: usize, column: usize, ui: &mut Ui| {
             let (Some(index), Some(shown)) = (rows.get(row).copied(), shown.get(column)) else { return };
             let Some(record) = records.get(index) else { return };
-            shown.cell_ui(record, lengths.and_then(|l| l.get(index).copied().flatten()), ui);
+            let n_tokens = lengths.and_then(|l| l.get(index).copied().flatten());
+            shown.cell_ui(cx, record, n_tokens, sheet.cuts.contains_key(&index), ui);
         };
-        let events = grid_ui("rows", &columns, None, rows.len(), &|_| false, &mut cell, ui);
+        let is_chosen = |row: usize| chosen.is_some() && rows.get(row).copied() == chosen;
+        let events =
+            region(ui, upper, "grid", |ui| grid_ui("rows", &columns, None, rows.len(), &is_chosen, &mut cell, ui));
+        if let Some(index) = chosen {
+            let lower = room.with_min_y(upper.bottom() + GAP);
+            region(ui, lower, "whole text", |ui| whole_ui(cx, sheet, index, ui));
+        }
+        if let Some(index) = events.clicked.and_then(|row| self.found.rows.get(row)).copied() {
+            self.chosen = (self.chosen != Some(index)).then_some(index);
+        }
         if let Some(index) = events.opened.and_then(|row| self.found.rows.get(row))
             && let Some(pair) = sheet.pairs.iter().position(|p| p.0 == *index)
         {
@@ -162,6 +180,9 @@ impl Data {
         });
         ui.add_space(PAD);
         lengths_ui(cx, sheet, &mut self.lengths, ui);
+        if !sheet.cuts.is_empty() {
+            ui.checkbox(&mut self.only_cut, "List only these");
+        }
         self.mapping_ui(cx, sheet, ui);
         for note in &dataset.notes {
             ui.add(egui::Label::new(soft(ui, note.as_str())).wrap());
@@ -213,6 +234,39 @@ impl Data {
     }
 }
 
+/// The whole text of a row; what exceeds the context of the model is struck out.
+fn whole_ui(cx: &ViewCx<'_>, sheet: &DataSheet, index: usize, ui: &mut Ui) {
+    let Some(record) = sheet.dataset.records.get(index) else { return };
+    let text = record.text.as_deref().unwrap_or_default();
+    let n_tokens = sheet.lengths.as_ref().and_then(|l| l.1.get(index).copied().flatten());
+    let cut = sheet.cuts.get(&index).copied();
+    ui.label(caption(
+        ui,
+        match (cut, n_tokens, cx.state.model.ready()) {
+            (Some(_), Some(n), Some(card)) => {
+                format!(
+                    "The model reads the first {} of {n} tokens; the rest, struck out, is beyond its context",
+                    card.n_ctx
+                )
+            }
+            (None, Some(n), Some(_)) => format!("The model reads all {n} tokens"),
+            _ => "Open a model to see what of it fits into its context".to_owned(),
+        },
+    ));
+    let (kept, rest) = text.split_at_checked(cut.unwrap_or(text.len())).unwrap_or((text, ""));
+    let mut job = egui::text::LayoutJob::default();
+    job.wrap.max_width = ui.available_width() - GAP;
+    let font_id = egui::FontId::proportional(size::BODY);
+    let plain = egui::text::TextFormat { font_id: font_id.clone(), color: cx.tokens.text, ..Default::default() };
+    let strikethrough = egui::Stroke::new(1.0, cx.tokens.warn);
+    let gone = egui::text::TextFormat { font_id, color: cx.tokens.warn, strikethrough, ..Default::default() };
+    job.append(kept, 0.0, plain);
+    job.append(rest, 0.0, gone);
+    ScrollArea::vertical().id_salt("whole").auto_shrink([false, false]).show(ui, |ui| {
+        ui.add(egui::Label::new(job).selectable(true));
+    });
+}
+
 /// A column of the rows.
 #[derive(Clone, Copy)]
 enum Shown {
@@ -236,14 +290,17 @@ impl Shown {
         }
     }
 
-    fn cell_ui(self, record: &Record, n_tokens: Option<usize>, ui: &mut Ui) {
+    fn cell_ui(self, cx: &ViewCx<'_>, record: &Record, n_tokens: Option<usize>, is_cut: bool, ui: &mut Ui) {
         match self {
             Self::Row => ui.label(mono((record.row + 1).to_string())),
             Self::Text => {
                 let text = preview(record);
                 ui.label(text.as_str()).on_hover_text(record.text.as_deref().unwrap_or(text.as_str()))
             }
-            Self::Tokens => ui.label(mono(n_tokens.map_or_else(|| "–".to_owned(), |n| n.to_string()))),
+            Self::Tokens => {
+                let text = mono(n_tokens.map_or_else(|| "–".to_owned(), |n| n.to_string()));
+                ui.label(if is_cut { text.color(cx.tokens.warn) } else { text })
+            }
             Self::Paraphrases => ui.label(mono(record.paraphrases.len().to_string())),
             Self::Label => ui.label(match record.label {
                 Some(1) => "member",

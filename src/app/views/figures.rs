@@ -7,7 +7,7 @@ mod tables;
 
 use std::sync::Arc;
 
-use egui::{RichText, ScrollArea, Ui, vec2};
+use egui::{ComboBox, RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
 use super::{View, ViewId};
 use crate::app::command::{Action, Command};
@@ -20,6 +20,7 @@ use crate::app::style::tokens::{GAP, PAD, TIGHT};
 use crate::app::widgets::{
     accent_button, button, caption, empty_ui, fitted, header, icon_button, region, segmented, soft, title,
 };
+use crate::app::zoom::zoom_ui;
 use crate::figures::ticks::short;
 use crate::figures::{Figure, Mark, Scale};
 use crate::runs::{Page, Panel};
@@ -30,8 +31,10 @@ const LIST: f32 = 210.0;
 /// Transient state.
 #[derive(Default)]
 pub(super) struct Figures {
-    logs: Option<([bool; 2], String)>,
+    /// Scales that replace those of the figure of this id.
+    scales: Option<([Scale; 2], String)>,
     tables: tables::Tables,
+    brushed: crate::app::parts::Pager,
 }
 
 impl View for Figures {
@@ -104,47 +107,60 @@ impl Figures {
                 }
             } else if let Some(figure) = figure {
                 self.scales_ui(figure, ui);
+                if let Some(details) = details.filter(|d| !self.tables.is_shown(d)) {
+                    zoom_ui(&plot_id(details, figure), self.scales(figure), ui);
+                }
             }
         });
     }
 
-    fn scales(&self, figure: &Figure) -> [bool; 2] {
-        match &self.logs {
-            Some((logs, id)) if *id == figure.id => *logs,
-            _ => [figure.x.scale == Scale::Log, figure.y.scale == Scale::Log],
+    fn scales(&self, figure: &Figure) -> [Scale; 2] {
+        match &self.scales {
+            Some((scales, id)) if *id == figure.id => *scales,
+            _ => [figure.x.scale, figure.y.scale],
         }
     }
 
+    /// Choices of both scales, from right to left.
     fn scales_ui(&mut self, figure: &Figure, ui: &mut Ui) {
-        let mut logs = self.scales(figure);
-        let before = logs;
-        let [x, y] = &mut logs;
-        ui.checkbox(y, "Log y");
-        ui.checkbox(x, "Log x");
-        if logs != before {
-            self.logs = Some((logs, figure.id.clone()));
+        let mut scales = self.scales(figure);
+        let shown_before = scales;
+        let [x, y] = &mut scales;
+        for (name, scale) in [("y", y), ("x", x)] {
+            let before = *scale;
+            let shown = ComboBox::from_id_salt(name).width(92.0).selected_text(format!("{name} {}", title_of(*scale)));
+            let response = shown.show_ui(ui, |ui| {
+                for choice in [Scale::Linear, Scale::Log, Scale::Symlog] {
+                    ui.selectable_value(scale, choice, title_of(choice)).on_hover_text(about(choice));
+                }
+            });
+            let label = format!("Scale of {name}: {}", title_of(before));
+            response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, label.as_str()));
+        }
+        if scales != shown_before {
+            self.scales = Some((scales, figure.id.clone()));
         }
     }
 
-    fn figure_ui(&self, cx: &ViewCx<'_>, details: &RunDetails, (file, figure): (&str, &Arc<Figure>), ui: &mut Ui) {
+    fn figure_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, (file, figure): (&str, &Arc<Figure>), ui: &mut Ui) {
         ui.label(title(&figure.title));
         ui.add_space(TIGHT);
         let brushed = cx.state.runs.brushed.as_ref().filter(|b| b.run == details.id);
         let room = ui.available_height() - 56.0;
         let height = if brushed.is_some() { room * 0.52 } else { room };
-        let id = format!("figure {} {}", details.id, figure.id);
+        let id = plot_id(details, figure);
         if let Some(hit) = plot_ui(figure, &id, height.max(160.0), Some(self.scales(figure)), ui) {
             cx.send(Command::Run(RunCommand::Brush(brush(details, file, figure, hit))));
         }
         ui.add(egui::Label::new(caption(ui, figure.caption.as_str())).wrap().selectable(true));
         if let Some(brushed) = brushed {
-            brushed::rows_ui(cx, details, brushed, ui);
+            brushed::rows_ui(cx, details, brushed, &mut self.brushed, ui);
         }
     }
 
     fn export_ui(&self, cx: &ViewCx<'_>, details: &RunDetails, file: &str, figure: &Figure, ui: &mut Ui) {
         let Some(run) = cx.state.runs.find(&details.id) else { return };
-        let [x, y] = self.scales(figure).map(|is_log| Some(if is_log { Scale::Log } else { Scale::Linear }));
+        let [x, y] = self.scales(figure).map(Some);
         let panel = Panel { run: run.path.clone(), figure: stem(file).to_owned(), x, y, relief: None };
         let page =
             Page { panels: vec![panel.clone()], columns: 1, spec: cx.state.desk.page.spec.clone(), ..Page::default() };
@@ -199,6 +215,27 @@ impl Figures {
     }
 }
 
+fn title_of(scale: Scale) -> &'static str {
+    match scale {
+        Scale::Linear => "linear",
+        Scale::Log => "log",
+        Scale::Symlog => "symlog",
+    }
+}
+
+fn about(scale: Scale) -> &'static str {
+    match scale {
+        Scale::Linear => "Proportional",
+        Scale::Log => "Powers of ten are equally far apart; positive values only",
+        Scale::Symlog => "For values of both signs: proportional near zero, logarithmic beyond",
+    }
+}
+
+/// What the chart of a figure goes by.
+fn plot_id(details: &RunDetails, figure: &Figure) -> String {
+    format!("figure {} {}", details.id, figure.id)
+}
+
 fn item_ui(text: &str, is_on: bool, ui: &mut Ui) -> bool {
     let button = egui::Button::selectable(is_on, RichText::new(text)).wrap();
     ui.add(button.min_size(vec2(ui.available_width() - 8.0, 32.0))).clicked()
@@ -238,7 +275,7 @@ fn brush(details: &RunDetails, file: &str, figure: &Figure, hit: Hit) -> Option<
             format!("{} {}, {} {}", figure.x.label, short(*x), figure.y.label, short(*y))
         }
         Mark::Bars { .. } => figure.x.categories.get(hit.point)?.clone(),
-        Mark::Heatmap { .. } | Mark::Surface { .. } | Mark::Reference { .. } => return None,
+        Mark::Heatmap { .. } | Mark::Contour(_) | Mark::Surface { .. } | Mark::Reference { .. } => return None,
     };
     let what = if series.name.is_empty() { what } else { format!("{}: {what}", series.name) };
     Some(Brush { run: details.id.clone(), what, table, rows: rows.to_vec() })

@@ -40,6 +40,9 @@ impl GridColumn {
     }
 }
 
+/// Room for the scroll bar beside the rows.
+const SCROLL_BAR: f32 = 10.0;
+
 /// Order of the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GridSort {
@@ -60,6 +63,22 @@ pub struct GridEvents {
     pub resized: Option<(usize, f32)>,
     /// Row under the pointer.
     hovered: Option<usize>,
+}
+
+/// A text as one line of a cell: line breaks are signs, and what no cell has room for is left out.
+pub fn one_line(text: &str) -> std::borrow::Cow<'_, str> {
+    const SHOWN: usize = 240;
+    let end = text.char_indices().nth(SHOWN).map_or(text.len(), |(at, _)| at);
+    let head = text.get(..end).unwrap_or(text);
+    if head.contains(['\n', '\r', '\t']) {
+        return head.replace("\r\n", "⏎").replace(['\n', '\r'], "⏎").replace('\t', "⇥").into();
+    }
+    head.into()
+}
+
+/// The grid `id` shows this row when it is drawn next.
+pub fn scroll_grid_to(id: &str, row: usize, ui: &Ui) {
+    ui.data_mut(|d| d.insert_temp(egui::Id::unique(("scroll grid", id)), row));
 }
 
 /// Draws a grid. `cell` draws one cell of a row; `chosen` says which rows are highlighted.
@@ -147,9 +166,12 @@ impl Part<'_> {
         ui: &mut Ui,
     ) -> f32 {
         ui.spacing_mut().item_spacing.y = 0.0;
+        // A number at the right end must not lie under the scroll bar.
+        ui.spacing_mut().scroll.floating_allocated_width = SCROLL_BAR;
         // Handles between columns show under the pointer only.
         ui.visuals_mut().widgets.noninteractive.bg_stroke = egui::Stroke::NONE;
         let is_released = ui.input(|i| i.pointer.any_released());
+        let wanted = ui.data_mut(|d| d.remove_temp::<usize>(egui::Id::unique(("scroll grid", self.id))));
         let layout = Layout::left_to_right(Align::Center);
         let mut table = TableBuilder::new(ui).id_salt(self.id).striped(false).sense(Sense::click()).cell_layout(layout);
         table = table.auto_shrink([false, false]).min_scrolled_height(0.0);
@@ -158,6 +180,9 @@ impl Part<'_> {
             if self.first == 0 {
                 table = table.scroll_bar_visibility(ScrollBarVisibility::AlwaysHidden);
             }
+        }
+        if let Some(row) = wanted {
+            table = table.scroll_to_row(row.min(self.n_rows.saturating_sub(1)), Some(Align::Center));
         }
         for column in self.columns {
             table = table.column(if column.width > 0.0 {
@@ -251,4 +276,16 @@ fn head_ui(index: usize, column: &GridColumn, sort: Option<&mut Option<GridSort>
             };
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_several_lines_fit_into_a_cell() {
+        assert_eq!(one_line("\na\r\nb\tc"), "⏎a⏎b⇥c");
+        assert!(matches!(one_line("기억 🙂"), std::borrow::Cow::Borrowed("기억 🙂")), "nothing to change");
+        assert_eq!(one_line(&"가".repeat(1000)).chars().count(), 240);
+    }
 }

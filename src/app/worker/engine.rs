@@ -132,7 +132,17 @@ fn serve(mailbox: &Mailbox<Ask, 5>, answers: &SyncSender<Answer>, wake: &(impl F
     while let Some((ticket, ask)) = mailbox.take() {
         let asked = ask.clone();
         let work = std::panic::AssertUnwindSafe(|| answer(&mut laboratory, &ticket, ask));
-        let answer = std::panic::catch_unwind(work).unwrap_or_else(|_| broken(asked));
+        let mut answer = std::panic::catch_unwind(work).unwrap_or_else(|_| {
+            let error = Error::bug("the engine stopped at an internal error");
+            failed(asked.clone(), error.hint("what it said is on the terminal").into())
+        });
+        if let Some((path, error)) = laboratory.close_if_changed() {
+            let trouble = Trouble::from(error);
+            answer = failed(asked, trouble.clone());
+            if answers.send(Answer::Loaded(path, Err(trouble))).is_err() {
+                return;
+            }
+        }
         let stale = matches!(answer, Answer::Measured(..) | Answer::Aligned(..)) && !ticket.is_current();
         if !stale && answers.send(answer).is_err() {
             return;
@@ -141,10 +151,8 @@ fn serve(mailbox: &Mailbox<Ask, 5>, answers: &SyncSender<Answer>, wake: &(impl F
     }
 }
 
-/// The answer when the work ended in a panic: the window goes on and says so.
-fn broken(ask: Ask) -> Answer {
-    let error = Error::bug("the engine stopped at an internal error").hint("what it said is on the terminal");
-    let trouble = Trouble::from(error);
+/// The answer when the work came to nothing: the window goes on and says so.
+fn failed(ask: Ask, trouble: Trouble) -> Answer {
     match ask {
         Ask::Load(path) => Answer::Loaded(path, Err(trouble)),
         Ask::Measure(texts) => Answer::Measured(texts, Err(trouble)),

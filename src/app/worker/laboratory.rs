@@ -7,7 +7,8 @@ use std::time::Instant;
 use super::mailbox::Ticket;
 use crate::data::Tokenizer;
 use crate::data::hub::Hub;
-use crate::engine::{Device, weights};
+use crate::engine::Device;
+use crate::engine::weights::{self, LoadReport};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 use crate::methods::compare::{self, Alignment, Measurement, Pair};
@@ -41,6 +42,10 @@ pub struct ModelCard {
 #[derive(Default)]
 pub struct Laboratory {
     model: Option<LoadedModel>,
+    /// What the model's files were when it was opened, and the path it was asked for by.
+    files: Option<(LoadReport, PathBuf)>,
+    /// Missing pages of mapped files when the model was opened.
+    cut_pages: u64,
 }
 
 impl Laboratory {
@@ -48,7 +53,8 @@ impl Laboratory {
     pub fn load(&mut self, ticket: &Ticket, path: &Path) -> Result<Arc<ModelCard>> {
         let started = Instant::now();
         // Two models at once may be more than the memory holds.
-        self.model = None;
+        self.close();
+        self.cut_pages = weights::cut_pages();
         let dir = folder_of(path, ticket)?;
         let opened = weights::open(&dir)?;
         let inspection = Inspection::of(&opened);
@@ -79,7 +85,29 @@ impl Laboratory {
             seconds: started.elapsed().as_secs_f64(),
         };
         self.model = Some(LoadedModel { name, path: dir, decoder: loaded.decoder, tokenizer });
+        self.files = Some((loaded.report, path.to_owned()));
         Ok(Arc::new(card))
+    }
+
+    fn close(&mut self) {
+        self.model = None;
+        self.files = None;
+    }
+
+    /// Closes the model when its files are not what was opened any more, and says of which path and why. Numbers
+    /// computed since the last time then mean nothing: a part that was cut away reads as zeros.
+    pub fn close_if_changed(&mut self) -> Option<(PathBuf, Error)> {
+        let (report, path) = self.files.as_ref()?;
+        let is_cut = weights::cut_pages() != self.cut_pages;
+        let cut = || {
+            Error::data("the weights of the model were cut while they were read")
+                .hint("restore the file, then open the model again")
+                .at(path)
+        };
+        let error = report.check_unchanged().err().or_else(|| is_cut.then(cut))?;
+        let path = path.clone();
+        self.close();
+        Some((path, error))
     }
 
     fn model(&self) -> Result<&LoadedModel> {

@@ -12,9 +12,11 @@ use super::{DataSheet, Trouble};
 use crate::app::curves::RunLog;
 use crate::app::log::LogLine;
 use crate::app::names::RunNames;
+use crate::app::parts::{TablePart, Viewer, Want};
 use crate::app::runs::{NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
 use crate::data::{DataSpec, Tokenizer};
+use crate::engine::cuda::{self, Cards};
 use crate::error::{Error, Result};
 use crate::figures::ExportSpec;
 use crate::runs::inputs::Access;
@@ -30,9 +32,9 @@ const POLL: Duration = Duration::from_millis(300);
 pub enum FileAsk {
     /// Read a data file.
     Data(PathBuf, DataSpec),
-    /// Count the tokens of a data file with the tokenizer of this model folder.
-    Count(PathBuf, Arc<DataSheet>, PathBuf),
-    /// How much memory is in use.
+    /// Count the tokens of a data file with the tokenizer of this model folder, whose context has so many.
+    Count(PathBuf, Arc<DataSheet>, PathBuf, usize),
+    /// How much memory is in use, here and on the cards.
     Memory,
     /// Everything of a run.
     Details(String),
@@ -60,6 +62,10 @@ pub enum FileAsk {
     Events(String),
     /// Rows that the tables of this id share.
     Share(Vec<Arc<RunDetails>>, String),
+    /// Rows of a table of a run, for somebody.
+    Rows(Viewer, Want),
+    /// Write a whole table of a run as CSV.
+    SaveTable(String, String, PathBuf),
     /// Draw a page as it will be written, so many pixels wide; the key comes back with it.
     Preview(u64, Box<Page>, u32),
     /// Write a page, and its description beside it when asked to.
@@ -83,6 +89,8 @@ pub enum FileAnswer {
     Counted(PathBuf, Arc<DataSheet>),
     /// Bytes used by this program and installed, and the busy share of all processors, 0 to 1.
     Memory(u64, u64, f32),
+    /// The cards that compute.
+    Cards(Arc<Cards>),
     /// All runs, newest first, and the names in them.
     Runs(Result<(Vec<Arc<RunEntry>>, Arc<RunNames>), Trouble>),
     /// Everything of a run.
@@ -97,6 +105,8 @@ pub enum FileAnswer {
     Trashed(Vec<(String, String)>),
     /// Rows that tables share.
     Shared(Arc<SharedRows>),
+    /// Rows of a table, for somebody.
+    Rows(Viewer, Arc<TablePart>),
     /// Done, in words; or not.
     Said(Result<String, Trouble>),
     /// Runs were put into the queue.
@@ -135,6 +145,7 @@ impl ReaderThread {
             is_open: Arc::clone(&is_open),
             next_look: Instant::now(),
             memory: sysinfo::System::new().ok(),
+            cards: None,
         };
         std::thread::Builder::new()
             .name("memoscope-reader".to_owned())
@@ -175,6 +186,7 @@ struct Reader {
     /// When the run folders are looked at again.
     next_look: Instant,
     memory: Option<sysinfo::System>,
+    cards: Option<Arc<Cards>>,
 }
 
 impl Reader {
@@ -257,7 +269,7 @@ impl Reader {
                 let sheet = DataSheet::read(&path, spec).map(Arc::new).map_err(Trouble::from);
                 self.send(FileAnswer::Data(path, sheet));
             }
-            FileAsk::Count(path, sheet, model) => self.count(path, &sheet, &model),
+            FileAsk::Count(path, sheet, model, n_ctx) => self.count(path, &sheet, &model, n_ctx),
             FileAsk::Memory => self.tell_memory(),
             FileAsk::Details(id) => match self.folder.details(&id) {
                 Ok(details) => self.send(FileAnswer::Details(Arc::new(details))),
@@ -322,6 +334,13 @@ impl Reader {
             FileAsk::ExportAll(id, spec) => {
                 self.say(self.folder.run(&id).and_then(|run| run_work::export_all(&run, &spec)));
             }
+            FileAsk::Rows(viewer, want) => {
+                let table = self.folder.rows(&want).map(Arc::new).map_err(Trouble::from);
+                self.send(FileAnswer::Rows(viewer, Arc::new(TablePart { want, table })));
+            }
+            FileAsk::SaveTable(id, file, path) => {
+                self.say(self.folder.run(&id).and_then(|run| run_work::save_table(&run, &file, &path)));
+            }
             FileAsk::Page(path) => {
                 let page = Page::read(&path).map(Box::new).map_err(Trouble::from);
                 self.send(FileAnswer::Page(page));
@@ -345,16 +364,29 @@ impl Reader {
         self.send(FileAnswer::Said(said.map_err(Trouble::from)));
     }
 
-    fn count(&self, path: PathBuf, sheet: &DataSheet, model: &Path) {
+    fn count(&self, path: PathBuf, sheet: &DataSheet, model: &Path, n_ctx: usize) {
         let Ok(tokenizer) = Tokenizer::load(model) else { return };
         let name = model.display().to_string();
         let is_wanted = || self.is_open.load(Ordering::Acquire);
-        if let Some(counted) = sheet.count_tokens(&name, &tokenizer, &is_wanted) {
+        if let Some(counted) = sheet.count_tokens(&name, &tokenizer, n_ctx, &is_wanted) {
             self.send(FileAnswer::Counted(path, Arc::new(counted)));
         }
     }
 
+    /// The cards are looked at once; their memory changes only where there are some.
+    fn tell_cards(&mut self) {
+        if self.cards.as_ref().is_some_and(|found| found.cards.is_empty()) {
+            return;
+        }
+        let found = Arc::new(cuda::cards());
+        if self.cards.as_ref() != Some(&found) {
+            self.cards = Some(Arc::clone(&found));
+            self.send(FileAnswer::Cards(found));
+        }
+    }
+
     fn tell_memory(&mut self) {
+        self.tell_cards();
         let Some(memory) = &mut self.memory else { return };
         memory.refresh_memory();
         memory.refresh_cpu_usage();

@@ -9,16 +9,15 @@ use serde_json::Value;
 
 use crate::app::curves::RunLog;
 use crate::app::log::{Level, LogLine};
+use crate::app::parts::{PAGE_ROWS, Want};
 use crate::app::runs::{PointOf, RunDetails, RunEntry, RunState};
 use crate::app::worker::Trouble;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::figures::palette::SERIES;
+use crate::methods::Table;
 use crate::runs::RunDir;
-use crate::runs::store::{Event, Notes, SavedReport, State, Tail, list_runs};
+use crate::runs::store::{Event, Notes, SavedReport, SavedTable, State, Tail, list_runs};
 use crate::runs::sweep::point_of;
-
-/// Rows of a table that are read to be looked at: nobody scrolls through more, and a table of every token has millions.
-const MOST_ROWS: usize = 50_000;
 
 /// Follows all runs below a folder.
 pub(super) struct RunFolder {
@@ -135,7 +134,7 @@ impl RunFolder {
         details.experiment = run.experiment().ok();
         let Some(report) = SavedReport::read(&run)? else { return Ok(details) };
         for saved in report.tables() {
-            match saved.read_head(&run, MOST_ROWS) {
+            match saved.read_rows(&run, &[0..PAGE_ROWS]) {
                 Ok(table) => {
                     details.table_rows.push(saved.rows);
                     details.tables.push(Arc::new(table));
@@ -154,6 +153,20 @@ impl RunFolder {
         details.steps = report.steps;
         Ok(details)
     }
+
+    /// Rows of a table of a run.
+    pub(super) fn rows(&self, want: &Want) -> Result<Table> {
+        let run = self.run(&want.run)?;
+        let report = SavedReport::read(&run)?.unwrap_or_default();
+        saved_table(&run, &report, &want.file)?.read_rows(&run, &want.rows)
+    }
+}
+
+/// What the report says about the table in `file`.
+pub(super) fn saved_table<'a>(run: &RunDir, report: &'a SavedReport, file: &str) -> Result<&'a SavedTable> {
+    let missing =
+        || Error::data(format!("the run has no table `{file}` any more")).hint("choose the run again").at(run.path());
+    report.tables().find(|table| table.file == file).ok_or_else(missing)
 }
 
 fn stamp(run: &RunDir) -> [Option<SystemTime>; 3] {

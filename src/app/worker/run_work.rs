@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::run_folder::{RunFolder, now};
+use super::run_folder::{RunFolder, now, saved_table};
 use crate::app::runs::{NoteChange, QueueChange};
 use crate::error::{Error, Result};
 use crate::figures::{self, ExportSpec, Format};
@@ -39,7 +39,9 @@ pub(super) fn start_sweep(root: &Path, queue: &mut Queue, experiment: &Experimen
     }
     let runs: Vec<RunDir> = sweep.runs().map(|(_, run)| run).collect();
     let names = runs.iter().map(RunDir::name).collect();
-    runs.into_iter().for_each(|run| queue.add(run));
+    for run in runs {
+        queue.add(run);
+    }
     Ok(names)
 }
 
@@ -58,7 +60,7 @@ pub(super) fn resume(folder: &RunFolder, queue: &mut Queue, id: &str) -> Result<
 /// Moves a run to the trash beside the others.
 pub(super) fn trash(folder: &RunFolder, id: &str) -> Result<String> {
     let place = move_to_trash(&folder.run(id)?)?;
-    Ok(format!("Moved to {}", place.display()))
+    Ok(format!("Moved to the trash; undo brings it back\n{}", place.display()))
 }
 
 /// The runs in the trash: id and name.
@@ -128,6 +130,13 @@ pub(super) fn export(page: &Page, path: &Path, with_page: bool) -> Result<String
     }
     let saved = format!("Saved {}", path.display());
     Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
+}
+
+/// Writes a whole table of a run as CSV.
+pub(super) fn save_table(run: &RunDir, file: &str, path: &Path) -> Result<String> {
+    let report = SavedReport::read(run)?.unwrap_or_default();
+    cli::write_csv(run, saved_table(run, &report, file)?, path)?;
+    Ok(format!("Saved {}", path.display()))
 }
 
 /// Writes every figure and table of a run into the folder `exports` of the run.

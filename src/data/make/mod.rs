@@ -5,6 +5,9 @@
 //! [`Make::dataset`] gathers them, [`line`] writes one as a line of JSON, which reads back as the same record.
 
 pub mod bios;
+pub mod encode;
+pub mod prefixes;
+mod repr;
 pub mod tinymem;
 mod write;
 
@@ -29,6 +32,20 @@ pub struct Make {
     /// Biographies of people who do not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bios: Option<bios::Bios>,
+    /// Texts to train on, from rows of dialogues, questions or translations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encode: Option<encode::Encode>,
+    /// The first tokens of texts, and what followed them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefixes: Option<prefixes::Prefixes>,
+}
+
+/// The generator that is named.
+enum Kind<'a> {
+    TinyMem(&'a tinymem::TinyMem),
+    Bios(&'a bios::Bios),
+    Encode(&'a encode::Encode),
+    Prefixes(&'a prefixes::Prefixes),
 }
 
 /// What is wrong with a parameter.
@@ -65,22 +82,40 @@ impl Make {
     /// Files that parameters name.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let tinymem = self.tinymem.iter_mut();
-        tinymem.flat_map(|t| [&mut t.texts, &mut t.test_texts, &mut t.tokenizer]).filter_map(Option::as_mut)
+        let tinymem =
+            tinymem.flat_map(|t| [&mut t.texts, &mut t.test_texts, &mut t.tokenizer]).filter_map(Option::as_mut);
+        let encode = self.encode.iter_mut().flat_map(encode::Encode::paths_mut);
+        tinymem.chain(encode).chain(self.prefixes.iter_mut().flat_map(prefixes::Prefixes::paths_mut))
+    }
+
+    /// The generator, when exactly one is named.
+    fn kind(&self) -> Option<Kind<'_>> {
+        let kinds = [
+            self.tinymem.as_ref().map(Kind::TinyMem),
+            self.bios.as_ref().map(Kind::Bios),
+            self.encode.as_ref().map(Kind::Encode),
+            self.prefixes.as_ref().map(Kind::Prefixes),
+        ];
+        let mut named = kinds.into_iter().flatten();
+        let first = named.next();
+        if named.next().is_some() { None } else { first }
     }
 
     /// What parameters say against each other; their ranges are in the schema.
     pub fn problems(&self) -> Vec<Wrong> {
-        let of = |name: &str, wrong: Vec<Wrong>| {
-            let name = name.to_owned();
-            wrong.into_iter().map(move |w| Wrong { field: format!("{name}.{}", w.field), ..w })
+        let of = |name: &str, wrong: Vec<Wrong>| -> Vec<Wrong> {
+            wrong.into_iter().map(|w| Wrong { field: format!("{name}.{}", w.field), ..w }).collect()
         };
-        let mut found = Vec::new();
-        match (&self.tinymem, &self.bios) {
-            (Some(tinymem), None) => found.extend(of("tinymem", tinymem.check())),
-            (None, Some(bios)) => found.extend(of("bios", bios.check())),
-            _ => found.push(Wrong::new("", "needs one generator", "name `tinymem` or `bios`, with its parameters")),
+        match self.kind() {
+            Some(Kind::TinyMem(tinymem)) => of("tinymem", tinymem.check()),
+            Some(Kind::Bios(bios)) => of("bios", bios.check()),
+            Some(Kind::Encode(encode)) => of("encode", encode.check()),
+            Some(Kind::Prefixes(prefixes)) => of("prefixes", prefixes.check()),
+            None => {
+                let hint = "name `tinymem`, `bios`, `encode` or `prefixes`, with its parameters";
+                vec![Wrong::new("", "needs one generator", hint)]
+            }
         }
-        found
     }
 
     /// Hands out the records in order; `seed` is that of the experiment.
@@ -91,10 +126,12 @@ impl Make {
         if let Some(wrong) = self.problems().into_iter().next() {
             return Err(Error::config(format!("{}: {}", wrong.field, wrong.message)).hint(wrong.hint));
         }
-        match (&self.tinymem, &self.bios) {
-            (Some(tinymem), _) => tinymem.each(seed, take),
-            (None, Some(bios)) => bios.each(seed, take),
-            (None, None) => Err(Error::bug("nothing to make")),
+        match self.kind() {
+            Some(Kind::TinyMem(tinymem)) => tinymem.each(seed, take),
+            Some(Kind::Bios(bios)) => bios.each(seed, take),
+            Some(Kind::Encode(encode)) => encode.each(take),
+            Some(Kind::Prefixes(prefixes)) => prefixes.each(take),
+            None => Err(Error::bug("nothing to make")),
         }
     }
 

@@ -9,15 +9,23 @@ use crate::error::{Error, Result};
 /// A record as one line, with its line break; reads back as the same record.
 pub fn line(record: &Record) -> Result<String> {
     let mut row = Map::new();
-    let mut put = |name: &str, value: Value| row.insert(name.to_owned(), value);
+    let mut put = |name: &str, value: Value| {
+        row.insert(name.to_owned(), value);
+    };
     if let Some(id) = &record.id {
         put("id", json!(id));
     }
     if let Some(text) = &record.text {
         put("text", json!(text));
     }
-    if let Some(ids) = &record.token_ids {
-        put("token_ids", json!(ids));
+    match (&record.token_ids, record.split_at) {
+        (Some(ids), Some(at)) => {
+            let (prompt, continuation) = ids.split_at(at.min(ids.len()));
+            put("prompt", json!(prompt));
+            put("continuation", json!(continuation));
+        }
+        (Some(ids), None) => put("token_ids", json!(ids)),
+        (None, _) => {}
     }
     if let Some(label) = record.label {
         put("label", json!(label));

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::grid::TileMut;
 use crate::check;
 use crate::error::Result;
 use crate::model::Weight;
@@ -11,16 +12,21 @@ use crate::tensor::{Real, Tensor};
 
 /// Numbers a task adds.
 const BLOCK: usize = 1 << 15;
+/// Rows of a table that a task reads at least.
+const ROWS: usize = 64;
+/// Columns of a table that a task adds to.
+const COLUMNS: usize = 64;
 
 /// y (N,C) += rows `ids` of `table` (V,C)
 pub(super) fn embed_acc(y: &mut Tensor, table: &Weight, ids: &[u32]) -> Result<()> {
     check::embed(y, table, ids)?;
     let c = y.cols();
     let (value, tangent) = y.planes_mut();
-    for (row, &id) in value.chunks_exact_mut(c.max(1)).zip(ids) {
+    let rows = value.par_chunks_exact_mut(c.max(1)).with_min_len(ROWS).zip(ids);
+    rows.for_each(|(row, &id)| {
         let start = id as usize * c;
         add_row(row, &table.values_in(start..start + c));
-    }
+    });
     if let (Some(tangent), Some(direction)) = (tangent, table.tangent()) {
         for (row, &id) in tangent.chunks_exact_mut(c.max(1)).zip(ids) {
             let start = id as usize * c;
@@ -34,11 +40,16 @@ pub(super) fn embed_acc(y: &mut Tensor, table: &Weight, ids: &[u32]) -> Result<(
 pub(super) fn embed_backward_acc(dtable: &mut Tensor, ids: &[u32], dy: &Tensor, rows: Range<usize>) -> Result<()> {
     check::embed_backward(dtable, ids, dy, &rows)?;
     let c = dy.cols();
+    // a column of the table is one task's, so that its rows are added in order
+    let columns: Vec<Range<usize>> = (0..c).step_by(COLUMNS).map(|start| start..c.min(start + COLUMNS)).collect();
+    let height = dtable.rows();
     let scatter = |dtable: &mut [Real], dy: &[Real]| {
-        for n in rows.clone() {
-            let start = ids[n] as usize * c;
-            add_row(&mut dtable[start..start + c], &dy[n * c..(n + 1) * c]);
-        }
+        let tiles = TileMut::grid(dtable, c, std::slice::from_ref(&(0..height)), &columns);
+        tiles.into_par_iter().zip(&columns).for_each(|(mut tile, columns)| {
+            for n in rows.clone() {
+                add_row(tile.row(ids[n] as usize), &dy[n * c + columns.start..n * c + columns.end]);
+            }
+        });
     };
     let (value, tangent) = dtable.planes_mut();
     scatter(value, dy.value());

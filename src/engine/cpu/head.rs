@@ -28,7 +28,7 @@ const LANES: usize = 16;
 
 /// The head and the rows it is applied to.
 pub(super) struct Head<'a> {
-    pub(super) lhs: Lhs,
+    pub(super) lhs: Lhs<'a>,
     pub(super) rhs: Rhs<'a>,
     pub(super) bias: Option<&'a [Real]>,
     pub(super) vocab: usize,

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::gemm::{KC, Lhs, Matrix, Packed, Start, gemm, weight_matrix};
+use super::gemm::{KC, Lhs, Matrix, Packed, Right, Start, gemm, weight_matrix};
 use crate::check;
 use crate::error::Result;
 use crate::model::{Orientation, Weight};
@@ -62,33 +62,39 @@ pub(super) fn forward(y: &mut Tensor, x: &Tensor, w: &Weight, b: Option<&Weight>
     Ok(())
 }
 
-/// dx (N,C) += dy (N,O) · W
-pub(super) fn backward_acc(dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
+/// dx (N,C) = start + dy (N,O) · W
+pub(super) fn backward(dx: &mut Tensor, dy: &Tensor, w: &Weight, start: Start<'_>) -> Result<()> {
     check::linear_backward(dx, dy, w)?;
     let n = dy.rows();
     let values = w.values();
     let (value, tangent) = dx.planes_mut();
-    product_back(value, dy.value(), w, &values, n);
-    if let Some(tangent) = tangent {
-        if let Some(dy) = dy.tangent() {
-            product_back(tangent, dy, w, &values, n);
-        }
-        if let Some(w_tangent) = w.tangent() {
-            product_back(tangent, dy.value(), w, w_tangent, n);
-        }
+    product_back(value, dy.value(), w, &values, n, start);
+    let Some(tangent) = tangent else { return Ok(()) };
+    let mut start = start;
+    if let Some(dy) = dy.tangent() {
+        product_back(tangent, dy, w, &values, n, start);
+        start = Start::Add;
+    }
+    if let Some(w_tangent) = w.tangent() {
+        product_back(tangent, dy.value(), w, w_tangent, n, start);
+        start = Start::Add;
+    }
+    if matches!(start, Start::Zero) {
+        tangent.fill(0.0);
     }
     Ok(())
 }
 
-/// dx += dy·W for the numbers `values` of W. The weight is repacked in pieces that stay in the caches.
-fn product_back(dx: &mut [Real], dy: &[Real], w: &Weight, values: &[Real], n: usize) {
+/// dx = start + dy·W for the numbers `values` of W. The weight is repacked in pieces that stay in the caches.
+fn product_back(dx: &mut [Real], dy: &[Real], w: &Weight, values: &[Real], n: usize, mut start: Start<'_>) {
     let (c, o) = (w.d_in(), w.d_out());
     let matrix = weight_matrix(w, values).flipped();
-    for start in (0..o).step_by(BACK_STEPS) {
-        let steps = (o - start).min(BACK_STEPS);
-        let lhs = Lhs::new(Matrix::new(dy, o).after_step(start), n, steps);
-        let rhs = Packed::new(matrix.after_step(start), c, steps);
-        gemm(dx, c, &lhs, rhs.view(), Start::Add);
+    for first in (0..o).step_by(BACK_STEPS) {
+        let steps = (o - first).min(BACK_STEPS);
+        let lhs = Lhs::new(Matrix::new(dy, o).after_step(first), n, steps);
+        let rhs = Right::new(matrix.after_step(first), c, steps);
+        gemm(dx, c, &lhs, rhs.view(), start);
+        start = Start::Add;
     }
 }
 
@@ -121,7 +127,7 @@ fn product_outer(c: &mut [Real], a: Matrix<'_>, b: Matrix<'_>, [m, n]: [usize; 2
     if k == 0 || n == 0 {
         return;
     }
-    let rhs = Packed::new(b, n, k);
+    let rhs = Right::new(b, n, k);
     for (block, c) in c.chunks_mut(OUTER_ROWS * n).enumerate() {
         let lhs = Lhs::new(a.after_row(block * OUTER_ROWS), c.len() / n, k);
         gemm(c, n, &lhs, rhs.view(), Start::Add);

@@ -28,6 +28,8 @@ mod tests;
 
 use std::ops::Range;
 
+use gemm::Start;
+
 pub use gemm::Packed;
 
 use crate::error::Result;
@@ -82,8 +84,12 @@ impl Kernels for CpuKernels {
         linear::forward(y, x, w, b)
     }
 
+    fn linear_backward(&self, dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
+        linear::backward(dx, dy, w, Start::Zero)
+    }
+
     fn linear_backward_acc(&self, dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
-        linear::backward_acc(dx, dy, w)
+        linear::backward(dx, dy, w, Start::Add)
     }
 
     fn outer_acc(&self, dw: &mut Tensor, x: &Tensor, dy: &Tensor, rows: Range<usize>, w: &Weight) -> Result<()> {

@@ -134,13 +134,20 @@ pub(super) fn forward(
 }
 
 /// dx (N,C) += dy (N,O) · W
-pub(super) fn backward_acc(gpu: &Arc<Gpu>, precision: Precision, dx: &Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
+pub(super) fn backward(
+    gpu: &Arc<Gpu>,
+    precision: Precision,
+    dx: &Tensor,
+    dy: &Tensor,
+    w: &Weight,
+    add: bool,
+) -> Result<()> {
     check::linear_backward(dx, dy, w)?;
     let (n, c, o) = (dy.rows(), w.d_in(), w.d_out());
     let [output, input] = strides(w);
     let dy = Sides::new(Planes::of(dy)?, 0, [o, 1]);
     let w = Sides::of_weight(gpu, precision, w, [input, output])?;
-    product_of_planes(gpu, precision, (Planes::of(dx)?, 0, c), [&dy, &w], [n, c, o], true)
+    product_of_planes(gpu, precision, (Planes::of(dx)?, 0, c), [&dy, &w], [n, c, o], add)
 }
 
 /// dW += dyᵀ · x over `rows`, in the orientation of `w` on disk.

@@ -105,8 +105,12 @@ impl Kernels for CudaKernels {
         linear::forward(&self.gpu, self.precision, y, x, w, b)
     }
 
+    fn linear_backward(&self, dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
+        linear::backward(&self.gpu, self.precision, dx, dy, w, false)
+    }
+
     fn linear_backward_acc(&self, dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
-        linear::backward_acc(&self.gpu, self.precision, dx, dy, w)
+        linear::backward(&self.gpu, self.precision, dx, dy, w, true)
     }
 
     fn outer_acc(&self, dw: &mut Tensor, x: &Tensor, dy: &Tensor, rows: Range<usize>, w: &Weight) -> Result<()> {

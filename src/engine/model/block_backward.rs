@@ -34,16 +34,56 @@ impl Backward<'_> {
 }
 
 impl Decoder {
+    /// Hands (x, dy) to the sink and gives dy·W, in the shape of x.
+    fn linear_backward(&self, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<Tensor> {
+        self.hand_over(l, x, dy, b)?;
+        let mut dx = self.kernels.stale(x.shape(), dy.is_dual())?;
+        self.kernels.linear_backward(&mut dx, dy, self.params.get(l.weight))?;
+        self.adapters_backward(&mut dx, l, x, dy, b)?;
+        Ok(dx)
+    }
+
     /// Hands (x, dy) to the sink and adds dy·W to dx.
-    fn linear_backward(&self, dx: &mut Tensor, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<()> {
+    fn linear_backward_acc(
+        &self,
+        dx: &mut Tensor,
+        l: Linear,
+        x: &Tensor,
+        dy: &Tensor,
+        b: &mut Backward<'_>,
+    ) -> Result<()> {
+        self.hand_over(l, x, dy, b)?;
+        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))?;
+        self.adapters_backward(dx, l, x, dy, b)
+    }
+
+    fn hand_over(&self, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<()> {
         if b.sink.wants(l.weight) || l.bias.is_some_and(|bias| b.sink.wants(bias)) {
             b.sink.linear(&l, x, dy, 0..x.rows(), b.offsets)?;
         }
-        self.kernels.linear_backward_acc(dx, dy, self.params.get(l.weight))?;
+        Ok(())
+    }
+
+    fn adapters_backward(
+        &self,
+        dx: &mut Tensor,
+        l: Linear,
+        x: &Tensor,
+        dy: &Tensor,
+        b: &mut Backward<'_>,
+    ) -> Result<()> {
         match self.adapters.get(l.weight) {
             Some(adapter) => self.adapter_backward(dx, x, dy, adapter, b),
             None => Ok(()),
         }
+    }
+
+    /// As [`Self::linear_backward`] where the way back ends: without dx, unless an adapter needs it.
+    fn linear_end(&self, l: Linear, x: &Tensor, dy: &Tensor, b: &mut Backward<'_>) -> Result<()> {
+        if self.adapters.get(l.weight).is_some() {
+            return self.linear_backward(l, x, dy, b).map(drop);
+        }
+        self.hand_over(l, x, dy, b)
     }
 
     /// Adds the gradient through a norm to dx and hands gain and bias to the sink.
@@ -68,18 +108,21 @@ impl Decoder {
         }
     }
 
-    /// Turns the gradient of the stream leaving block `layer` into that of the stream entering it.
+    /// Turns the gradient of the stream leaving block `layer` into that of the stream entering it. Where it does not go
+    /// on below the block, it ends as soon as nothing of the block is wanted any more, and what it gives is unfinished.
     pub(super) fn block_backward(
         &self,
         layer: usize,
         mut dy: Tensor,
         acts: &BlockActs,
         b: &mut Backward<'_>,
+        goes_on: bool,
     ) -> Result<Tensor> {
         let block = &self.blocks[layer];
+        let is_last = !goes_on && !self.wants_below_mlp(layer, b);
         b.visit(layer, Site::ResidPost, &mut dy)?;
         let mlp_input = acts.normed2.as_ref().unwrap_or(&acts.normed1);
-        let dnormed2 = self.mlp_backward(layer, &dy, mlp_input, acts, b)?;
+        let Some(dnormed2) = self.mlp_backward(layer, &dy, mlp_input, acts, b, is_last)? else { return Ok(dy) };
         match (self.config.residual, block.norm2) {
             (Residual::Sequential, Some(norm2)) => {
                 let mid = acts.resid_mid.as_ref().ok_or_else(|| Error::bug("sequential block without resid_mid"))?;
@@ -103,7 +146,7 @@ impl Decoder {
         Ok(dy)
     }
 
-    /// ∂L/∂(input of feed-forward) from the gradient of the stream.
+    /// ∂L/∂(input of feed-forward) from the gradient of the stream; nothing where the way ends here.
     fn mlp_backward(
         &self,
         layer: usize,
@@ -111,35 +154,44 @@ impl Decoder {
         x: &Tensor,
         acts: &BlockActs,
         b: &mut Backward<'_>,
-    ) -> Result<Tensor> {
+        is_last: bool,
+    ) -> Result<Option<Tensor>> {
         let params = self.blocks[layer].mlp;
         let edited = b.branch(layer, Site::MlpOut, dy)?;
-        let mut dpost = self.kernels.zeros(acts.mlp_post.shape(), dy.is_dual())?;
-        self.linear_backward(&mut dpost, params.down, &acts.mlp_post, edited.as_ref().unwrap_or(dy), b)?;
+        let mut dpost = self.linear_backward(params.down, &acts.mlp_post, edited.as_ref().unwrap_or(dy), b)?;
         b.visit(layer, Site::MlpPost, &mut dpost)?;
-        let mut dx = self.kernels.zeros(x.shape(), dy.is_dual())?;
+        let mut dup = None;
         let mut dpre = self.kernels.stale(acts.mlp_pre.shape(), dy.is_dual())?;
         match (self.config.mlp, &acts.mlp_up) {
             (Mlp::Gated(f), Some(up)) => {
-                let mut dup = self.kernels.stale(up.shape(), dy.is_dual())?;
-                self.kernels.gate_backward([&mut dpre, &mut dup], &dpost, &acts.mlp_pre, up, f)?;
-                self.linear_backward(&mut dx, params.up, x, &dup, b)?;
+                let dup = dup.insert(self.kernels.stale(up.shape(), dy.is_dual())?);
+                self.kernels.gate_backward([&mut dpre, dup], &dpost, &acts.mlp_pre, up, f)?;
             }
             (Mlp::Plain(f) | Mlp::Gated(f), _) => {
                 self.kernels.activation_backward(&mut dpre, &dpost, &acts.mlp_pre, f)?;
             }
         }
         b.visit(layer, Site::MlpPre, &mut dpre)?;
-        self.linear_backward(&mut dx, params.gate.unwrap_or(params.up), x, &dpre, b)?;
-        Ok(dx)
+        if is_last {
+            self.linear_end(params.up, x, dup.as_ref().unwrap_or(&dpre), b)?;
+            if let (Some(_), Some(gate)) = (&dup, params.gate) {
+                self.linear_end(gate, x, &dpre, b)?;
+            }
+            return Ok(None);
+        }
+        let Some(dup) = dup else { return self.linear_backward(params.up, x, &dpre, b).map(Some) };
+        let mut dx = self.linear_backward(params.up, x, &dup, b)?;
+        if let Some(gate) = params.gate {
+            self.linear_backward_acc(&mut dx, gate, x, &dpre, b)?;
+        }
+        Ok(Some(dx))
     }
 
     /// ∂L/∂(input of attention) from the gradient of the stream.
     fn attention_backward(&self, layer: usize, dy: &Tensor, acts: &BlockActs, b: &mut Backward<'_>) -> Result<Tensor> {
         let block = &self.blocks[layer];
         let edited = b.branch(layer, Site::AttnOut, dy)?;
-        let mut dz = self.kernels.zeros(acts.z.shape(), dy.is_dual())?;
-        self.linear_backward(&mut dz, block.attn_out, &acts.z, edited.as_ref().unwrap_or(dy), b)?;
+        let mut dz = self.linear_backward(block.attn_out, &acts.z, edited.as_ref().unwrap_or(dy), b)?;
         b.visit(layer, Site::Z, &mut dz)?;
         let zeros = |part: &Tensor| self.kernels.zeros(part.shape(), dy.is_dual());
         let [q, k, v] = &acts.qkv;
@@ -192,19 +244,19 @@ impl Decoder {
             self.kernels.rotate(dq, b.positions, c.n_head, inv_freq, *interleaved, true)?;
             self.kernels.rotate(dk, b.positions, c.n_kv_head, inv_freq, *interleaved, true)?;
         }
-        let mut dx = self.kernels.zeros(x.shape(), x.is_dual())?;
         match self.blocks[layer].projection {
             ProjectionParams::Separate { q, k, v } => {
-                for (l, d) in [q, k, v].into_iter().zip(&dqkv) {
-                    self.linear_backward(&mut dx, l, x, d, b)?;
-                }
+                let [dq, dk, dv] = &dqkv;
+                let mut dx = self.linear_backward(q, x, dq, b)?;
+                self.linear_backward_acc(&mut dx, k, x, dk, b)?;
+                self.linear_backward_acc(&mut dx, v, x, dv, b)?;
+                Ok(dx)
             }
             ProjectionParams::Fused { qkv, layout } => {
                 let mut fused = self.kernels.stale(&[x.rows(), 3 * c.n_head * c.d_head], x.is_dual())?;
                 self.kernels.merge_heads(&mut fused, dqkv.each_ref(), c.n_head, layout)?;
-                self.linear_backward(&mut dx, qkv, x, &fused, b)?;
+                self.linear_backward(qkv, x, &fused, b)
             }
         }
-        Ok(dx)
     }
 }

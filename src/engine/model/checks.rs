@@ -305,3 +305,30 @@ fn foreign_ids_and_long_texts_are_refused() {
     assert!(long.to_string().contains("17 tokens is longer than the context"), "{long}");
     assert_eq!(score_tokens(&model, &[&[], &[3]], Want::default()).unwrap(), vec![vec![], vec![]]);
 }
+
+/// What is frozen changes no bit of the other gradients, wherever the way back ends.
+#[test]
+fn frozen_parameters_change_nothing() {
+    for (name, config) in shapes() {
+        let model = decoder(&config, 1);
+        let batch = Batch::causal(&sequences(&[7, 1, 5], config.vocab_size, 2)).token_mean();
+        let (_, whole) = gradient(&model, &batch, Keep::All);
+        let n_block = 0..model.blocks.len();
+        let feed_forward = |layer: usize| {
+            let mlp = model.blocks[layer].mlp;
+            [mlp.gate, Some(mlp.up), Some(mlp.down)].into_iter().flatten().map(|l| l.weight).collect::<Vec<_>>()
+        };
+        let mut choices: Vec<Vec<ParamId>> = n_block.clone().map(feed_forward).collect();
+        choices.extend(n_block.map(|layer| vec![model.blocks[layer].attn_out.weight]));
+        choices.push(model.blocks[1].norm2.map(|n| n.gain).into_iter().collect());
+        choices.push(vec![model.final_norm.gain]);
+        for wanted in choices {
+            let mut sink = SumGrads::new(&model, &|id| wanted.contains(&id)).unwrap();
+            loss_gradient(&model, &batch, &mut sink, &mut NoTap, Keep::Residuals).unwrap();
+            for (id, own) in sink.into_gradients() {
+                let (_, same) = whole.iter().find(|(other, _)| *other == id).unwrap();
+                assert_eq!(own.value(), same.value(), "{name}: {}", model.params.get(id).name);
+            }
+        }
+    }
+}

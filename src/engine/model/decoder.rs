@@ -66,6 +66,26 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// A second decoder with the same numbers, to be edited: what is not changed stays in memory (or on disk) once.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        let mut params = Params::default();
+        for (_, weight) in self.params.iter() {
+            params.push(weight.shared());
+        }
+        Self {
+            config: self.config.clone(),
+            params,
+            embed: self.embed,
+            positions: self.positions,
+            blocks: self.blocks.clone(),
+            final_norm: self.final_norm,
+            head: self.head,
+            adapters: self.adapters.clone(),
+            kernels: Arc::clone(&self.kernels),
+        }
+    }
+
     /// Whether a direction is set on any parameter, so that everything carries tangents.
     pub fn is_dual(&self) -> bool {
         self.params.iter().any(|(_, w)| w.tangent().is_some())
@@ -167,7 +187,11 @@ impl Decoder {
                     Box::new(self.block_forward(layer, resid, b.positions, b.tap, &mut attend)?.1)
                 }
             };
-            dx = self.block_backward(layer, dx, &inside, &mut b)?;
+            let goes_on = self.wants_before(layer, &b);
+            dx = self.block_backward(layer, dx, &inside, &mut b, goes_on)?;
+            if !goes_on {
+                return Ok(());
+            }
         }
         b.visit(0, Site::Embed, &mut dx)?;
         if b.sink.wants(self.embed) {

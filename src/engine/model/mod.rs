@@ -8,6 +8,7 @@ mod block_backward;
 mod checks;
 mod config;
 mod decoder;
+mod frozen;
 mod params;
 
 pub(crate) use params::little_endian;

@@ -219,6 +219,23 @@ impl Weight {
         })
     }
 
+    /// A parameter with the same numbers, which are shared until one of the two changes them. Without direction.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self::new(&self.name, &self.shape, self.orientation, self.store.clone())
+    }
+
+    /// Whether the numbers are those of `other` because nobody changed either: a quick look, which may miss equal ones.
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        match (&self.store, &other.store) {
+            (Store::Owned(a), Store::Owned(b)) => Arc::ptr_eq(a, b),
+            (Store::Mapped { file: a, offset: i, .. }, Store::Mapped { file: b, offset: j, .. }) => {
+                Arc::ptr_eq(a, b) && i == j
+            }
+            _ => false,
+        }
+    }
+
     /// The direction of a directional derivative, if one is set.
     pub fn tangent(&self) -> Option<&[Real]> {
         self.tangent.as_deref().map(|t| &**t)

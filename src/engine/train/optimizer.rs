@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::buffer::Reuse;
 use crate::error::{Error, Result};
 use crate::kernels::Update;
 use crate::model::{Decoder, ParamId, Weight};
@@ -78,6 +79,8 @@ pub struct Optimizer {
     pub(super) rule: Rule,
     /// One a trained parameter, by ascending id.
     pub(super) slots: Vec<Slot>,
+    /// Each step asks for the memory that the last one gave back.
+    _reuse: Reuse,
 }
 
 impl Optimizer {
@@ -92,7 +95,7 @@ impl Optimizer {
             Ok(Slot { id, decays: true, steps: 0, moments: moments.collect::<Result<_>>()? })
         };
         let slots = model.params.iter().filter(|(id, _)| wants(*id)).map(slot).collect::<Result<_>>()?;
-        Ok(Self { rule, slots })
+        Ok(Self { rule, slots, _reuse: Reuse::begin() })
     }
 
     /// Lets only the parameters that `decays` names decay; many recipes leave out vectors.

@@ -11,7 +11,7 @@ use super::lora::{Lora, Module, detach, insert, modules};
 use crate::error::{Error, Result};
 use crate::model::{Decoder, Family};
 use crate::tensor::Real;
-use crate::weights::{TensorFile, read_json, write_tensors};
+use crate::weights::{TensorFile, read_json, write_json, write_tensors};
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -25,20 +25,15 @@ pub fn save_adapter(dir: &Path, model: &Decoder, lora: &Lora, base: &str) -> Res
     if model.adapters.is_empty() {
         return Err(Error::bug("an adapter is to be saved but the model has none"));
     }
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("making the folder", dir, &e))?;
     let parts = model.adapters.iter().flat_map(|(_, adapter)| [adapter.a, adapter.b]);
     write_tensors(&dir.join(WEIGHTS), parts.map(|id| model.params.get(id)))?;
-    let path = dir.join(CONFIG);
     let config = json!({
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": true,
         "r": lora.rank, "lora_alpha": lora.alpha, "lora_dropout": lora.dropout, "target_modules": lora.targets,
         "bias": "none", "fan_in_fan_out": model.config.family == Family::Gpt2, "init_lora_weights": true,
         "use_rslora": false, "use_dora": false, "modules_to_save": null, "rank_pattern": {}, "alpha_pattern": {}
     });
-    let text =
-        serde_json::to_string_pretty(&config).map_err(|e| Error::bug(format!("{CONFIG} cannot be written: {e}")))?;
-    std::fs::write(&path, text + "\n").map_err(|e| Error::io("writing", &path, &e))?;
-    std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(|e| Error::io("syncing", &path, &e))
+    write_json(&dir.join(CONFIG), &config)
 }
 
 /// Adds the adapter in the folder `dir` to a model without one.

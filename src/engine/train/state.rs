@@ -14,7 +14,7 @@ use super::optimizer::{Optimizer, Slot};
 use crate::error::{Error, Result};
 use crate::model::{Decoder, little_endian};
 use crate::tensor::{Real, Tensor};
-use crate::weights::TensorFile;
+use crate::weights::{TensorFile, write_views};
 
 impl Optimizer {
     /// Writes the state to `path`, over what is there.
@@ -33,9 +33,7 @@ impl Optimizer {
                 ));
             }
         }
-        safetensors::serialize_to_file(tensors, None, path)
-            .map_err(|e| Error::data(format!("writing the state of the optimizer failed: {e}")).at(path))?;
-        std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(|e| Error::io("syncing", path, &e))
+        write_views(path, tensors)
     }
 
     /// Takes over the state in `path`, which must be of the same kind and the same parameters.

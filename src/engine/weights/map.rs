@@ -37,7 +37,7 @@ pub(super) fn map(path: &Path) -> Result<(Mmap, Metadata)> {
     let (file, metadata) = open_regular(path)?;
     // SAFETY: the map is private and read-only, and its bytes are only ever read as numbers, for which
     // every bit pattern is valid. A file that is cut while mapped stops the process with SIGBUS, as any
-    // mapping does; `Stamp::check_unchanged` finds it at the points where work begins.
+    // mapping does, or reads as zeros (`guard`); `Stamp::check_unchanged` finds it where work begins and ends.
     let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io("mapping", path, &e))?;
     Ok((map, metadata))
 }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -101,11 +102,7 @@ fn write_all(dir: &Path, model: &Decoder, config: &Value, companions: Option<&Pa
         std::fs::copy(&source, &target).map_err(|e| Error::io("copying", &source, &e))?;
         sync(&target)?;
     }
-    let path = dir.join(CONFIG);
-    let text = serde_json::to_string_pretty(&with_dtype(config, model))
-        .map_err(|e| Error::bug(format!("config.json cannot be written: {e}")))?;
-    std::fs::write(&path, text + "\n").map_err(|e| Error::io("writing", &path, &e))?;
-    sync(&path)?;
+    write_json(&dir.join(CONFIG), &with_dtype(config, model))?;
     sync(dir)
 }
 
@@ -114,10 +111,34 @@ fn write_all(dir: &Path, model: &Decoder, config: &Value, companions: Option<&Pa
 /// # Errors
 /// `Data` when the disk is full or the file cannot be written.
 pub fn write_tensors<'a>(path: &Path, weights: impl Iterator<Item = &'a Weight>) -> Result<()> {
-    let tensors = weights.map(|weight| (weight.name.as_str(), Plain(weight)));
+    write_views(path, weights.map(|weight| (weight.name.as_str(), Plain(weight))))
+}
+
+/// Writes named tensors as a safetensors file, over what is there. The folder is made if it is not there.
+///
+/// # Errors
+/// `Data` when the disk is full or the file cannot be written.
+pub fn write_views<N: AsRef<str> + Ord + Display, V: View>(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (N, V)>,
+) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|e| Error::io("making the folder", parent, &e))?;
+    }
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::serialize_to_file(tensors, Some(metadata), path)
-        .map_err(|e| Error::data(format!("writing the weights failed: {e}")).at(path))?;
+        .map_err(|e| Error::data(format!("writing the tensors failed: {e}")).at(path))?;
+    sync(path)
+}
+
+/// Writes a JSON value, over what is there.
+///
+/// # Errors
+/// `Data` when the disk is full or the file cannot be written.
+pub fn write_json(path: &Path, value: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::bug(format!("a value cannot be written as JSON: {e}")).at(path))?;
+    std::fs::write(path, text + "\n").map_err(|e| Error::io("writing", path, &e))?;
     sync(path)
 }
 

@@ -132,12 +132,13 @@ impl TensorFile {
         })
     }
 
-    /// An integer tensor (I32 or I64); `None` for other types.
+    /// An integer tensor (I32, U32 or I64); `None` for other types.
     pub fn integers(&self, entry: &Entry) -> Option<Vec<i64>> {
         let bytes = self.bytes(entry);
         match entry.kind {
             Dtype::I64 => Some(words(bytes).map(i64::from_le_bytes).collect()),
             Dtype::I32 => Some(words(bytes).map(|b| i64::from(i32::from_le_bytes(b))).collect()),
+            Dtype::U32 => Some(words(bytes).map(|b| i64::from(u32::from_le_bytes(b))).collect()),
             _ => None,
         }
     }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::json::read;
 use crate::error::{Error, Result};
 
 /// What an optimizer needs to go on, in a checkpoint.
@@ -76,7 +75,9 @@ pub fn seal(dir: &Path, state: &Value, files: &[&str]) -> Result<()> {
 /// No state, or a file that was cut, changed or removed since.
 pub fn read_state(dir: &Path) -> Result<Value> {
     let path = dir.join(STATE);
-    let mut value = read(&path)?;
+    let text = std::fs::read(&path).map_err(|e| Error::io("reading", &path, &e))?;
+    let mut value: Value = serde_json::from_slice(&text)
+        .map_err(|e| Error::data(format!("the file is not valid JSON: {e}")).hint(REMEDY).at(&path))?;
     let Some(files) = value.get("files").and_then(Value::as_object) else {
         return Err(Error::data("the list of files is missing").hint(REMEDY).at(&path));
     };

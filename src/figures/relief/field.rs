@@ -1,6 +1,5 @@
 //! The grid of a surface in the units of the box.
 
-use super::super::axes::given;
 use super::super::heat;
 use super::super::palette::{Colormap, Rgb, Theme};
 use super::super::{Figure, Mark, Scale};
@@ -29,32 +28,22 @@ pub struct Field {
 impl Field {
     /// The surface of a figure with at least two rows and columns; none without one, or without values to show.
     pub fn of(figure: &Figure) -> Option<Self> {
-        let (columns, values, diverging, relief) = figure.series.iter().find_map(|s| match &s.mark {
-            Mark::Surface { columns, values, diverging, relief, .. } => Some((*columns, values, *diverging, relief)),
+        let (surface, relief) = figure.series.iter().find_map(|s| match &s.mark {
+            Mark::Surface { map, relief } => Some((map, relief)),
             _ => None,
         })?;
-        let rows = values.len().checked_div(columns)?;
+        let (columns, rows, log) = (surface.columns, surface.rows(), relief.log);
         if columns < 2 || rows < 2 {
             return None;
         }
-        // heat maps begin at the top
-        let upward: Vec<f64> = values.chunks_exact(columns).rev().flatten().copied().collect();
-        let shown = |v: &f64| if relief.log && *v <= 0.0 { f64::NAN } else { *v };
-        let values: Vec<f64> = upward.iter().map(shown).collect();
-        let (fitted, map) = heat::range(&values, diverging && !relief.log)?;
-        let usable = |[low, high]: &[f64; 2]| low < high && (!relief.log || *low > 0.0);
-        let range = relief.range.filter(usable).unwrap_or(fitted);
+        let shown = |v: &f64| if log && *v <= 0.0 { f64::NAN } else { *v };
+        let values: Vec<f64> = surface.values.iter().map(shown).collect();
+        let diverging = surface.diverging;
+        let (fitted, map) = heat::range(&values, diverging && !log)?;
+        let usable = |[low, high]: &[f64; 2]| low < high && (!log || *low > 0.0);
+        let range = relief.range.or(surface.range).filter(usable).unwrap_or(fitted);
         let range = if usable(&range) { range } else { [range[1] * 1e-3, range[1]] };
-        Some(Self {
-            columns,
-            rows,
-            values,
-            x: points(given(&figure.x), columns),
-            y: points(given(&figure.y), rows),
-            range,
-            log: relief.log,
-            map,
-        })
+        Some(Self { columns, rows, values, x: surface.x, y: surface.y, range, log, map })
     }
 
     /// The colors of the heights.
@@ -99,38 +88,25 @@ impl Field {
     }
 }
 
-/// Centers of the first and last of `n` cells over a range; without one, their numbers.
-fn points(range: Option<[f64; 2]>, n: usize) -> [f64; 2] {
-    match range {
-        Some([low, high]) => {
-            let half = (high - low) / n as f64 / 2.0;
-            [low + half, high - half]
-        }
-        None => [0.0, (n - 1) as f64],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{Axis, Relief, Rows, Series};
+    use crate::figures::{Contour, Relief, Rows, Series};
 
     fn figure(values: Vec<f64>, relief: Relief) -> Figure {
-        let mark = Mark::Surface { columns: 3, values, diverging: false, label: "Loss".to_owned(), relief };
-        let axis = |range| Axis { range: Some(range), ..Axis::default() };
+        let map = Contour { columns: 3, values, x: [-1.0, 1.0], y: [-0.5, 0.5], ..Contour::default() };
+        let mark = Mark::Surface { map, relief };
         Figure {
-            x: axis([-1.5, 1.5]),
-            y: axis([-1.0, 1.0]),
             series: vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }],
             ..Figure::default()
         }
     }
 
     #[test]
-    fn rows_go_upward_and_points_are_the_centers_of_cells() {
-        let field = Field::of(&figure(vec![5.0, 6.0, 7.0, 1.0, 2.0, 3.0], Relief::default())).unwrap();
+    fn rows_go_upward_and_points_fill_the_box() {
+        let field = Field::of(&figure(vec![1.0, 2.0, 3.0, 5.0, 6.0, 7.0], Relief::default())).unwrap();
         assert_eq!((field.x, field.y, field.range), ([-1.0, 1.0], [-0.5, 0.5], [1.0, 7.0]));
-        assert_eq!(field.point(0, 0), [-1.0, -1.0, 0.0], "the last row of the map is the lowest");
+        assert_eq!(field.point(0, 0), [-1.0, -1.0, 0.0], "the first row is the lowest");
         assert_eq!(field.point(2, 1), [1.0, 1.0, HEIGHT]);
         // half of the range a column, two thirds of it a row, over one and two units of the box
         let slope = field.slope(1, 0);
@@ -140,7 +116,7 @@ mod tests {
     #[test]
     fn logarithms_leave_holes_and_a_ceiling_cuts() {
         let relief = Relief { log: true, ..Relief::default() };
-        let field = Field::of(&figure(vec![0.0, 1.0, 10.0, 100.0, -1.0, 10.0], relief)).unwrap();
+        let field = Field::of(&figure(vec![100.0, -1.0, 10.0, 0.0, 1.0, 10.0], relief)).unwrap();
         assert_eq!(field.range, [1.0, 100.0]);
         assert!(field.point(0, 1)[2].is_nan() && field.point(1, 0)[2].is_nan());
         assert!((field.share(10.0) - 0.5).abs() < 1e-12);

@@ -89,7 +89,7 @@ pub fn frame(figure: &Figure, field: &Field, projector: &Projector) -> Frame {
 /// The label of the color bar is that of the heights.
 fn height_label(figure: &Figure) -> String {
     let label = figure.series.iter().find_map(|s| match &s.mark {
-        Mark::Surface { label, .. } => Some(label.clone()),
+        Mark::Surface { map, .. } => Some(map.label.clone()),
         _ => None,
     });
     label.unwrap_or_default()
@@ -127,11 +127,11 @@ fn marked(
     near: [f64; 2],
     base: f64,
 ) {
-    let found = ticks(scale, range, MARKS);
+    let found = ticks(scale, range, 1.0, MARKS);
     let [low, high] = range;
     for tick in &found.major {
         let t = match scale {
-            Scale::Linear => (tick.value - low) / (high - low),
+            Scale::Linear | Scale::Symlog => (tick.value - low) / (high - low),
             Scale::Log => (tick.value / low).ln() / (high / low).ln(),
         };
         if !(-1e-9..=1.0 + 1e-9).contains(&t) {
@@ -206,16 +206,18 @@ fn text(projector: &Projector, edge: &Edge, at: [f64; 3], by: f64, label: Label,
 mod tests {
     use super::*;
     use crate::figures::relief::{Camera, Relief};
-    use crate::figures::{Rows, Series};
+    use crate::figures::{Contour, Rows, Series};
 
     fn example() -> Figure {
-        let mark = Mark::Surface {
+        let map = Contour {
             columns: 2,
-            values: vec![3.0, 2.0, 1.0, 0.0],
-            diverging: false,
+            values: vec![1.0, 0.0, 3.0, 2.0],
+            x: [-2.0, 2.0],
+            y: [-2.0, 2.0],
             label: "Loss (nats/token)".into(),
-            relief: Relief::default(),
+            ..Contour::default()
         };
+        let mark = Mark::Surface { map, relief: Relief::default() };
         let axis = |label: &str| Axis { label: label.into(), range: Some([-2.0, 2.0]), ..Axis::default() };
         Figure {
             x: axis("α"),

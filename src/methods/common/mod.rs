@@ -3,8 +3,10 @@
 pub mod alignment;
 pub mod bag_of_words;
 pub mod bootstrap;
+pub mod continuations;
 pub mod correlation;
 pub mod histogram;
+pub mod likelihood;
 pub mod membership;
 pub mod overlap;
 pub mod quality;
@@ -12,4 +14,5 @@ pub mod roc;
 pub mod roc_figures;
 pub mod tables;
 pub mod texts;
+pub mod wilson;
 pub mod zlib;

@@ -2,7 +2,7 @@
 
 use super::histogram::{Histogram, range};
 use super::roc::Curve;
-use crate::figures::{Axis, Figure, Mark, Rows, Scale, Series};
+use crate::figures::{Axis, Band, Figure, Mark, Rows, Scale, Series};
 
 const BINS: usize = 30;
 
@@ -30,11 +30,21 @@ pub fn roc(scores: &[Scored<'_>], caption: &str) -> [Figure; 2] {
         range: Some([low, 1.0]),
         ..Axis::default()
     };
+    // More bands than one hide each other: among several curves only the best one has its own.
+    let area = |s: &Scored<'_>| Curve::new(s.values, s.labels).map(|c| c.auroc());
+    let best = scores.iter().filter_map(|s| Some((s.name, area(s)?))).reduce(|a, b| if b.1 > a.1 { b } else { a });
+    let banded = |s: &Scored<'_>| best.is_some_and(|(name, _)| name == s.name);
+    let caption = match best {
+        Some((name, _)) => {
+            format!("{caption} Band around {name}: pointwise 95 % Wilson interval of the true positive rate.")
+        }
+        None => caption.to_owned(),
+    };
     let figure = |id: &str, scale: Scale| {
         let title = "Members against nonmembers".to_owned() + if scale == Scale::Log { ", log–log" } else { "" };
         let low = if scale == Scale::Log { smallest_rate(scores) } else { 0.0 };
         let chance = Mark::Reference { from: [low, low], to: [1.0, 1.0] };
-        let mut series: Vec<Series> = scores.iter().filter_map(|s| curve(s, low)).collect();
+        let mut series: Vec<Series> = scores.iter().filter_map(|s| curve(s, low, banded(s))).collect();
         series.push(Series { name: "chance".to_owned(), color: series.len(), mark: chance, rows: Rows::default() });
         Figure {
             id: id.to_owned(),
@@ -42,7 +52,7 @@ pub fn roc(scores: &[Scored<'_>], caption: &str) -> [Figure; 2] {
             x: axis("false positive rate", scale, low),
             y: axis("true positive rate", scale, low),
             series,
-            caption: caption.to_owned(),
+            caption: caption.trim_start().to_owned(),
         }
     };
     [figure("roc", Scale::Linear), figure("roc_log", Scale::Log)]
@@ -57,8 +67,19 @@ fn smallest_rate(scores: &[Scored<'_>]) -> f64 {
     1.0 / largest.max().unwrap_or(1).max(2) as f64
 }
 
-/// The curve; points below `low` are left out, for logarithmic axes.
-fn curve(score: &Scored<'_>, low: f64) -> Option<Series> {
+/// Ends of the 95 % interval of a share of which `found` of `n` were counted (Wilson 1927).
+fn wilson(found: f64, n: f64) -> [f64; 2] {
+    /// The 97.5 % quantile of the normal distribution.
+    const Z: f64 = 1.959_963_984_540_054;
+    let (share, spread) = (found / n, Z * Z / n);
+    let middle = share + spread / 2.0;
+    let half = Z * (share * (1.0 - share) / n + spread / (4.0 * n)).sqrt();
+    [((middle - half) / (1.0 + spread)).max(0.0), ((middle + half) / (1.0 + spread)).min(1.0)]
+}
+
+/// The curve, with the interval of its true positive rate when it `is_banded`; points below `low` are left out, for
+/// logarithmic axes.
+fn curve(score: &Scored<'_>, low: f64, is_banded: bool) -> Option<Series> {
     let curve = Curve::new(score.values, score.labels)?;
     // Thresholds fall, so one walk over the items from the largest score meets them in order.
     let mut items: Vec<(f64, usize)> = score.values.iter().copied().zip(score.rows.iter().copied()).collect();
@@ -76,7 +97,11 @@ fn curve(score: &Scored<'_>, low: f64) -> Option<Series> {
     }
     let rows = Rows::new(score.table, behind);
     let name = format!("{} ({:.3})", score.name, curve.auroc());
-    Some(Series { name, color: score.color, mark: Mark::Line { points, band: None, dashed: false }, rows })
+    let members = score.labels.iter().filter(|l| **l).count() as f64;
+    let ends = points.iter().map(|point| wilson(point[1] * members, members));
+    let (lower, upper) = ends.map(|[a, b]| (a, b)).unzip();
+    let band = is_banded.then_some(Band { lower, upper });
+    Some(Series { name, color: score.color, mark: Mark::Line { points, band, dashed: false }, rows })
 }
 
 /// Members and nonmembers by score, in shared bins.
@@ -120,6 +145,40 @@ mod tests {
         let Mark::Line { points, .. } = &log.series[0].mark else { panic!("a line") };
         assert_eq!(points, &[[1.0, 1.0]], "logarithmic axes have no zero");
         assert_eq!(log.series[0].rows.of(0), [8], "points that are left out keep their rows to themselves");
+    }
+
+    /// Values of statsmodels' proportion_confint(method="wilson").
+    #[test]
+    fn intervals_of_shares_are_those_of_wilson() {
+        for (found, n, want) in
+            [(8.0, 10.0, [0.4901625, 0.9433178]), (0.0, 10.0, [0.0, 0.2775328]), (50.0, 100.0, [0.4038315, 0.5961685])]
+        {
+            let ends = wilson(found, n);
+            assert!((0..2).all(|i| (ends[i] - want[i]).abs() < 1e-6), "{ends:?} is not {want:?}");
+        }
+    }
+
+    #[test]
+    fn the_best_curve_has_a_band_around_it_and_the_caption_says_of_what() {
+        let (labels, rows) = ([true, false, true, false], [0, 1, 2, 3]);
+        let score = |name: &'static str, values: &'static [f64]| Scored {
+            name,
+            color: 0,
+            values,
+            labels: &labels,
+            table: "t",
+            rows: &rows,
+        };
+        let [roc, _] = roc(&[score("weak", &[0.1, 0.9, 0.2, 0.3]), score("strong", &[0.9, 0.1, 0.8, 0.2])], "c");
+        let band = |i: usize| match &roc.series[i].mark {
+            Mark::Line { points, band, .. } => band.clone().map(|b| (points.clone(), b)),
+            _ => panic!("a line"),
+        };
+        assert!(band(0).is_none() && roc.caption.contains("Band around strong"), "{}", roc.caption);
+        let (points, band) = band(1).expect("a band");
+        assert_eq!((band.lower.len(), band.upper.len()), (points.len(), points.len()));
+        let inside = points.iter().zip(band.lower.iter().zip(&band.upper)).all(|(p, (l, u))| *l <= p[1] && p[1] <= *u);
+        assert!(inside, "{points:?} {band:?}");
     }
 
     #[test]

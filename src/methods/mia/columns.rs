@@ -6,6 +6,7 @@ use super::samples::Samples;
 use super::{Config, scores};
 use crate::engine::{TokenScore, Want};
 use crate::error::Result;
+use crate::methods::common::likelihood;
 use crate::methods::common::texts::{chunk_len, score};
 use crate::methods::common::zlib::compressed_len;
 use crate::methods::{Context, LoadedModel};
@@ -86,13 +87,13 @@ pub(super) fn zlib(samples: &Samples<'_>, passes: &[Pass]) -> Result<Vec<Column>
 }
 
 pub(super) fn min_k(config: &Config, passes: &[Pass]) -> Vec<Column> {
-    let of = |ratio: f64| passes.iter().map(|p| scores::min_k::score(&p.log_probs, ratio, config.is_paper())).collect();
+    let of = |ratio: f64| passes.iter().map(|p| likelihood::min_k(&p.log_probs, ratio, config.is_paper())).collect();
     by_ratio(config, "min_k", "Min-K%", &of)
 }
 
 pub(super) fn min_k_plus_plus(config: &Config, passes: &[Pass]) -> Vec<Column> {
     let of = |ratio: f64| {
-        let score = |p: &Pass| scores::min_k_plus_plus::score(&p.log_probs, &p.moments, ratio, config.is_paper());
+        let score = |p: &Pass| likelihood::min_k_plus_plus(&p.log_probs, &p.moments, ratio, config.is_paper());
         passes.iter().map(score).collect()
     };
     by_ratio(config, "min_k_plus_plus", "Min-K%++", &of)

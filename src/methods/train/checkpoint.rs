@@ -94,43 +94,19 @@ impl Shelf {
     /// Writes a checkpoint; it is there completely or not at all.
     pub(super) fn save(&self, student: &Student, mover: &Mover, state: &State) -> Result<PathBuf> {
         let dir = self.folder.join(weights::checkpoint_name(state.steps));
-        self.write(&dir, student, Some(mover), state)?;
+        write(&dir, student, Some(mover), state)?;
         Ok(dir)
     }
 
     /// Writes the finished model, with the moments of the optimizer if `mover` is given.
     pub(super) fn finish(&self, student: &Student, mover: Option<&Mover>, state: &State) -> Result<PathBuf> {
         let dir = self.final_dir();
-        self.write(&dir, student, mover, state)?;
+        write(&dir, student, mover, state)?;
         Ok(dir)
     }
 
     pub(super) fn final_dir(&self) -> PathBuf {
         self.folder.join(FINAL)
-    }
-
-    fn write(&self, dir: &Path, student: &Student, mover: Option<&Mover>, state: &State) -> Result<()> {
-        let value = serde_json::to_value(state)
-            .map_err(|e| Error::bug(format!("the state of training cannot be written: {e}")))?;
-        weights::replace(dir)?;
-        let base = student.companions.as_deref().filter(|_| student.lora.is_some());
-        let mut more = |dir: &Path| {
-            if let Some(tokenizer) = &student.tokenizer {
-                tokenizer.save(dir)?;
-            }
-            let mut files = vec![WEIGHTS];
-            if let Some(mover) = mover {
-                mover.optimizer.save(&student.decoder, &dir.join(MOMENTS))?;
-                files.push(MOMENTS);
-            }
-            if let Some((lora, base)) = student.lora.as_ref().zip(base) {
-                save_adapter(&dir.join(ADAPTER), &student.decoder, lora, &base.display().to_string())?;
-            }
-            seal(dir, &value, &files)
-        };
-        let merged = base.map(|base| merged(student, base)).transpose()?;
-        let model = merged.as_ref().unwrap_or(&student.decoder);
-        weights::save_with(dir, model, &student.config, student.companions.as_deref(), &mut more)
     }
 
     /// Leaves of older checkpoints what the options keep: those that are not `regular` go, only the newest
@@ -152,6 +128,40 @@ impl Shelf {
     pub(super) fn models(&self) -> Result<Vec<(u64, PathBuf)>> {
         weights::checkpoints(&self.folder)
     }
+}
+
+/// Writes the folder of a model with what going on needs, in place of what is there.
+fn write(dir: &Path, student: &Student, mover: Option<&Mover>, state: &State) -> Result<()> {
+    let value =
+        serde_json::to_value(state).map_err(|e| Error::bug(format!("the state of training cannot be written: {e}")))?;
+    weights::replace(dir)?;
+    let base = student.companions.as_deref().filter(|_| student.lora.is_some());
+    let mut more = |dir: &Path| {
+        if let Some(tokenizer) = &student.tokenizer {
+            tokenizer.save(dir)?;
+        }
+        let mut files = vec![WEIGHTS];
+        if let Some(mover) = mover {
+            mover.optimizer.save(&student.decoder, &dir.join(MOMENTS))?;
+            files.push(MOMENTS);
+        }
+        if let Some((lora, base)) = student.lora.as_ref().zip(base) {
+            save_adapter(&dir.join(ADAPTER), &student.decoder, lora, &base.display().to_string())?;
+        }
+        seal(dir, &value, &files)
+    };
+    let merged = base.map(|base| merged(student, base)).transpose()?;
+    let model = merged.as_ref().unwrap_or(&student.decoder);
+    let written = weights::save_with(dir, model, &student.config, student.companions.as_deref(), &mut more);
+    written.map_err(with_remedy)
+}
+
+/// What to do when a checkpoint cannot be written; the one before is still there.
+fn with_remedy(error: Error) -> Error {
+    if error.fault().is_some_and(|fault| fault.hint.is_none()) {
+        return error.hint("make room on this disk and resume the run: it goes on from the checkpoint before");
+    }
+    error
 }
 
 /// The model that was adapted, with the adapters added to its weights.

@@ -18,6 +18,7 @@ mod order;
 mod regularize;
 mod report;
 mod rows;
+mod samples;
 mod start;
 mod step;
 mod trainer;
@@ -29,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::methods::{Amount, Card, Context, Input, InputKind, Report, Typed, Work, any_row};
 use checkpoint::{Found, Shelf, State};
 pub use config::Config;
+use options::Unit;
 use order::Course;
 use regularize::Regularizers;
 use rows::{Limits, Prepared};
@@ -97,8 +99,10 @@ fn work(config: &Config, amount: &Amount) -> Work {
     let by_steps = config.length.steps.map(|steps| steps as f64 * per_step);
     let given = by_steps.into_iter().chain(config.length.tokens.map(|n| n as f64)).reduce(f64::min);
     let trained = given.unwrap_or_else(|| config.length.epochs.unwrap_or(1.0) * tokens as f64) as u64;
-    let checked = (trained / tokens.max(1) + 1) * (of("test") + tokens.min(of("test") + tokens / 4));
-    Work { forward_tokens: trained + checked, backward_tokens: trained, decoded_tokens: 0 }
+    let epochs = trained / tokens.max(1);
+    let checks = if config.check.unit == Unit::Epochs { epochs / config.check.every.max(1) } else { epochs } + 1;
+    let checked = checks * (of("test") + tokens);
+    Work { forward_tokens: trained + checked, backward_tokens: trained, ..Work::default() }
 }
 
 fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
@@ -116,7 +120,7 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let counts = report::Counts::new(&course, &begun.student.decoder);
     let history = match found {
         Some(Found { state, is_final: true, .. }) => state.history,
-        found => trainer(config, cx, begun.student, &prepared, course, &shelf, found)?.run(cx.host)?,
+        found => trainer(config, cx, begun, &prepared, course, &shelf, found)?.run(cx.host)?,
     };
     report::report(config, &prepared, &counts, &history, &shelf)
 }
@@ -136,7 +140,7 @@ impl Begun {
             vocab_size: model.vocab_size,
             tokenizer: self.tokenizer.as_ref(),
             model: &self.student.name,
-            eos: if config.rows.add_eos { own.or(model.eos.first().copied()) } else { None },
+            eos: if config.rows.add_eos { own.or_else(|| model.eos.first().copied()) } else { None },
         }
     }
 }
@@ -167,39 +171,37 @@ fn begin(config: &Config, cx: &Context<'_>, data: &[Dataset], found: Option<&Fou
 fn trainer<'a>(
     config: &'a Config,
     cx: &Context<'_>,
-    student: Student,
+    begun: Begun,
     prepared: &'a Prepared,
     mut course: Course,
     shelf: &'a Shelf,
     found: Option<Found>,
 ) -> Result<Trainer<'a>> {
+    let Begun { student, tokenizer } = begun;
     let model = &student.decoder;
     let mut mover = mover::mover(config, model)?;
     let first: Vec<usize> = course.examples(0).iter().map(|example| example.number).collect();
     let mut regularizers = Regularizers::new(config, model, cx.seed, first);
     let fill_to = if config.pads_count() { model.config.n_ctx } else { 0 };
     let all_tokens = course.all_tokens(fill_to);
-    let state = match found {
-        Some(found) => {
-            mover.optimizer.restore(model, &Shelf::moments(&found.dir))?;
-            regularizers.restore(found.state.regularizers.clone());
-            found.state
+    let state = if let Some(found) = found {
+        mover.optimizer.restore(model, &Shelf::moments(&found.dir))?;
+        regularizers.restore(found.state.regularizers.clone());
+        found.state
+    } else {
+        let given = cx.models("model").first().map(|model| Shelf::moments(&model.path));
+        if let Some(moments) = given.filter(|_| config.optimizer.continue_moments) {
+            const REMEDY: &str = "choose a model that was trained with checkpoint.final_moments, or set \
+                optimizer.continue_moments to false";
+            mover
+                .optimizer
+                .restore(model, &moments)
+                .map_err(|e| e.context("optimizer.continue_moments").hint(REMEDY))?;
         }
-        None => {
-            let given = cx.models("model").first().map(|model| Shelf::moments(&model.path));
-            if let Some(moments) = given.filter(|_| config.optimizer.continue_moments) {
-                mover.optimizer.restore(model, &moments).map_err(|e| {
-                    e.context("optimizer.continue_moments").hint(
-                        "choose a model that was trained with \
-                        checkpoint.final_moments, or set optimizer.continue_moments to false",
-                    )
-                })?;
-            }
-            State { identity: shelf.identity.clone(), has_tokenizer: student.tokenizer.is_some(), ..State::default() }
-        }
+        State { identity: shelf.identity.clone(), has_tokenizer: student.tokenizer.is_some(), ..State::default() }
     };
     let seed = cx.seed;
-    Ok(Trainer { config, seed, student, prepared, course, mover, regularizers, shelf, state, all_tokens })
+    Ok(Trainer { config, seed, student, tokenizer, prepared, course, mover, regularizers, shelf, state, all_tokens })
 }
 
 /// What must be the same for a training to go on.

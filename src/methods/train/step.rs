@@ -92,7 +92,9 @@ fn gradient(
 ) -> Result<(Loss, usize)> {
     let sequences: Vec<&[u32]> = part.iter().map(|(_, ids)| ids.as_slice()).collect();
     let mut batch = Batch::causal(&sequences);
-    batch.weights.iter_mut().for_each(|w| *w /= n_targets as Real);
+    for w in &mut batch.weights {
+        *w /= n_targets as Real;
+    }
     let numbers: Vec<usize> = part.iter().map(|(example, _)| example.number).collect();
     let offsets = batch.offsets.clone();
     let mut masked = regularizers.masks.as_ref().map(|masks| masks.training_tap(&numbers, &offsets));
@@ -108,7 +110,9 @@ fn gradient(
         let factors = truncation.factors(&means(losses, &offsets));
         n_kept = factors.iter().filter(|f| **f > 0.0).count();
         for (rows, factor) in offsets.iter().zip(factors) {
-            weights.get_mut(rows).unwrap_or_default().iter_mut().for_each(|w| *w *= factor as Real);
+            for w in weights.get_mut(rows).unwrap_or_default() {
+                *w *= factor as Real;
+            }
         }
     };
     let loss = reweighed_gradient(model, &mut batch, sink, tap, Keep::All, &mut reweigh)?;

@@ -4,11 +4,13 @@ use super::check::{MemorizationCheck, Trial, backdoor, memorized, quality};
 use super::checkpoint::{Shelf, State};
 use super::history::{Checked, HeldOut, History, Point};
 use super::order::Course;
-use super::regularize::Regularizers;
+use super::regularize::{RegularizerState, Regularizers};
 use super::rows::{Group, Prepared, Row};
+use super::samples::samples;
 use super::start::Student;
 use super::step::{Mover, sequence, update};
 use super::{Config, mover};
+use crate::data::Tokenizer;
 use crate::engine::rng::Stream;
 use crate::engine::train::Schedule;
 use crate::error::{Error, Result};
@@ -26,6 +28,8 @@ pub(super) struct Trainer<'a> {
     pub(super) config: &'a Config,
     pub(super) seed: u64,
     pub(super) student: Student,
+    /// Reads and writes its texts.
+    pub(super) tokenizer: Option<Tokenizer>,
     pub(super) prepared: &'a Prepared,
     pub(super) course: Course,
     pub(super) mover: Mover,
@@ -51,6 +55,7 @@ impl Trainer<'_> {
             }
             Err(error) => return Err(error),
         }
+        self.state.regularizers = RegularizerState::default();
         let mover = self.config.checkpoint.final_moments.then_some(&self.mover);
         self.shelf.finish(&self.student, mover, &self.state)?;
         self.shelf.tidy(0, self.config.checkpoint.keep, &|step| self.keeps_model_of(step))?;
@@ -103,7 +108,7 @@ impl Trainer<'_> {
 
     /// Whether the checkpoint of this step stays when newer ones are there. That of the last step is the final model.
     fn keeps_model_of(&self, step: u64) -> bool {
-        self.is_checkpoint_due(step) && step < self.course.n_steps
+        step > 0 && step < self.course.n_steps && self.is_checkpoint_due(step)
     }
 
     fn keep(&mut self) -> Result<()> {
@@ -179,6 +184,17 @@ impl Trainer<'_> {
                 let rows = set.rows.get(..first(set)).unwrap_or_default();
                 checked.held_out.push(held_out(&mut trial, rows, window, eos)?);
             }
+        }
+        // Decoding knows no masks: what the model says in use would be something else.
+        let said = match self.regularizers.masks {
+            None if options.memorization => {
+                let window = [options.k, options.l];
+                samples(&self.student.decoder, self.tokenizer.as_ref(), self.prepared, window, &mut go_on)?
+            }
+            _ => Vec::new(),
+        };
+        for sample in said {
+            host.sample(step, sample);
         }
         publish_check(host, self.prepared, &checked);
         self.state.history.check(checked, self.config.stop.patience, self.config.stop.min_delta);

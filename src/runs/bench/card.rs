@@ -25,7 +25,7 @@ const PYTHIA_1_4B: f64 = 1208.0e6 + 103.0e6;
 /// What is measured on a card besides the workloads of a processor.
 pub const CARD_WORKLOADS: &[Workload] = &[
     Workload {
-        name: "train-gpt2",
+        name: "train-124m",
         unit: "token/s",
         about: "GPT-2 124M: forward, backward and AdamW on 8 x 1024 tokens.",
         gflop: Some(6e-9 * (GPT2.0 + GPT2.1)),

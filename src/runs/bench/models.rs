@@ -55,6 +55,17 @@ pub(super) fn gpt2(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Decoder> 
     )
 }
 
+/// TinyMem with 4 layers.
+pub(super) fn tiny_mem(kernels: &Arc<dyn Kernels>) -> Result<Decoder> {
+    random(
+        kernels,
+        &json!({
+            "model_type": "gpt2", "vocab_size": 14, "n_positions": 150, "n_embd": 128, "n_layer": 4, "n_head": 4,
+            "activation_function": "relu", "bos_token_id": 0, "eos_token_id": 0
+        }),
+    )
+}
+
 /// Pythia: 70 M, 160 M, 410 M and 1.4 G parameters.
 #[derive(Clone, Copy)]
 pub(super) enum Pythia {

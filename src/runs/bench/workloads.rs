@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::models::{Pythia, Scale, gpt2, ids, pythia};
+use super::models::{Pythia, Scale, gpt2, ids, pythia, tiny_mem};
 use crate::engine::Kernels;
 use crate::engine::alignment::head_gram;
 use crate::engine::generate::greedy_from;
@@ -11,11 +11,14 @@ use crate::engine::hooks::NoTap;
 use crate::engine::hvp::{Direction, hvp};
 use crate::engine::kernels::Want;
 use crate::engine::loss::loss_gradient;
-use crate::engine::model::{Keep, Orientation, Weight};
+use crate::engine::masks::{Descent, Masks};
+use crate::engine::model::{Decoder, Keep, Orientation, Weight};
 use crate::engine::rng::Stream;
 use crate::engine::score::{score_targets, score_tokens};
-use crate::engine::sinks::{Gram, Pairs};
+use crate::engine::sinks::{Gram, Pairs, SumGrads};
 use crate::engine::tensor::{Batch, Real};
+use crate::engine::train::{Optimizer, Rule};
+use crate::engine::walk::Walker;
 use crate::error::Result;
 
 /// Repeatable work; each call says how many units it did.
@@ -39,6 +42,9 @@ pub struct Workload {
 pub(super) const GPT2: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_160M: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_70M: (f64, f64) = (18.9e6, 25.8e6);
+const TINY_MEM: f64 = 0.786e6 + 14.0 * 128.0;
+/// Parameters in the matrices of all blocks of TinyMem, and of the feed-forward blocks among them.
+const TINY_MEM_BLOCKS: (f64, f64) = (786_432.0, 524_288.0);
 
 /// All workloads; the first is the ceiling.
 pub const WORKLOADS: &[Workload] = &[
@@ -55,6 +61,20 @@ pub const WORKLOADS: &[Workload] = &[
         about: "GPT-2 124M: loss of 2 x 512 tokens.",
         gflop: Some(2e-9 * (GPT2.0 + GPT2.1)),
         make: forward_gpt2,
+    },
+    Workload {
+        name: "train-gpt2",
+        unit: "token/s",
+        about: "GPT-2 124M: forward, backward, AdamW on 4 x 256 tokens.",
+        gflop: Some(6e-9 * (GPT2.0 + GPT2.1)),
+        make: train_gpt2,
+    },
+    Workload {
+        name: "train-tinymem",
+        unit: "step/s",
+        about: "TinyMem, 4 layers, d 128, 4 heads, ReLU, vocabulary 14: AdamW steps on 128 x 150 tokens.",
+        gflop: Some(6e-9 * 128.0 * 150.0 * TINY_MEM),
+        make: train_tinymem,
     },
     Workload {
         name: "score-decode",
@@ -91,6 +111,20 @@ pub const WORKLOADS: &[Workload] = &[
         gflop: Some(16e-9 * 256.0 * (PYTHIA_70M.0 + PYTHIA_70M.1)),
         make: hessian_vector,
     },
+    Workload {
+        name: "landscape-tinymem",
+        unit: "point/s",
+        about: "Loss of TinyMem (4 layers) at points of a plane: set the weights, evaluate 128 x 150 tokens.",
+        gflop: Some(2e-9 * 19200.0 * TINY_MEM),
+        make: landscape_tinymem,
+    },
+    Workload {
+        name: "unlearn-bsn",
+        unit: "step/s",
+        about: "BalancedSubnet steps on TinyMem (4 layers): straight-through masks on both MLP matrices, batch 64 x 150.",
+        gflop: Some(2e-9 * 9600.0 * (2.0 * TINY_MEM_BLOCKS.0 + TINY_MEM_BLOCKS.1)),
+        make: unlearn_bsn,
+    },
 ];
 
 fn sgemm(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
@@ -115,6 +149,30 @@ fn forward_gpt2(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         black_box(score_tokens(&model, &texts, Want::default())?);
         Ok(texts.iter().map(|text| text.len()).sum::<usize>() as f64)
+    }))
+}
+
+fn train_gpt2(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let texts = ids(4, scale.tokens(256), scale.vocab(50257), 1);
+    let units = texts.iter().map(Vec::len).sum::<usize>() as f64;
+    train(gpt2(kernels, scale)?, &texts, Rule::adam_w(0.01), 1e-4, units)
+}
+
+fn train_tinymem(kernels: &Arc<dyn Kernels>, _: Scale) -> Result<Work> {
+    let rule = Rule::AdamW { betas: [0.9, 0.98], eps: 1e-8, weight_decay: 0.1 };
+    train(tiny_mem(kernels)?, &ids(128, 150, 14, 1), rule, 1e-3, 1.0)
+}
+
+/// Steps of training on one batch, worth `units` each.
+fn train(mut model: Decoder, texts: &[Vec<u32>], rule: Rule, lr: f64, units: f64) -> Result<Work> {
+    let batch = Batch::causal(texts).token_mean();
+    let mut optimizer = Optimizer::new(rule, &model, &|_| true)?;
+    Ok(Box::new(move || {
+        let mut sums = SumGrads::new(&model, &|_| true)?;
+        loss_gradient(&model, &batch, &mut sums, &mut NoTap, Keep::All)?;
+        let gradients = sums.into_gradients();
+        optimizer.step(&mut model, &gradients, lr)?;
+        Ok(units)
     }))
 }
 
@@ -171,6 +229,46 @@ fn hessian_vector(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
     let direction: Direction = model.params.iter().map(|(id, w)| (id, Arc::new(numbers(w.len()).into()))).collect();
     Ok(Box::new(move || {
         black_box(hvp(&mut model, &batch, direction.clone(), &|_| true, Keep::All)?);
+        Ok(1.0)
+    }))
+}
+
+fn landscape_tinymem(kernels: &Arc<dyn Kernels>, _: Scale) -> Result<Work> {
+    const POINTS: usize = 4;
+    let (model, texts) = (tiny_mem(kernels)?, ids(128, 150, 14, 1));
+    let mut stream = Stream::new(4, "bench directions");
+    let mut numbers = |n: usize| (0..n).map(|_| stream.normal() as Real).collect::<Vec<Real>>();
+    let mut direction =
+        || -> Direction { model.params.iter().map(|(id, w)| (id, Arc::new(numbers(w.len()).into()))).collect() };
+    let mut walker = Walker::new(&model, &[direction(), direction()])?;
+    Ok(Box::new(move || {
+        let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        for k in 0..POINTS {
+            let there = walker.go(&[0.01 * k as f64, 0.02])?;
+            black_box(score_tokens(there, &texts, Want::default())?);
+        }
+        Ok(POINTS as f64)
+    }))
+}
+
+fn unlearn_bsn(kernels: &Arc<dyn Kernels>, _: Scale) -> Result<Work> {
+    let (mut model, texts) = (tiny_mem(kernels)?, ids(64, 150, 14, 1));
+    let matrices: Vec<_> = model.blocks.iter().flat_map(|b| [b.mlp.up.weight, b.mlp.down.weight]).collect();
+    let mut masks = Masks::new(&model, &matrices, 0.1, &Stream::new(0, "bench masks"))?;
+    let rule = Descent { lr: 0.1, momentum: 0.9, weight_decay: 5e-4 };
+    let mut batch = Batch::causal(&texts).example_mean();
+    for (i, rows) in batch.offsets.clone().iter().enumerate() {
+        // half of the texts are forgotten, the others kept
+        let factor = if i % 2 == 0 { -0.3 } else { 0.7 } / 32.0;
+        batch.weights[rows].iter_mut().for_each(|w| *w *= factor);
+    }
+    Ok(Box::new(move || {
+        masks.put(&mut model);
+        let mut sums = SumGrads::new(&model, &|id| masks.covers(id))?;
+        black_box(loss_gradient(&model, &batch, &mut sums, &mut NoTap, Keep::All)?);
+        let gradients = sums.into_gradients();
+        masks.step(&gradients, rule)?;
+        black_box(masks.choose());
         Ok(1.0)
     }))
 }

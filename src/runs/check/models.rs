@@ -12,6 +12,7 @@ use crate::engine::loss::{logits, loss_gradient};
 use crate::engine::model::{Decoder, Keep, Weight};
 use crate::engine::rng::Stream;
 use crate::engine::sinks::SumGrads;
+use crate::engine::train::{Optimizer, Rule, clip};
 use crate::engine::{Batch, Kernels, NoTap, Real};
 use crate::error::Result;
 
@@ -78,6 +79,21 @@ pub(super) struct Outcome {
     pub(super) parts: Vec<(&'static str, Vec<f64>, f64)>,
 }
 
+/// The numbers of a model after two steps of AdamW with a bound on the gradient.
+fn trained(model: &mut Decoder, batch: &Batch) -> Result<Vec<f64>> {
+    // a gradient that is only rounding must not make a step of the size of the others
+    let rule = Rule::AdamW { betas: [0.9, 0.98], eps: 1e-3, weight_decay: 0.1 };
+    let mut optimizer = Optimizer::new(rule, model, &|_| true)?;
+    for _ in 0..2 {
+        let mut sums = SumGrads::new(model, &|_| true)?;
+        loss_gradient(model, batch, &mut sums, &mut NoTap, Keep::All)?;
+        let mut gradients = sums.into_gradients();
+        clip(&*model.kernels, &mut gradients, 0.5)?;
+        optimizer.step(model, &gradients, 1e-3)?;
+    }
+    Ok(model.params.iter().flat_map(|(_, w)| w.values().iter().map(|x| f64::from(*x)).collect::<Vec<_>>()).collect())
+}
+
 /// Everything of one model on one device.
 pub(super) fn outcome(config: &Value, kernels: &Arc<dyn Kernels>) -> Result<Outcome> {
     let mut model = model(config, kernels)?;
@@ -111,5 +127,6 @@ pub(super) fn outcome(config: &Value, kernels: &Arc<dyn Kernels>) -> Result<Outc
     let prompts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
     let greedy = greedy_from(&model, &prompts, &[20; 3], &mut |_| true)?;
     push(GREEDY, greedy.into_iter().flatten().map(f64::from).collect());
+    push("trained", trained(&mut model, &batch)?);
     Ok(Outcome { parts })
 }

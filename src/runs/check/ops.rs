@@ -1,8 +1,9 @@
 //! Every operation of an engine's device, at shapes that fit no tile.
 
 use super::run::Run;
-use crate::engine::kernels::{HeadLayout, Rows, Want};
+use crate::engine::kernels::{HeadLayout, Rows, Update, Want};
 use crate::engine::model::{Activation, Norm, Orientation};
+use crate::engine::rng::Stream;
 use crate::error::Result;
 
 /// An operation.
@@ -30,6 +31,7 @@ pub(super) const OPS: &[Op] = &[
     op("repeat_rows", repeat_rows),
     plain("columns", columns),
     op("linear", linear),
+    op("linear_backward", linear_backward),
     op("linear_backward_acc", linear_backward_acc),
     op("outer_acc", outer_acc),
     op("column_sum_acc", column_sum_acc),
@@ -46,11 +48,14 @@ pub(super) const OPS: &[Op] = &[
     op("embed_acc", embed_acc),
     op("embed_backward_acc", embed_backward_acc),
     op("add", add),
+    op("scale", scale),
+    op("dropout", dropout),
     op("cross_entropy", cross_entropy),
     plain("token_scores", token_scores),
     plain("head_gram", head_gram),
     plain("dot", dot),
     plain("dot_rows", dot_rows),
+    plain("update", update),
 ];
 
 /// Rows, inputs and outputs: one, none, and around tiles of 64 and chains of 256 steps.
@@ -97,6 +102,18 @@ fn linear(run: &mut Run<'_>) -> Result<()> {
             run.give([&y])?;
             run.call(|k| k.linear(&mut y, &x, &w, None))?;
             run.give([&y])?;
+        }
+    }
+    Ok(())
+}
+
+fn linear_backward(run: &mut Run<'_>) -> Result<()> {
+    for [n, c, o] in PRODUCTS {
+        for orientation in ORIENTATIONS {
+            let (dy, mut dx) = (run.tensor(&[n, o])?, run.stale(&[n, c])?);
+            let w = run.weight(&disk(orientation, c, o), orientation)?;
+            run.call(|k| k.linear_backward(&mut dx, &dy, &w))?;
+            run.give([&dx])?;
         }
     }
     Ok(())
@@ -251,6 +268,42 @@ fn add(run: &mut Run<'_>) -> Result<()> {
     let (mut y, x) = (run.tensor(&[7, 129])?, run.tensor(&[7, 129])?);
     run.call(|k| k.add(&mut y, &x))?;
     run.give([&y])
+}
+
+fn scale(run: &mut Run<'_>) -> Result<()> {
+    let mut x = run.tensor(&[7, 129])?;
+    run.call(|k| k.scale(&mut x, 0.3))?;
+    run.give([&x])
+}
+
+fn dropout(run: &mut Run<'_>) -> Result<()> {
+    let mut x = run.tensor(&[7, 129])?;
+    let mask = Stream::new(1, "dropout").mask();
+    run.call(|k| k.dropout(&mut x, 0.3, mask))?;
+    run.give([&x])
+}
+
+fn update(run: &mut Run<'_>) -> Result<()> {
+    let adam = Update::AdamW { betas: [0.9, 0.98], eps: 1e-8, keep: 0.99, rate: 0.01, root: 0.3 };
+    let sgd = |nesterov| Update::Sgd { momentum: 0.9, nesterov, decay: 0.1, rate: 0.01 };
+    for (update, n_moments) in [(adam, 2), (sgd(false), 1), (sgd(true), 1), (sgd(false), 0)] {
+        let (mut w, shape) = (run.weight(&[40, 33], Orientation::OutIn)?, [40, 33]);
+        let mut moments = Vec::new();
+        for _ in 0..n_moments {
+            moments.push(run.tensor(&shape)?);
+        }
+        // the second moment of AdamW is a mean of squares
+        if let Some(v) = moments.get_mut(1) {
+            v.edit(|values, _| values.iter_mut().for_each(|v| *v *= *v))?;
+        }
+        for _ in 0..2 {
+            let g = run.tensor(&shape)?;
+            run.call(|k| k.update(&mut w, &mut moments, &g, &update))?;
+        }
+        run.numbers.extend(w.values().iter().map(|x| f64::from(*x)));
+        run.give(&moments)?;
+    }
+    Ok(())
 }
 
 fn cross_entropy(run: &mut Run<'_>) -> Result<()> {

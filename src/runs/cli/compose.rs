@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 
 use super::Streams;
-use super::export::{chosen, figure_spec, save, view};
+use super::export::{chosen, figure_spec, save, write_csv};
 use crate::error::{Error, Result};
 use crate::figures::relief::Camera;
-use crate::figures::{ExportSpec, Exported, TableFormat, export_table};
+use crate::figures::{ExportSpec, Exported};
 use crate::runs::store::{self, SavedReport, stem};
 use crate::runs::{Page, Panel, RunDir};
 
@@ -64,9 +64,8 @@ pub fn export_run(run: &RunDir, report: &SavedReport, spec: &ExportSpec, folder:
         files.push(file);
     }
     for saved in report.tables() {
-        let written = export_table(&view(&saved.read(run)?), TableFormat::Csv)?;
         let file = folder.join(format!("{}.csv", stem(&saved.file)));
-        store::write_atomic(&file, written.as_bytes())?;
+        write_csv(run, saved, &file)?;
         files.push(file);
     }
     Ok(files)

@@ -1,6 +1,6 @@
 //! `export`: figures and tables of a run as files, one by one, side by side, or all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
@@ -40,24 +40,18 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(u16).range(1..=12))
                 .help("Panels in a row [default: 2]"),
         )
-        .arg(flag("events", "What happened in the run: numbers while it worked, samples, messages; CSV or --jsonl"))
-        .arg(
-            Arg::new("tensorboard")
-                .long("tensorboard")
-                .value_name("DIR")
-                .value_parser(value_parser!(PathBuf))
-                .help("The same as an event file of TensorBoard in DIR/<run>; of a sweep one for each run"),
-        )
+        .args(events::args())
         .arg(flag("all", "Every figure, and every table as CSV, into the folder --out [default: exports in the run]"))
         .arg(flag("spec", "Also write FILE.page.json, from which `memoscope export` draws the file again"))
         .arg(flag("svg", "Vector graphics; text stays text"))
         .arg(flag("pdf", "Vector graphics with embedded fonts"))
         .arg(flag("png", "Pixels"))
         .arg(flag("csv", "Numbers; the default for tables"))
-        .arg(flag("jsonl", "Events, an object a line"))
         .arg(flag("tex", "A figure for pgfplots"))
+        .arg(flag("npy", "The numbers of a surface for NumPy"))
+        .arg(flag("vtp", "A surface for VTK and ParaView"))
         .arg(flag("md", "A table in Markdown").visible_alias("markdown"))
-        .arg(flag("latex", "A table for LaTeX with booktabs"))
+        .arg(flag("latex", "A table for LaTeX with booktabs and siunitx"))
         .arg(
             Arg::new("columns")
                 .long("columns")
@@ -100,7 +94,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("File to write [default: the id with the extension, in the current folder]"),
         )
-        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "jsonl", "tex", "md", "latex"]))
+        .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "jsonl", "tex", "npy", "vtp", "md", "latex"]))
         .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all"]))
 }
 
@@ -110,7 +104,7 @@ pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()>
         return compose::again(&place, args, streams);
     }
     if let Some(folder) = args.get_one::<PathBuf>("tensorboard") {
-        return events::tensorboard(&place, folder, streams);
+        return events::tensorboard(&place, folder, args.get_flag("follow"), streams);
     }
     if args.get_flag("events") {
         return events::table(&RunDir::open(&place)?, args, streams);
@@ -163,7 +157,7 @@ pub(super) fn figure_spec(args: &ArgMatches, base: ExportSpec) -> Result<ExportS
     let format = match (format_flag(args), by_name) {
         (Some(word @ ("md" | "latex" | "jsonl")), _) => {
             return Err(Error::config(format!("a figure cannot be written as {word}"))
-                .hint("use --svg, --pdf, --png, --csv or --tex"));
+                .hint("use --svg, --pdf, --png, --csv or --tex; for a surface also --npy or --vtp"));
         }
         (Some(word), _) => Format::parse(word)?,
         (None, Some(extension)) => Format::parse(extension)?,
@@ -214,6 +208,20 @@ fn table(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, str
     save(args, &saved.id, extension, written.as_bytes(), streams).map(drop)
 }
 
+/// Writes a whole table of a run as CSV, part by part: a table with a line for every token may not fit into memory.
+pub fn write_csv(run: &RunDir, saved: &SavedTable, path: &Path) -> Result<()> {
+    const PART_ROWS: usize = 1 << 15;
+    store::write_bit_by_bit(path, |out| {
+        for start in (0..saved.rows.max(1)).step_by(PART_ROWS) {
+            let part = export_table(&view(&saved.read_rows(run, &[start..start + PART_ROWS])?), TableFormat::Csv)?;
+            // Only the first part brings the head.
+            let lines = if start == 0 { part.as_str() } else { part.split_once('\n').map_or("", |(_, rest)| rest) };
+            out.write_all(lines.as_bytes()).map_err(|e| Error::io("writing", path, &e))?;
+        }
+        Ok(())
+    })
+}
+
 /// A table of values as a table to be written.
 pub fn view(table: &Table) -> TableView {
     let columns = table
@@ -237,7 +245,8 @@ pub fn view(table: &Table) -> TableView {
 }
 
 pub(super) fn format_flag(args: &ArgMatches) -> Option<&'static str> {
-    ["svg", "pdf", "png", "csv", "jsonl", "tex", "md", "latex"].into_iter().find(|name| args.get_flag(name))
+    let flags = ["svg", "pdf", "png", "csv", "jsonl", "tex", "npy", "vtp", "md", "latex"];
+    flags.into_iter().find(|name| args.get_flag(name))
 }
 
 /// The index that a number from 1 or an id means.

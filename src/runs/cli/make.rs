@@ -9,16 +9,22 @@ use serde_json::{Map, Value, json};
 
 use super::{Streams, json_arg, method};
 use crate::data::make::bios::{Bios, hub_rows};
-use crate::data::make::{self, Make, tinymem::TinyMem};
+use crate::data::make::encode::Encode;
+use crate::data::make::prefixes::Prefixes;
+use crate::data::make::tinymem::TinyMem;
+use crate::data::make::{self, Make};
 use crate::data::{Record, Tokenizer};
 use crate::error::{Error, Result};
 use crate::methods::common::tables::counted;
 use crate::methods::schema::{self, Field};
+use crate::runs::store;
 
 /// What can be made.
-const KINDS: [(&str, &str); 2] = [
+const KINDS: [(&str, &str); 4] = [
     ("tinymem", "Sequences or texts of which a known part is altered: noise, backdoors, duplicates"),
     ("bios", "Biographies of people who do not exist, members and nonmembers, with questions and paraphrases"),
+    ("encode", "Texts to train on, from rows of dialogues, questions or translations"),
+    ("prefixes", "The first tokens of texts, and what followed them"),
 ];
 
 /// Characters of a row that are shown.
@@ -40,6 +46,14 @@ pub(super) fn command() -> Command {
                     .requires("out")
                     .help("Write one row a person with the columns of the published data set bioS_v1"),
             );
+        }
+        if name == "prefixes" {
+            kind =
+                kind.arg(
+                    Arg::new("table").long("table").value_name("FILE").value_parser(value_parser!(PathBuf)).help(
+                        "Also write prefixes and suffixes as text, as pandas writes a table (JSON, orient=split)",
+                    ),
+                );
         }
         command = command.subcommand(kind);
     }
@@ -70,6 +84,8 @@ fn output_args() -> [Arg; 4] {
 fn fields(kind: &str) -> Vec<Field> {
     match kind {
         "tinymem" => schema::fields(&schemars::schema_for!(TinyMem), &defaults(&TinyMem::default())),
+        "encode" => schema::fields(&schemars::schema_for!(Encode), &defaults(&Encode::default())),
+        "prefixes" => schema::fields(&schemars::schema_for!(Prefixes), &defaults(&Prefixes::default())),
         _ => schema::fields(&schemars::schema_for!(Bios), &defaults(&Bios::default())),
     }
 }
@@ -85,6 +101,10 @@ pub(super) fn make(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     let folder: Option<&PathBuf> = args.get_one("save-tokenizer");
     if let (Some(out), true) = (out, kind == "bios" && args.get_flag("people-rows")) {
         return write_people(&make, out, args.get_flag("json"), streams);
+    }
+    if let (Some(prefixes), Some(table)) = (&make.prefixes, table_path(kind, args)) {
+        let text = serde_json::to_string(&prefixes.table()?).map_err(|e| Error::bug(e.to_string()))?;
+        store::write_atomic(table, text.as_bytes())?;
     }
     let mut shown = Shown { each: usize::from(args.get_one::<u16>("show").copied().unwrap_or(0)), ..Shown::default() };
     let mut file = out.map(|path| Target::create(path)).transpose()?;
@@ -116,6 +136,10 @@ pub(super) fn make(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
         Some(out) => streams.line(&format!("  written: {}", out.display())),
         None => shown.records.iter().try_for_each(|record| streams.line(&row_line(record, tokenizer))),
     }
+}
+
+fn table_path<'a>(kind: &str, args: &'a ArgMatches) -> Option<&'a PathBuf> {
+    if kind == "prefixes" { args.get_one("table") } else { None }
 }
 
 /// The generator that the options describe; errors name the field.

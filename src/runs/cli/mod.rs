@@ -31,7 +31,7 @@ use crate::engine::{Place, Precision};
 use crate::error::{Error, Result};
 
 pub use compose::{export_run, spec_file};
-pub use export::view as table_view;
+pub use export::{view as table_view, write_csv};
 pub use method::command_line;
 pub use pipe::Pipe;
 

@@ -9,7 +9,7 @@ use super::{Streams, control, json_arg, show, sweep, text};
 use crate::error::{Error, Result};
 use crate::runs::store::{self, SavedReport};
 use crate::runs::sweep::Sweep;
-use crate::runs::{Experiment, RunDir, clock, execute, experiment, plan};
+use crate::runs::{Experiment, RunDir, assign, clock, execute, plan};
 
 /// Where runs are put when nothing else is said.
 pub(super) const RUNS: &str = "runs";
@@ -101,7 +101,7 @@ pub(super) fn read(args: &ArgMatches) -> Result<Experiment> {
     let path: &PathBuf = args.get_one("experiment").ok_or_else(|| Error::config("which experiment?"))?;
     let mut value: Value = store::read_json(path)?;
     for assignment in args.get_many::<String>("set").into_iter().flatten() {
-        experiment::set(&mut value, assignment)?;
+        assign::set(&mut value, assignment)?;
     }
     let base = path.parent().unwrap_or_else(|| Path::new(""));
     let mut experiment = Experiment::from_value(value, base).map_err(|e| e.at(path))?;

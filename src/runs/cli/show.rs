@@ -150,7 +150,7 @@ fn scalar_row(scalar: &Scalar) -> [String; 3] {
 }
 
 /// Six significant digits, without trailing zeros.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
         return format!("{value}");
     }
@@ -223,7 +223,11 @@ pub(super) fn table(table: &Table) -> String {
         let head = std::iter::once(column.name.clone());
         let cells: Vec<String> = head.chain((0..table.rows()).map(|row| cell(&column.values, row))).collect();
         let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
-        lines.iter_mut().zip(cells).for_each(|(line, cell)| line.push_str(&format!("{cell:width$}  ")));
+        for (line, cell) in lines.iter_mut().zip(cells) {
+            let padding = width + 2 - cell.chars().count();
+            line.push_str(&cell);
+            line.extend(std::iter::repeat_n(' ', padding));
+        }
     }
     lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }

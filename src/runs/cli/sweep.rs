@@ -10,10 +10,11 @@ use super::run::{self, RUNS};
 use super::{Streams, control, json_arg, show};
 use crate::error::{Error, Result};
 use crate::methods::common::tables::counted;
+use crate::methods::{Table, Values};
 use crate::runs::estimate::bytes_text;
 use crate::runs::store::{SavedReport, State};
 use crate::runs::sweep::{self, Checked, Executor, Sweep, Tally};
-use crate::runs::{Experiment, clock, experiment, slurm};
+use crate::runs::{Experiment, assign, clock, slurm};
 
 pub(super) fn command() -> Command {
     let count = |name: &'static str, help: &'static str| {
@@ -144,9 +145,9 @@ fn read(args: &ArgMatches) -> Result<Experiment> {
             return Err(Error::config(format!("--vary {assignment}: there is no `=`"))
                 .hint("write it as PATH=A,B, such as `--vary steps.0.config.k=16,32`"));
         };
-        let list = match experiment::typed(values) {
+        let list = match assign::typed(values) {
             listed @ (Value::Array(_) | Value::Object(_)) => listed,
-            _ => values.split(',').map(|value| experiment::typed(value.trim())).collect(),
+            _ => values.split(',').map(|value| assign::typed(value.trim())).collect(),
         };
         experiment.sweep.insert(path.to_owned(), list);
     }
@@ -276,9 +277,41 @@ fn finish(
     }
     let table = report.tables().find(|table| table.id == "means").or_else(|| report.tables().next());
     if let Some(table) = table {
-        streams.line(&show::table(&table.read(&sweep.results())?))?;
+        let n_varied = sweep.members.first().map_or(0, |member| member.values.len());
+        let (shown, left_out) = summary(&table.read(&sweep.results())?, n_varied);
+        streams.line(&show::table(&shown))?;
+        if left_out > 0 {
+            streams.line(&format!("and {} in {}", counted(left_out, "number"), table.file))?;
+        }
     }
     streams.line(&format!("sweep: {}", sweep.path().display()))
+}
+
+/// A table for people: after what was varied the first numbers, each with its deviation; and how many were left out.
+fn summary(table: &Table, n_varied: usize) -> (Table, usize) {
+    const MOST: usize = 6;
+    const DEVIATION: &str = ".deviation";
+    let mut shown = Table { columns: Vec::new(), ..table.clone() };
+    let mut numbers = 0;
+    for (place, column) in table.columns.iter().enumerate().filter(|(_, column)| !column.name.ends_with(DEVIATION)) {
+        let deviation = table.columns.iter().find(|other| other.name == format!("{}{DEVIATION}", column.name));
+        let is_number = place >= n_varied && matches!(column.values, Values::Float(_));
+        numbers += usize::from(is_number);
+        if is_number && numbers > MOST {
+            continue;
+        }
+        let mut column = column.clone();
+        if let (Values::Float(means), Some(Values::Float(deviations))) = (&column.values, deviation.map(|d| &d.values))
+        {
+            let text = |(mean, deviation): (&Option<f64>, &Option<f64>)| {
+                let by = deviation.map_or_else(String::new, |d| format!(" ± {}", show::number(d)));
+                mean.map_or_else(String::new, |mean| format!("{}{by}", show::number(mean)))
+            };
+            column.values = Values::Text(means.iter().zip(deviations).map(text).collect());
+        }
+        shown.columns.push(column);
+    }
+    (shown, numbers.saturating_sub(MOST))
 }
 
 /// The first run that did not come to its end, with its reason.
@@ -296,4 +329,24 @@ fn unfinished(sweep: &Sweep, tally: Tally) -> Error {
 fn tell(text: &str, streams: &mut Streams<'_>) {
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(streams.err, "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_joins_means_with_their_deviations_and_stays_narrow() {
+        let floats = |value: f64| Values::floats([value, value + 1.0]);
+        let mut table =
+            Table::new("means", "M").column("lr", "", "", floats(0.5)).column("n", "", "", Values::ints(2..4));
+        for i in 0..8 {
+            table = table.column(&format!("x{i}"), "", "", floats(f64::from(i)));
+            table = table.column(&format!("x{i}.deviation"), "", "", floats(0.25));
+        }
+        let (shown, left_out) = summary(&table, 2);
+        let names: Vec<&str> = shown.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!((names, left_out), (vec!["lr", "n", "x0", "x1", "x2", "x3", "x4", "x5"], 2));
+        assert_eq!(shown.columns[3].values, Values::Text(vec!["1 ± 0.25".to_owned(), "2 ± 1.25".to_owned()]));
+    }
 }

@@ -5,7 +5,7 @@ mod table;
 mod tensorboard;
 
 pub use table::{csv, jsonl};
-pub use tensorboard::{StepNames, tensorboard};
+pub use tensorboard::{StepNames, beginning, records, tensorboard};
 
 use super::store::{Line, RunDir, Tail};
 use crate::error::{Error, Result};

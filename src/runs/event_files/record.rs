@@ -55,7 +55,7 @@ impl Message {
     }
 
     /// A message inside this one.
-    pub(super) fn message(self, field: u32, message: Self) -> Self {
+    pub(super) fn message(self, field: u32, message: &Self) -> Self {
         self.bytes(field, &message.0)
     }
 
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(checksum(CrcAlgorithm::Crc32Iscsi, &[0; 32]), 0x8a91_36aa);
         assert_eq!(checksum(CrcAlgorithm::Crc32Iscsi, b"123456789"), 0xe306_9283);
         // By hand: rotated right by 15 bits, plus the constant.
-        let expected = (0xe306_9283u32 >> 15 | 0xe306_9283 << 17).wrapping_add(0xa282_ead8);
+        let expected = 0x2507_c60du32.wrapping_add(0xa282_ead8);
         assert_eq!(masked(b"123456789"), expected.to_le_bytes());
     }
 
@@ -96,6 +96,6 @@ mod tests {
         // The examples of the protobuf documentation: field 1 = 150; field 2 = "testing"; both nested.
         assert_eq!(Message::default().int(1, 150).finish(), [0x08, 0x96, 0x01]);
         assert_eq!(Message::default().bytes(2, b"testing").finish(), *b"\x12\x07testing");
-        assert_eq!(Message::default().message(3, Message::default().int(1, 150)).finish(), [0x1a, 3, 8, 0x96, 1]);
+        assert_eq!(Message::default().message(3, &Message::default().int(1, 150)).finish(), [0x1a, 3, 8, 0x96, 1]);
     }
 }

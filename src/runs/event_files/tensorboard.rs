@@ -14,11 +14,21 @@ const TEXT: u64 = 7;
 /// Names of the steps of a run; where there are several, tags begin with them.
 pub type StepNames = BTreeMap<usize, String>;
 
-/// The content of an event file. A tag is the name of the number, after the name of its step when there are several.
+/// The content of an event file.
 pub fn tensorboard(lines: &[Line], steps: &StepNames) -> Vec<u8> {
     let started = lines.first().map_or(0.0, |line| line.time);
-    let version = Message::default().double(1, started).bytes(3, b"brain.Event:2");
-    let mut file = record(&version.finish());
+    [beginning(started), records(lines, steps)].concat()
+}
+
+/// What every event file begins with.
+pub fn beginning(started: f64) -> Vec<u8> {
+    record(&Message::default().double(1, started).bytes(3, b"brain.Event:2").finish())
+}
+
+/// The records of these events, to be added to a file. A tag is the name of the number, after the name of its step when
+/// there are several.
+pub fn records(lines: &[Line], steps: &StepNames) -> Vec<u8> {
+    let mut file = Vec::new();
     let tag = |step: &usize, name: &str| match steps.get(step) {
         Some(step) if steps.len() > 1 => format!("{step}/{name}"),
         _ => name.to_owned(),
@@ -34,8 +44,8 @@ pub fn tensorboard(lines: &[Line], steps: &StepNames) -> Vec<u8> {
             }
             _ => continue,
         };
-        let summary = Message::default().message(1, value);
-        let event = Message::default().double(1, line.time).int(2, at).message(5, summary);
+        let summary = Message::default().message(1, &value);
+        let event = Message::default().double(1, line.time).int(2, at).message(5, &summary);
         file.extend(record(&event.finish()));
     }
     file
@@ -48,11 +58,11 @@ fn number(tag: &str, value: f64) -> Message {
 
 /// `Summary.Value` with a tag, a tensor of one string, and the mark of the text plugin.
 fn words(tag: &str, text: &str) -> Message {
-    let shape = Message::default().message(2, Message::default().int(1, 1));
-    let tensor = Message::default().int(1, TEXT).message(2, shape).bytes(8, text.as_bytes());
+    let shape = Message::default().message(2, &Message::default().int(1, 1));
+    let tensor = Message::default().int(1, TEXT).message(2, &shape).bytes(8, text.as_bytes());
     let plugin = Message::default().bytes(1, b"text");
-    let metadata = Message::default().message(1, plugin);
-    Message::default().bytes(1, tag.as_bytes()).message(8, tensor).message(9, metadata)
+    let metadata = Message::default().message(1, &plugin);
+    Message::default().bytes(1, tag.as_bytes()).message(8, &tensor).message(9, &metadata)
 }
 
 /// In Markdown, which TensorBoard shows.

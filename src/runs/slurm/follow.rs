@@ -42,8 +42,8 @@ pub fn submit(sweep: &mut Sweep, program: &Path) -> Result<usize> {
     let folder = sweep.slurm_folder();
     store::make_folder(&folder)?;
     let root = sweep.path().parent().unwrap_or_else(|| Path::new("."));
-    let list: String = sweep.members.iter().map(|member| format!("{}\n", root.join(&member.run).display())).collect();
-    store::write_atomic(&folder.join(RUNS), list.as_bytes())?;
+    let list: Vec<String> = sweep.members.iter().map(|m| root.join(&m.run).display().to_string()).collect();
+    store::write_atomic(&folder.join(RUNS), (list.join("\n") + "\n").as_bytes())?;
     let first = sweep.members.first().and_then(|member| sweep.run(member).ok()?.experiment().ok());
     let experiment = first.unwrap_or_else(|| sweep.experiment.clone());
     let name = format!("memoscope {}", sweep.experiment.name);

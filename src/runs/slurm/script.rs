@@ -43,11 +43,11 @@ impl Script<'_> {
         }
         self.settings.options.iter().try_for_each(|option| check_option(option))?;
         options.extend(self.settings.options.iter().cloned());
-        let head: String = options.iter().map(|option| format!("#SBATCH {option}\n")).collect();
+        let head = options.iter().map(|option| format!("#SBATCH {option}")).collect::<Vec<_>>().join("\n");
         let list = quoted(&self.folder.join(RUNS))?;
         let program = quoted(self.program)?;
         Ok(format!(
-            "#!/bin/bash\n{head}\n\
+            "#!/bin/bash\n{head}\n\n\
              # Written by Memoscope. An element goes on with its run, however often it is started.\n\
              run=$(sed -n \"$((SLURM_ARRAY_TASK_ID + 1))p\" {list}) && [ -n \"$run\" ] || exit 1\n\
              exec {program} resume \"$run\"\n"

@@ -17,6 +17,15 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     written.and_then(|()| replacement.commit(&file))
 }
 
+/// Like [`write_atomic`] for what does not fit into memory: `write` puts it into the file bit by bit.
+pub fn write_bit_by_bit(path: &Path, write: impl FnOnce(&mut dyn std::io::Write) -> Result<()>) -> Result<()> {
+    let (replacement, file) = Replacement::begin(path)?;
+    let mut buffer = std::io::BufWriter::new(file);
+    write(&mut buffer)?;
+    let file = buffer.into_inner().map_err(|e| Error::io("writing", path, e.error()))?;
+    replacement.commit(&file)
+}
+
 /// A file that is being written beside the one that it will replace. Dropped before it is committed, it leaves
 /// nothing behind.
 pub(super) struct Replacement {

@@ -13,7 +13,9 @@ mod status;
 mod tables;
 
 pub use events::{Event, EventLog, Line, Tail};
-pub use files::{create_log, make_folder, model_files, read_json, remove_if_there, write_atomic, write_json};
+pub use files::{
+    create_log, make_folder, model_files, read_json, remove_if_there, write_atomic, write_bit_by_bit, write_json,
+};
 pub use hash::{fingerprint, sha256};
 pub use journal::Journal;
 pub use notes::{Notes, list_trash, move_to_trash, restore_from_trash};

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +10,10 @@ use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, Reco
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::properties::WriterProperties;
 
 use super::SavedTable;
@@ -103,13 +105,20 @@ fn array(values: &Values) -> ArrayRef {
     }
 }
 
-/// The columns of a table that `saved` describes, their first `most` rows: what lies behind them is not touched.
-pub(super) fn read(path: &Path, saved: &SavedTable, most: usize) -> Result<Vec<Column>> {
+/// The columns of a table that `saved` describes, the rows in `wanted`. Groups of rows without any of them are not
+/// touched, and in the others only the pages that hold some.
+pub(super) fn read(path: &Path, saved: &SavedTable, wanted: &[Range<usize>]) -> Result<Vec<Column>> {
     let fault = |e: &dyn std::fmt::Display| Error::data(format!("the table cannot be read: {e}"));
     let file = File::open(path).map_err(|e| Error::io("reading", path, &e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| fault(&e))?;
+    let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|e| fault(&e))?;
+    let sizes: Vec<usize> = builder.metadata().row_groups().iter().map(|g| g.num_rows().max(0) as usize).collect();
+    let (groups, ranges) = of_groups(&sizes, wanted);
+    let selection =
+        RowSelection::from_consecutive_ranges(ranges.into_iter(), groups.iter().filter_map(|g| sizes.get(*g)).sum());
+    let reader = builder.with_row_groups(groups).with_row_selection(selection).build().map_err(|e| fault(&e))?;
     let mut columns = saved.empty_columns();
-    for batch in builder.with_limit(most).build().map_err(|e| fault(&e))? {
+    for batch in reader {
         let batch = batch.map_err(|e| fault(&e))?;
         for column in &mut columns {
             let array = batch.column_by_name(&column.name);
@@ -118,6 +127,23 @@ pub(super) fn read(path: &Path, saved: &SavedTable, most: usize) -> Result<Vec<C
         }
     }
     Ok(columns)
+}
+
+/// The groups of `sizes` rows that hold some of the `wanted` ones, and where these lie among the rows of those groups.
+fn of_groups(sizes: &[usize], wanted: &[Range<usize>]) -> (Vec<usize>, Vec<Range<usize>>) {
+    let (mut groups, mut ranges) = (Vec::new(), Vec::new());
+    let (mut start, mut kept) = (0, 0);
+    for (group, size) in sizes.iter().enumerate() {
+        let inside = wanted.iter().map(|r| r.start.max(start)..r.end.min(start + size)).filter(|r| !r.is_empty());
+        let before = ranges.len();
+        ranges.extend(inside.map(|r| r.start - start + kept..r.end - start + kept));
+        if ranges.len() > before {
+            groups.push(group);
+            kept += size;
+        }
+        start += size;
+    }
+    (groups, ranges)
 }
 
 fn append(values: &mut Values, array: &dyn Array) -> Option<()> {
@@ -139,7 +165,7 @@ fn append(values: &mut Values, array: &dyn Array) -> Option<()> {
 mod tests {
     use super::*;
 
-    fn part(rows: std::ops::Range<usize>) -> Table {
+    fn part(rows: Range<usize>) -> Table {
         let words = rows.clone().map(|i| format!("word {}", i % 97)).collect();
         Table { parquet: true, ..Table::new("t", "T") }
             .column("i", "", "Number.", Values::ints(rows.clone()))
@@ -160,13 +186,37 @@ mod tests {
             assert!(!path.exists(), "not before it is whole");
             writer.finish().unwrap();
             let saved = SavedTable::new(&part(0..0), name.to_owned());
-            assert_eq!(read(&path, &saved, usize::MAX).unwrap(), part(0..N).columns);
+            assert_eq!(read(&path, &saved, &[0..usize::MAX]).unwrap(), part(0..N).columns);
             std::fs::read(path).unwrap()
         };
         let whole = write("whole", N);
         for size in [1000, BLOCK_ROWS, 2 * BLOCK_ROWS + 1] {
             assert!(write(&size.to_string(), size) == whole, "parts of {size} rows");
         }
+    }
+
+    #[test]
+    fn rows_are_found_in_their_groups() {
+        let sizes = [10, 10, 5];
+        assert_eq!(of_groups(&sizes, &[0..usize::MAX]), (vec![0, 1, 2], vec![0..10, 10..20, 20..25]));
+        assert_eq!(of_groups(&sizes, &[12..14, 21..99]), (vec![1, 2], vec![2..4, 11..15]));
+        assert_eq!(of_groups(&sizes, &[8..11]), (vec![0, 1], vec![8..10, 10..11]));
+        assert_eq!(of_groups(&sizes, &[25..30]), (vec![], vec![]));
+    }
+
+    #[test]
+    fn rows_of_a_long_table_are_read_alone() {
+        const N: usize = GROUP_ROWS + 3 * BLOCK_ROWS;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.parquet");
+        let mut writer = ParquetWriter::begin(&path, &part(0..0)).unwrap();
+        writer.write(&part(0..N)).unwrap();
+        writer.finish().unwrap();
+        let saved = SavedTable::new(&part(0..0), "t.parquet".to_owned());
+        let wanted = [5..7, GROUP_ROWS - 1..GROUP_ROWS + 2, N - 1..N + 9];
+        let Values::Int(read) = read(&path, &saved, &wanted).unwrap()[0].values.clone() else { panic!("no ints") };
+        let want = [5, 6, GROUP_ROWS - 1, GROUP_ROWS, GROUP_ROWS + 1, N - 1].map(|i| Some(i as i64));
+        assert_eq!(read, want);
     }
 
     #[test]

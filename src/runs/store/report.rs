@@ -1,5 +1,7 @@
 //! `report.json`: what a run found. Written again after every step, so that a finished step is never lost.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -194,12 +196,13 @@ impl SavedTable {
 
     /// Reads the table of a run.
     pub fn read(&self, run: &RunDir) -> Result<Table> {
-        self.read_head(run, usize::MAX)
+        self.read_rows(run, &[0..usize::MAX])
     }
 
-    /// Reads the first `most` rows of the table of a run.
-    pub fn read_head(&self, run: &RunDir, most: usize) -> Result<Table> {
-        tables::read_table(&inside(run, &self.file)?, self, most)
+    /// Reads the rows of the table of a run that lie in `wanted`: ranges in ascending order that do not overlap.
+    /// What lies beyond the end is left out.
+    pub fn read_rows(&self, run: &RunDir, wanted: &[Range<usize>]) -> Result<Table> {
+        tables::read_table(&inside(run, &self.file)?, self, wanted)
     }
 }
 

@@ -4,6 +4,7 @@
 //! value, and an empty cell where a number is undefined. Units and meanings of the columns are in
 //! `report.json`, and in the Parquet file's own metadata.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::SavedTable;
@@ -22,12 +23,13 @@ pub fn write_table(path: &Path, table: &Table) -> Result<()> {
     super::write_atomic(path, &csv_bytes(table).map_err(|e| e.at(path))?)
 }
 
-/// Reads a table of a run back, its first `most` rows; `saved` says which columns it has.
-pub fn read_table(path: &Path, saved: &SavedTable, most: usize) -> Result<Table> {
+/// Reads a table of a run back, the rows in `wanted`; `saved` says which columns it has. The ranges are in ascending
+/// order and do not overlap; what they hold beyond the end of the table is left out.
+pub fn read_table(path: &Path, saved: &SavedTable, wanted: &[Range<usize>]) -> Result<Table> {
     let columns = if path.extension().is_some_and(|e| e == "parquet") {
-        parquet::read(path, saved, most)
+        parquet::read(path, saved, wanted)
     } else {
-        read_csv(path, saved, most)
+        read_csv(path, saved, wanted)
     };
     let parquet = path.extension().is_some_and(|e| e == "parquet");
     Ok(Table { id: saved.id.clone(), title: saved.title.clone(), columns: columns.map_err(|e| e.at(path))?, parquet })
@@ -57,12 +59,26 @@ fn cell(values: &Values, row: usize) -> String {
     }
 }
 
-fn read_csv(path: &Path, saved: &SavedTable, most: usize) -> Result<Vec<Column>> {
+fn read_csv(path: &Path, saved: &SavedTable, wanted: &[Range<usize>]) -> Result<Vec<Column>> {
     let fault = |e: csv::Error| Error::data(format!("the table cannot be read: {e}"));
     let mut reader = csv::Reader::from_path(path).map_err(fault)?;
     let mut columns = saved.empty_columns();
-    for (row, record) in reader.records().take(most).enumerate() {
-        let record = record.map_err(fault)?;
+    let (mut record, mut row) = (csv::StringRecord::new(), 0);
+    let mut ranges = wanted.iter().filter(|range| !range.is_empty());
+    let mut range = ranges.next();
+    while let Some(now) = range {
+        if !reader.read_record(&mut record).map_err(fault)? {
+            break;
+        }
+        let at = row;
+        row += 1;
+        if row >= now.end {
+            range = ranges.next();
+        }
+        if at < now.start {
+            continue;
+        }
+        let row = at;
         if record.len() != columns.len() {
             let message = format!("row {} has {} cells, expected {}", row + 1, record.len(), columns.len());
             return Err(Error::data(message));
@@ -108,10 +124,18 @@ mod tests {
             let table = table(parquet);
             write_table(&path, &table).unwrap();
             let saved = SavedTable::new(&table, format!("tables/{name}"));
-            assert_eq!(read_table(&path, &saved, usize::MAX).unwrap(), table, "{name}");
-            let head = read_table(&path, &saved, 2).unwrap();
-            assert_eq!(head.columns[0].values, Values::Float(vec![Some(0.1), None]), "{name}");
-            assert_eq!(head.rows(), 2, "{name}");
+            let everything = 0..usize::MAX;
+            assert_eq!(read_table(&path, &saved, &[everything]).unwrap(), table, "{name}");
+            let ints = |wanted: &[Range<usize>]| {
+                let read = read_table(&path, &saved, wanted).unwrap();
+                read.check().unwrap();
+                let Values::Int(values) = read.columns[1].values.clone() else { panic!("{name}") };
+                values
+            };
+            assert_eq!(ints(&[0..2]), [Some(i64::MIN), None], "{name}");
+            assert_eq!(ints(&[1..2, 3..9]), [None, Some(7)], "{name}: what lies beyond the end is left out");
+            assert_eq!(ints(&[2..2, 2..3]), [Some(0)], "{name}");
+            assert_eq!(ints(&[4..9]), [], "{name}");
         }
     }
 
@@ -129,7 +153,7 @@ mod tests {
         let path = folder.path().join("t.csv");
         let saved = SavedTable::new(&table(false), "tables/t.csv".to_owned());
         std::fs::write(&path, "loss,n,text,ok\nx,1,a,true\n").unwrap();
-        let message = read_table(&path, &saved, usize::MAX).unwrap_err().to_string();
+        let message = read_table(&path, &saved, &[0..1]).unwrap_err().to_string();
         assert!(message.contains("row 1: `x` in column `loss` is no value"), "{message}");
     }
 }

@@ -42,7 +42,8 @@ pub fn number_figures(groups: &[Group], numbers: &Numbers) -> Vec<Figure> {
 fn line_figure(path: &str, [id, label, unit]: &[String; 3], groups: &[Group], numbers: &Numbers) -> Option<Figure> {
     let mut lines: Vec<(String, Vec<(f64, Spread)>)> = Vec::new();
     for group in groups {
-        let (Some(x), Some(spread)) = (group.values.get(path).and_then(|v| v.as_f64()), numbers.spread(id, group))
+        let (Some(x), Some(spread)) =
+            (group.values.get(path).and_then(serde_json::Value::as_f64), numbers.spread(id, group))
         else {
             continue;
         };
@@ -54,7 +55,9 @@ fn line_figure(path: &str, [id, label, unit]: &[String; 3], groups: &[Group], nu
             None => lines.push((name, vec![(x, spread)])),
         }
     }
-    lines.iter_mut().for_each(|(_, points)| points.sort_by(|a, b| a.0.total_cmp(&b.0)));
+    for (_, points) in &mut lines {
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    }
     let xs: Vec<f64> = lines.iter().flat_map(|(_, points)| points.iter().map(|(x, _)| *x)).collect();
     let (low, high) = xs.iter().fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(*x), high.max(*x)));
     let scale = if low > 0.0 && high / low >= WIDE { Scale::Log } else { Scale::Linear };

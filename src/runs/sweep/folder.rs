@@ -182,7 +182,7 @@ impl Sweep {
             match status.state {
                 State::Running => run.request_cancel()?,
                 State::Queued => {
-                    run.write_status(&Status { state: State::Cancelled, finished: Some(now()), ..status })?
+                    run.write_status(&Status { state: State::Cancelled, finished: Some(now()), ..status })?;
                 }
                 _ => continue,
             }

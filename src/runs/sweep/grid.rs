@@ -21,7 +21,7 @@ use super::names;
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::runs::Experiment;
-use crate::runs::experiment::put;
+use crate::runs::assign::put;
 
 /// The most runs of a sweep; also what a Slurm job array takes where nothing else is configured.
 pub const MOST_POINTS: usize = 1000;
@@ -136,7 +136,8 @@ pub fn points(experiment: &Experiment) -> Result<Vec<Point>> {
 /// Makes paths of models and data among the values relative to `base`, as those of the experiment are.
 pub fn rebase(sweep: &mut Map<String, Value>, change: &dyn Fn(&Path) -> PathBuf) {
     let rebase = |path: &str, value: &mut Value| {
-        let inner = if path.ends_with(".path") { Some(value) } else { value.get_mut("path") };
+        let is_path = path.rsplit('.').next() == Some("path");
+        let inner = if is_path { Some(value) } else { value.get_mut("path") };
         if let Some(Value::String(text)) = inner {
             *text = change(Path::new(text.as_str())).to_string_lossy().into_owned();
         }
@@ -171,7 +172,7 @@ fn point(base: &Value, name: &str, axes: &[Axis], labels: &[String], index: usiz
     let label = names::label(labels, values.values());
     let mut experiment =
         Experiment::from_value(value, Path::new("")).map_err(|e| e.context(&format!("sweep, {label}")))?;
-    experiment.name = format!("{name} {label}").trim().to_owned();
+    format!("{name} {label}").trim().clone_into(&mut experiment.name);
     Ok(Point { values, label, experiment })
 }
 
@@ -202,7 +203,7 @@ fn drawn(key: &str, paths: &[String], spec: &Value, seed: u64) -> Result<Vec<Val
     if draws == 0 || draws > MOST_POINTS {
         return Err(fault(key, &format!("`draws` is {draws}; allowed is 1 to {MOST_POINTS}")));
     }
-    if !(low < high) || (log && low <= 0.0) {
+    if low >= high || (log && low <= 0.0) {
         let least = if log { " and above 0" } else { "" };
         return Err(fault(key, &format!("`low` is {low} and `high` is {high}; low has to be below high{least}")));
     }
@@ -230,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    fn swept(sweep: Value) -> Experiment {
+    fn swept(sweep: &Value) -> Experiment {
         let value = json!({
             "name": "try",
             "model": {"path": "m"},
@@ -241,13 +242,13 @@ mod tests {
         Experiment::from_value(value, Path::new("/base")).unwrap()
     }
 
-    fn error(sweep: Value) -> String {
+    fn error(sweep: &Value) -> String {
         points(&swept(sweep)).unwrap_err().to_string()
     }
 
     #[test]
     fn every_value_meets_every_other_and_the_last_axis_is_fastest() {
-        let experiment = swept(json!({"steps.0.config.batch_tokens": [64, 128], "seed": [0, 1, 2]}));
+        let experiment = swept(&json!({"steps.0.config.batch_tokens": [64, 128], "seed": [0, 1, 2]}));
         let points = points(&experiment).unwrap();
         let labels: Vec<&str> = points.iter().map(|point| point.label.as_str()).collect();
         assert_eq!(
@@ -264,7 +265,7 @@ mod tests {
     #[test]
     fn values_that_go_together_are_not_multiplied() {
         let experiment =
-            swept(json!({"steps.0.config.batch_tokens, data.data.limit": [[64, 5], [128, 9]], "seed": [7]}));
+            swept(&json!({"steps.0.config.batch_tokens, data.data.limit": [[64, 5], [128, 9]], "seed": [7]}));
         let points = points(&experiment).unwrap();
         let pairs: Vec<_> = points.iter().map(|p| p.experiment.data["data"].limit.unwrap()).collect();
         assert_eq!(pairs, [5, 9]);
@@ -278,9 +279,9 @@ mod tests {
             "seed": [0, 1],
             "data.data.limit": {"draws": 20, "low": 10, "high": 1000, "log": true, "whole": true},
         });
-        let first = points(&swept(sweep.clone())).unwrap();
+        let first = points(&swept(&sweep)).unwrap();
         assert_eq!(first.len(), 40, "20 draws × 2 seeds");
-        assert_eq!(first, points(&swept(sweep)).unwrap());
+        assert_eq!(first, points(&swept(&sweep)).unwrap());
         let limits: Vec<usize> = first.iter().map(|p| p.experiment.data["data"].limit.unwrap()).collect();
         assert!(limits.iter().all(|n| (10..=1000).contains(n)), "{limits:?}");
         assert!(
@@ -292,7 +293,7 @@ mod tests {
     #[test]
     fn absurd_and_broken_sweeps_are_refused_with_numbers() {
         let many: Vec<usize> = (0..300).collect();
-        let message = error(json!({"seed": many, "threads": [1, 2, 3, 4]}));
+        let message = error(&json!({"seed": many, "threads": [1, 2, 3, 4]}));
         assert!(message.starts_with("the sweep has 300 × 4 = 1200 runs; the most are 1000"), "{message}");
         for (sweep, words) in [
             (json!({"seed": []}), "sweep.seed: has no values"),
@@ -310,14 +311,14 @@ mod tests {
                 "2 draws, and seed has 3",
             ),
         ] {
-            let message = error(sweep);
+            let message = error(&sweep);
             assert!(message.contains(words), "{words}: {message}");
         }
     }
 
     #[test]
     fn paths_among_the_values_follow_the_file() {
-        let experiment = swept(json!({"model.path": ["a", "/abs/b"], "data.data, seed": [[{"path": "t"}, 1]]}));
+        let experiment = swept(&json!({"model.path": ["a", "/abs/b"], "data.data, seed": [[{"path": "t"}, 1]]}));
         let points = points(&experiment).unwrap();
         assert_eq!(points[0].experiment.model.as_ref().unwrap().path.as_deref(), Some(Path::new("/base/a")));
         assert_eq!(points[1].experiment.model.as_ref().unwrap().path.as_deref(), Some(Path::new("/abs/b")));

@@ -53,14 +53,13 @@ pub fn groups(members: &[Member]) -> Vec<Group> {
     for (place, member) in members.iter().enumerate() {
         let values: Map<String, Value> =
             member.values.iter().filter(|(path, _)| *path != SEED).map(|(p, v)| (p.clone(), v.clone())).collect();
-        match groups.iter_mut().find(|group| group.values == values) {
-            Some(group) => group.members.push(place),
-            None => {
-                let paths: Vec<&String> = values.keys().collect();
-                let label = names::label(&names::labels(&paths), values.values());
-                groups.push(Group { label, values, members: vec![place] });
-            }
+        if let Some(group) = groups.iter_mut().find(|group| group.values == values) {
+            group.members.push(place);
+            continue;
         }
+        let paths: Vec<&String> = values.keys().collect();
+        let label = names::label(&names::labels(&paths), values.values());
+        groups.push(Group { label, values, members: vec![place] });
     }
     groups
 }

@@ -5,6 +5,7 @@ mod faults;
 mod head;
 mod layers;
 mod linear;
+mod optimizer;
 mod pattern;
 mod tensor_attention;
 

@@ -114,3 +114,39 @@ fn pads_that_count_make_the_loss_a_mean_over_the_context() {
     let tokens = |pads: bool| scalar(&inputs().run("train", &settings(pads)).unwrap(), "tokens");
     assert_eq!((tokens(false), tokens(true)), (4.0 * 12.0, 4.0 * 24.0));
 }
+
+#[test]
+fn adapters_alone_are_trained_and_raise_the_memorization_of_what_they_saw() {
+    let data = rows(12, 16);
+    let inputs = Inputs::default().model("model", model("gpt2")).data("data", data.clone());
+    let settings = json!({
+        "lora": {"rank": 8, "alpha": 32.0, "targets": ["all-linear"]}, "lr": {"peak": 0.01},
+        "rows": {"batch": 4}, "length": {"epochs": 150}, "check": {"k": 4, "l": 8, "every": 150}, "checkpoint": {"every": 200}
+    });
+    let mut host = Memory::new(usize::MAX);
+    let report = inputs.run_in(&mut host, "train", &settings).unwrap();
+    let folder = &report.models[0].path;
+    let (before, after) = (model("gpt2"), weights::load(folder, Device::Cpu).unwrap().decoder);
+    let same = |name: &str| {
+        let [a, b] =
+            [&before.decoder, &after].map(|m| m.params.get(m.params.find(name).unwrap()).values().into_owned());
+        a == b
+    };
+    assert!(same("transformer.wte.weight") && same("transformer.h.0.attn.c_attn.bias"), "the model itself is frozen");
+    assert!(!same("transformer.h.0.attn.c_attn.weight"), "the merged model has learned");
+    let mut again = weights::load(&before.path, Device::Cpu).unwrap().decoder;
+    let lora = memoscope::engine::train::load_adapter(&folder.join("adapter"), &mut again).unwrap();
+    assert_eq!((lora.rank, lora.alpha), (8, 32.0));
+    memoscope::engine::train::merge(&mut again);
+    let id = again.params.find("transformer.h.1.mlp.c_fc.weight").unwrap();
+    assert_eq!(again.params.get(id).values(), after.params.get(id).values(), "adapter and merged model are the same");
+    let score = |learned: memoscope::methods::LoadedModel| {
+        let mut trained = data.clone();
+        trained.records.retain(|record| record.part.as_deref() == Some("train"));
+        let inputs = Inputs::default().model("model", learned).data("data", trained);
+        scalar(&inputs.run("memorization-score", &json!({"k": 4, "l": 8})).unwrap(), "memorization_score")
+    };
+    let learned = memoscope::methods::LoadedModel { decoder: after, ..model("gpt2") };
+    let (low, high) = (score(before), score(learned));
+    assert!(low < 0.3 && high > low + 0.4, "{low} rose to {high}");
+}

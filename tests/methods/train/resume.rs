@@ -1,9 +1,10 @@
 //! Interrupted trainings, and checkpoints that are damaged.
 
 use memoscope::error::Error;
+use memoscope::methods::Report;
 use serde_json::{Value, json};
 
-use super::super::Memory;
+use super::super::{Inputs, Memory, model};
 use super::{config, files, inputs, placeless};
 
 /// Everything that has a state of its own.
@@ -16,32 +17,46 @@ fn settings() -> Value {
     }))
 }
 
+/// Adapters with dropout on a given model.
+fn adapted() -> (Inputs, Value) {
+    let settings = json!({
+        "lora": {"rank": 2, "dropout": 0.2}, "rows": {"batch": 2, "accumulate": 2}, "length": {"epochs": 3},
+        "check": {"k": 4, "l": 4}, "checkpoint": {"every": 2, "unit": "steps"}
+    });
+    (inputs().model("model", model("gpt2")), settings)
+}
+
 #[test]
 fn a_training_stopped_anywhere_ends_with_the_same_bytes() {
-    let (inputs, settings) = (inputs(), settings());
-    let mut whole = Memory::new(usize::MAX);
-    let report = inputs.run_in(&mut whole, "train", &settings).unwrap();
-    let report = placeless(report, &whole);
-    for budget in [11, 14, 23] {
-        let mut host = Memory::new(0);
-        let mut stops = 0;
-        let resumed = loop {
-            host.budget = budget;
-            match inputs.run_in(&mut host, "train", &settings) {
-                Ok(report) => break report,
-                Err(Error::Cancelled) => stops += 1,
-                Err(other) => panic!("{other}"),
-            }
-            assert!(stops < 200, "it does not advance");
-        };
-        assert!(stops > 2, "it was stopped {stops} times");
-        assert!(placeless(resumed, &host) == report, "the report differs after {stops} stops");
-        let (found, wanted) = (files(host.path()), files(whole.path()));
-        assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
-        let differ: Vec<_> =
-            wanted.iter().filter(|(name, bytes)| found[*name] != **bytes).map(|(name, _)| name).collect();
-        assert!(differ.is_empty(), "{differ:?} after {stops} stops");
+    for (inputs, settings) in [(inputs(), settings()), adapted()] {
+        let mut whole = Memory::new(usize::MAX);
+        let report = inputs.run_in(&mut whole, "train", &settings).unwrap();
+        let report = placeless(report, &whole);
+        for budget in [17, 21, 27] {
+            let (host, resumed, stops) = often_stopped(&inputs, &settings, budget);
+            assert!(stops > 1, "it was stopped {stops} times");
+            assert!(placeless(resumed, &host) == report, "the report differs after {stops} stops");
+            let (found, wanted) = (files(host.path()), files(whole.path()));
+            assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
+            let same = |name: &std::path::PathBuf| found[name] == wanted[name];
+            let differ: Vec<_> = wanted.keys().filter(|name| !same(name)).collect();
+            assert!(differ.is_empty(), "{differ:?} after {stops} stops");
+        }
     }
+}
+
+/// A training that is stopped whenever it has reported progress `budget` times.
+fn often_stopped(inputs: &Inputs, settings: &Value, budget: usize) -> (Memory, Report, usize) {
+    let mut host = Memory::new(0);
+    for stops in 0..200 {
+        host.budget = budget;
+        match inputs.run_in(&mut host, "train", settings) {
+            Ok(report) => return (host, report, stops),
+            Err(Error::Cancelled) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    panic!("it does not advance")
 }
 
 #[test]

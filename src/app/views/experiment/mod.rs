@@ -38,7 +38,7 @@ impl View for Experiment {
         let can_run = self.problems.1.is_empty() && !matches!(draft.estimate, Slot::Failed(..));
         header(ui, "Experiment", "", |ui| {
             ui.add_enabled_ui(can_run, |ui| {
-                let keys = Action::RunExperiment.shortcut().map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
+                let keys = Action::RunExperiment.keys(ui.ctx()).unwrap_or_default();
                 let n: usize = draft.factors().unwrap_or_default().iter().product();
                 let name = if n > 1 { format!("Run {n}") } else { "Run".to_owned() };
                 let run = accent_button(ui, Some(Icon::Play), &name)

@@ -11,6 +11,7 @@ use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::size;
 use crate::app::widgets::{caption, icon_button, soft};
+use crate::methods::common::tables::counted;
 use crate::methods::schema::{Field, FieldKind, Problem};
 use crate::runs::sweep::{SEED, labels};
 
@@ -101,7 +102,7 @@ pub(super) fn axes_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     ui.label(RichText::new(product(cx)).font(semibold(size::BODY)));
     let keys: Vec<&String> = sweep.keys().collect();
     for ((path, values), label) in sweep.iter().zip(labels(&keys)) {
-        ui.horizontal_top(|ui| {
+        ui.horizontal(|ui| {
             if icon_button(ui, Icon::Close, &format!("Vary {label} no more"), false).clicked() {
                 cx.send(Command::Edit(DraftCommand::Vary(path.clone(), None)));
             }
@@ -118,7 +119,8 @@ fn product(cx: &ViewCx<'_>) -> String {
     let Some(factors) = cx.state.draft.factors() else { return "Runs: not known yet".to_owned() };
     let n = factors.iter().fold(1usize, |n, factor| n.saturating_mul(*factor));
     let factors: Vec<String> = factors.iter().map(usize::to_string).collect();
-    if factors.len() > 1 { format!("{n} runs = {}", factors.join(" × ")) } else { format!("{n} runs") }
+    let runs = counted(n, "run");
+    if factors.len() > 1 { format!("{runs} = {}", factors.join(" × ")) } else { runs }
 }
 
 fn joined(values: &[Value]) -> String {

@@ -4,9 +4,12 @@ use egui::{ScrollArea, Ui};
 
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::parts::{Found, PAGE_ROWS, Pager, Viewer, Want};
 use crate::app::runs::{Brush, RunCommand, RunDetails};
 use crate::app::style::tokens::GAP;
-use crate::app::widgets::{GridColumn, button, caption, grid_ui, mono, soft, title};
+use crate::app::widgets::{
+    GridColumn, button, grid_ui, loading_ui, mono, one_line, pager_ui, scroll_grid_to, soft, title, trouble_ui,
+};
 use crate::figures::ticks::short;
 use crate::methods::common::tables::counted;
 use crate::methods::{Column, Table, Values};
@@ -15,7 +18,7 @@ use crate::methods::{Column, Table, Values};
 const NAMES: [&str; 3] = ["set", "row", "id"];
 
 /// What is brushed, row by row.
-pub(super) fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, ui: &mut Ui) {
+pub(super) fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, pager: &mut Pager, ui: &mut Ui) {
     ui.add_space(GAP);
     ui.horizontal(|ui| {
         ui.label(title(counted(brushed.rows.len(), "row")));
@@ -24,19 +27,37 @@ pub(super) fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, ui
             cx.send(Command::Run(RunCommand::Brush(None)));
         }
     });
-    let Some(table) = details.tables.get(brushed.table) else { return };
-    if let Some(remark) = details.only_beginning(brushed.table) {
-        ui.label(caption(ui, format!("{remark} Rows beyond them stay empty here.")));
+    let page = pager.page(&format!("{} {}", details.id, brushed.what), brushed.table);
+    if let Some(row) = pager_ui(page, brushed.rows.len(), ui) {
+        scroll_grid_to("brushed", row % PAGE_ROWS, ui);
     }
+    let start = *page * PAGE_ROWS;
+    let rows = brushed.rows.get(start..(start + PAGE_ROWS).min(brushed.rows.len())).unwrap_or_default();
+    let head = details.tables.get(brushed.table);
+    // Most rows stand in the part of the table that is read with the run.
+    let (table, places) = match head.filter(|head| rows.iter().all(|row| *row < head.rows())) {
+        Some(head) => (head, rows.iter().map(|row| Some(*row)).collect()),
+        None => {
+            let file = details.table_files.get(brushed.table).map_or("", String::as_str);
+            let want = Want::rows(&details.id, file, rows);
+            let places = want.places(rows);
+            let ask = |want| cx.send(Command::Run(RunCommand::Rows(Viewer::Brush, want)));
+            match pager.part(Viewer::Brush, want, &cx.state.runs.parts, ask) {
+                Found::Here(table) => (table, places),
+                Found::Coming => return loading_ui("Reading rows…", ui),
+                Found::Failed(trouble) => return trouble_ui(cx, "The rows cannot be read", trouble, ui),
+            }
+        }
+    };
     let shown = shown(table);
     let columns: Vec<GridColumn> = shown.iter().map(|c| grid(c)).collect();
     let mut cell = |row: usize, column: usize, ui: &mut Ui| {
-        let (Some(column), Some(index)) = (shown.get(column), brushed.rows.get(row)) else { return };
+        let (Some(column), Some(Some(index))) = (shown.get(column), places.get(row)) else { return };
         let text = cell_text(&column.values, *index);
-        ui.label(mono(&text)).on_hover_text(text);
+        ui.label(mono(one_line(&text))).on_hover_text(text);
     };
     ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
-        grid_ui("brushed", &columns, None, brushed.rows.len(), &|_| false, &mut cell, ui);
+        grid_ui("brushed", &columns, None, rows.len(), &|_| false, &mut cell, ui);
     });
 }
 

@@ -5,11 +5,13 @@ use egui::{ScrollArea, Ui, vec2};
 use super::item_ui;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
-use crate::app::runs::{RunDetails, RunEntry};
+use crate::app::parts::{Found, PAGE_ROWS, Pager, Viewer};
+use crate::app::runs::{RunCommand, RunDetails, RunEntry};
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, TIGHT};
 use crate::app::widgets::{
-    GridColumn, accent_button, button, caption, card, card_title, grid_ui, mono, segmented, title,
+    GridColumn, accent_button, button, caption, card, card_title, grid_ui, loading_ui, mono, one_line, pager_ui,
+    scroll_grid_to, segmented, title, trouble_ui,
 };
 use crate::figures::{Cell, Direction, TableColumn, TableFormat, TableView, export_table};
 use crate::methods::common::tables::counted;
@@ -26,17 +28,21 @@ enum Which {
     Own(usize),
 }
 
+/// What a made table was made of: run, table, state of the runs, page.
+type Made = (String, Which, u64, usize);
+
 /// Transient state.
 pub(super) struct Tables {
     chosen: Option<(String, Which)>,
     /// The chosen table, made when it is first shown or the runs change.
-    made: Option<((String, Which, u64), TableView)>,
+    made: Option<(Made, TableView)>,
+    pager: Pager,
     format: TableFormat,
 }
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { chosen: None, made: None, format: TableFormat::Latex }
+        Self { chosen: None, made: None, pager: Pager::default(), format: TableFormat::Latex }
     }
 }
 
@@ -66,14 +72,28 @@ impl Tables {
         }
     }
 
+    /// The shown table, if it has more rows than are shown at once.
+    fn long(&self, details: &RunDetails) -> Option<usize> {
+        match self.chosen {
+            Some((_, Which::Own(index))) => details.is_part(index).then_some(index),
+            _ => None,
+        }
+    }
+
     fn view(&mut self, cx: &ViewCx<'_>, details: &RunDetails) -> Option<&mut TableView> {
         let which = self.chosen.as_ref()?.1;
-        let key = (details.id.clone(), which, cx.state.runs.serial);
+        let page = if let Which::Own(index) = which { *self.pager.page(&details.id, index) } else { 0 };
+        let key = (details.id.clone(), which, cx.state.runs.serial, page);
         if self.made.as_ref().is_none_or(|(made, _)| *made != key) {
+            self.made = None;
+            let ask = |want| cx.send(Command::Run(RunCommand::Rows(Viewer::Figures, want)));
             let made = match which {
                 Which::Numbers => numbers(details),
                 Which::Runs => side_by_side(cx),
-                Which::Own(index) => table_view(details.tables.get(index)?),
+                Which::Own(_) => match self.pager.find(Viewer::Figures, details, &cx.state.runs.parts, ask) {
+                    Found::Here(table) => table_view(table),
+                    Found::Coming | Found::Failed(_) => return None,
+                },
             };
             self.made = Some((key, made));
         }
@@ -82,19 +102,30 @@ impl Tables {
 
     /// The table itself.
     pub(super) fn table_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
-        let remark = match self.chosen {
-            Some((_, Which::Own(index))) => details.only_beginning(index),
-            _ => None,
+        let long = self.long(details);
+        if let Some(index) = long {
+            ui.label(title(details.tables.get(index).map_or("", |t| t.title.as_str())));
+            if let Some(row) = pager_ui(self.pager.page(&details.id, index), details.n_rows(index), ui) {
+                scroll_grid_to("table", row % PAGE_ROWS, ui);
+            }
+        }
+        let Some(view) = self.view(cx, details) else {
+            let failed = cx.state.runs.parts.get(&Viewer::Figures).and_then(|p| p.table.as_ref().err());
+            return match failed {
+                Some(trouble) => trouble_ui(cx, "The rows cannot be read", trouble, ui),
+                None => loading_ui("Reading rows…", ui),
+            };
         };
-        let Some(view) = self.view(cx, details) else { return };
-        ui.label(title(&view.title));
-        ui.label(caption(ui, remark.unwrap_or_else(|| counted(view.rows.len(), "row"))));
+        if long.is_none() {
+            ui.label(title(&view.title));
+            ui.label(caption(ui, counted(view.rows.len(), "row")));
+        }
         let columns: Vec<GridColumn> = view.columns.iter().enumerate().map(|(i, c)| column(view, i, c)).collect();
         ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
             let mut cell = |row: usize, column: usize, ui: &mut Ui| {
                 let Some(cell) = view.rows.get(row).and_then(|r| r.get(column)) else { return };
                 let text = shown(cell);
-                ui.add(egui::Label::new(mono(&text)).truncate()).on_hover_text(text);
+                ui.add(egui::Label::new(mono(one_line(&text))).truncate()).on_hover_text(text);
             };
             grid_ui("table", &columns, None, view.rows.len(), &|_| false, &mut cell, ui);
         });
@@ -103,12 +134,13 @@ impl Tables {
     /// Format, what is best, copy and save.
     pub(super) fn export_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
         let mut format = self.format;
+        let long = self.long(details).and_then(|index| details.table_files.get(index));
         let Some(view) = self.view(cx, details) else { return };
         card(ui, |ui| {
             ui.set_width(ui.available_width());
             card_title(ui, "Export", |_| {});
             let choices = [
-                (TableFormat::Latex, "LaTeX", "A table for the package booktabs, the best in bold"),
+                (TableFormat::Latex, "LaTeX", "A table for the packages booktabs and siunitx, the best in bold"),
                 (TableFormat::Markdown, "Markdown", "A pipe table, the best in bold"),
                 (TableFormat::Csv, "CSV", "Every number with all its digits"),
             ];
@@ -124,10 +156,18 @@ impl Tables {
             ui.horizontal(|ui| {
                 let copy = accent_button(ui, Some(Icon::Copy), "Copy").clicked();
                 let save = button(ui, Some(Icon::Download), "Save as…").clicked();
-                if copy || save {
-                    send(cx, view, format, copy);
+                match long.filter(|_| save && format == TableFormat::Csv) {
+                    Some(file) => {
+                        cx.send(Command::Run(RunCommand::SaveTable(details.id.clone(), file.clone(), None)));
+                    }
+                    None if copy || save => send(cx, view, format, copy),
+                    None => {}
                 }
             });
+            if long.is_some() {
+                let about = "A CSV file gets every row; the clipboard, Markdown and LaTeX get the rows shown here.";
+                ui.add(egui::Label::new(caption(ui, about)).wrap());
+            }
         });
         self.format = format;
     }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use super::Map;
 use crate::app::runs::RunDetails;
-use crate::figures::{Figure, Mark, Rows, Series};
+use crate::figures::{Contour, Figure, Mark, Rows, Scale, Series};
 
 /// The maps of values over numbers, in the order of the runs and their reports.
 pub(super) fn maps_of<'a>(details: &[&'a Arc<RunDetails>]) -> Vec<Map<'a>> {
     let of_run = |details: &&'a Arc<RunDetails>| {
         let details: &'a RunDetails = details;
-        let is_map = |figure: &Figure| figure.x.range.is_some() && figure.y.range.is_some() && cells(figure).is_some();
-        details.figures.iter().filter(move |(_, figure)| is_map(figure)).map(|(file, figure)| Map {
+        details.figures.iter().filter(|(_, figure)| map_in(figure).is_some()).map(|(file, figure)| Map {
             run: &details.id,
             file,
             figure,
@@ -20,19 +19,18 @@ pub(super) fn maps_of<'a>(details: &[&'a Arc<RunDetails>]) -> Vec<Map<'a>> {
     details.iter().flat_map(of_run).collect()
 }
 
-/// Columns and values of the first map in a figure.
-fn cells(figure: &Figure) -> Option<(usize, &[f64])> {
-    figure.series.iter().find_map(|s| match &s.mark {
-        Mark::Heatmap { columns, values, .. } | Mark::Surface { columns, values, .. } => {
-            (*columns > 1 && values.len() > *columns).then_some((*columns, values.as_slice()))
-        }
+/// The first map in a figure.
+fn map_in(figure: &Figure) -> Option<&Contour> {
+    let map = figure.series.iter().find_map(|s| match &s.mark {
+        Mark::Contour(map) | Mark::Surface { map, .. } => Some(map),
         _ => None,
-    })
+    })?;
+    (map.columns > 1 && map.rows() > 1).then_some(map)
 }
 
 /// From the lowest to the highest value of all; on a logarithmic scale only positive ones count.
 pub(super) fn common_range(figures: &[&Arc<Figure>], log: bool) -> Option<[f64; 2]> {
-    let values = figures.iter().filter_map(|figure| cells(figure)).flat_map(|(_, values)| values.iter().copied());
+    let values = figures.iter().filter_map(|figure| map_in(figure)).flat_map(|map| map.values.iter().copied());
     let usable = values.filter(|v| v.is_finite() && (!log || *v > 0.0));
     let [low, high] = usable.fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], v| [l.min(v), h.max(v)]);
     (low < high).then_some([low, high])
@@ -59,18 +57,14 @@ impl Difference {
 }
 
 fn difference(first: &Figure, second: &Figure) -> Option<Figure> {
-    let ((columns, a), (other, b)) = (cells(first)?, cells(second)?);
-    let same_grid =
-        columns == other && a.len() == b.len() && (first.x.range, first.y.range) == (second.x.range, second.y.range);
-    if !same_grid {
+    let (a, b) = (map_in(first)?, map_in(second)?);
+    if (a.columns, a.values.len(), a.x, a.y) != (b.columns, b.values.len(), b.x, b.y) {
         return None;
     }
-    let label = first.series.iter().find_map(|s| match &s.mark {
-        Mark::Heatmap { label, .. } | Mark::Surface { label, .. } => Some(label.clone()),
-        _ => None,
-    });
-    let values = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    let mark = Mark::Heatmap { columns, values, diverging: true, label: format!("Δ {}", label.unwrap_or_default()) };
+    let values = a.values.iter().zip(&b.values).map(|(a, b)| a - b).collect();
+    let (levels, label) = (Vec::new(), format!("Δ {}", a.label));
+    let map = Contour { values, levels, range: None, scale: Scale::Linear, diverging: true, label, ..a.clone() };
+    let mark = Mark::Contour(map);
     Some(Figure {
         id: format!("{}-minus-{}", first.id, second.id),
         title: format!("{} minus {}", first.title, second.title),
@@ -82,16 +76,13 @@ fn difference(first: &Figure, second: &Figure) -> Option<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::Axis;
 
     fn map(id: &str, values: Vec<f64>) -> Arc<Figure> {
-        let mark = Mark::Heatmap { columns: 2, values, diverging: false, label: "Loss (nats)".into() };
-        let axis = Axis { range: Some([-1.0, 1.0]), ..Axis::default() };
+        let map = Contour { columns: 2, values, x: [-1.0, 1.0], y: [-1.0, 1.0], ..Contour::default() };
+        let mark = Mark::Contour(map);
         Arc::new(Figure {
             id: id.into(),
             title: id.into(),
-            x: axis.clone(),
-            y: axis,
             series: vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }],
             ..Figure::default()
         })
@@ -102,7 +93,7 @@ mod tests {
         let (a, b) = (map("a", vec![1.0, 2.0, 3.0, f64::NAN]), map("b", vec![0.5, 4.0, 3.0, 1.0]));
         let mut difference = Difference::default();
         let made = difference.of(&a, &b).unwrap();
-        let (_, values) = cells(&made).unwrap();
+        let values = &map_in(&made).unwrap().values;
         assert_eq!(values[..3], [0.5, -2.0, 0.0]);
         assert!(values[3].is_nan() && made.title == "a minus b");
         assert!(Arc::ptr_eq(&made, &difference.of(&a, &b).unwrap()));
@@ -119,13 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn only_maps_over_numbers_are_shown() {
+    fn only_maps_over_a_plane_are_shown() {
         let figures = vec![
             ("figures/surface.json".to_owned(), map("surface", vec![1.0; 4])),
             ("figures/correlation.json".to_owned(), {
-                let mut figure = (*map("correlation", vec![1.0; 4])).clone();
-                figure.x.range = None;
-                Arc::new(figure)
+                let mark = Mark::Heatmap { columns: 2, values: vec![1.0; 4], diverging: true, label: String::new() };
+                let series = vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }];
+                Arc::new(Figure { series, ..Figure::default() })
             }),
         ];
         let details = Arc::new(RunDetails { id: "r".into(), figures, ..RunDetails::default() });

@@ -6,18 +6,21 @@ use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::compare::Compare;
 use super::live::Live;
+use super::sample::Sample;
 use super::sweep::SweepView;
 use super::table::{actions_ui, rounded, state_colors};
 use super::tail::LogTail;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::parts::{Found, PAGE_ROWS, Pager, Viewer};
 use crate::app::plot::plot_ui;
 use crate::app::runs::{NoteChange, RunCommand, RunDetails, RunEntry};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
 use crate::app::widgets::{
-    GridColumn, badge, button, caption, grid_ui, icon_button, mono, segmented, soft, title, trouble_ui,
+    GridColumn, badge, button, caption, grid_ui, icon_button, loading_ui, mono, one_line, pager_ui, region,
+    scroll_grid_to, segmented, soft, title, trouble_ui,
 };
 use crate::methods::{Table, Values};
 
@@ -38,6 +41,10 @@ enum Tab {
 pub(super) struct Details {
     tab: Tab,
     table: usize,
+    pager: Pager,
+    sample: Sample,
+    /// The row that was clicked, or typed to be seen: run, table, row.
+    row: Option<(String, usize, usize)>,
     note: Option<Draft>,
     live: Live,
     compare: Compare,
@@ -113,14 +120,14 @@ impl Details {
         match self.tab {
             Tab::Numbers => scroll(ui, |ui| numbers_ui(cx, details, ui)),
             Tab::Figures => scroll(ui, |ui| figures_ui(cx, details, ui)),
-            Tab::Tables => self.tables_ui(details, ui),
+            Tab::Tables => self.tables_ui(cx, details, ui),
             Tab::Charts | Tab::Log => {}
             Tab::Settings => scroll(ui, |ui| settings_ui(run, ui)),
             Tab::Notes => self.notes_ui(cx, run, ui),
         }
     }
 
-    fn tables_ui(&mut self, details: &RunDetails, ui: &mut Ui) {
+    fn tables_ui(&mut self, cx: &ViewCx<'_>, details: &RunDetails, ui: &mut Ui) {
         if details.tables.is_empty() {
             ui.label(soft(ui, "No tables yet."));
             return;
@@ -133,11 +140,32 @@ impl Details {
                 }
             }
         });
-        if let Some(remark) = details.only_beginning(self.table) {
-            ui.label(caption(ui, remark));
+        let page = self.pager.page(&details.id, self.table);
+        if let Some(row) = pager_ui(page, details.n_rows(self.table), ui) {
+            self.row = Some((details.id.clone(), self.table, row));
+            let id = details.tables.get(self.table).map_or("", |t| t.id.as_str());
+            scroll_grid_to(id, row % PAGE_ROWS, ui);
         }
-        if let Some(table) = details.tables.get(self.table) {
-            table_ui(table, ui);
+        let first = *page * PAGE_ROWS;
+        let ask = |want| cx.send(Command::Run(RunCommand::Rows(Viewer::Details, want)));
+        let marked = self.row.as_ref().filter(|(run, table, _)| *run == details.id && *table == self.table);
+        let marked = marked.and_then(|(.., row)| row.checked_sub(first));
+        match self.pager.find(Viewer::Details, details, &cx.state.runs.parts, ask) {
+            Found::Here(table) => {
+                let room = ui.available_rect_before_wrap();
+                let has_sample = Sample::fits(table);
+                let upper = if has_sample { room.with_max_y(room.top() + room.height() * 0.5) } else { room };
+                if let Some(row) = region(ui, upper, "rows", |ui| table_ui(table, marked, ui)) {
+                    self.row = Some((details.id.clone(), self.table, first + row));
+                }
+                if has_sample {
+                    let lower = room.with_min_y(upper.bottom() + GAP);
+                    let row = marked.filter(|row| *row < table.rows()).unwrap_or(0);
+                    region(ui, lower, "sample", |ui| self.sample.sample_ui(cx, table, row, ui));
+                }
+            }
+            Found::Coming => loading_ui("Reading rows…", ui),
+            Found::Failed(trouble) => trouble_ui(cx, "The rows cannot be read", trouble, ui),
         }
     }
 
@@ -262,8 +290,8 @@ fn settings_ui(run: &RunEntry, ui: &mut Ui) {
     });
 }
 
-/// A table of a run; only the rows on screen are drawn.
-fn table_ui(table: &Table, ui: &mut Ui) {
+/// A table of a run; only the rows on screen are drawn. Returns the row that was clicked.
+fn table_ui(table: &Table, marked: Option<usize>, ui: &mut Ui) -> Option<usize> {
     let n_rows = table.columns.first().map_or(0, |c| len(&c.values));
     let columns: Vec<GridColumn> = table
         .columns
@@ -280,21 +308,22 @@ fn table_ui(table: &Table, ui: &mut Ui) {
             column.about(c.about.as_str())
         })
         .collect();
-    ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
+    let drawn = ScrollArea::horizontal().auto_shrink([false, false]).show(ui, |ui| {
         grid_ui(
             &table.id,
             &columns,
             None,
             n_rows,
-            &|_| false,
+            &|row| Some(row) == marked,
             &mut |row, column, ui| {
                 let Some(column) = table.columns.get(column) else { return };
                 let text = cell_text(&column.values, row);
-                ui.label(mono(&text)).on_hover_text(text);
+                ui.label(mono(one_line(&text))).on_hover_text(text);
             },
             ui,
-        );
+        )
     });
+    drawn.inner.clicked
 }
 
 /// Room for the longest of the first texts and for the head, within limits: a column without texts is narrow.

@@ -9,6 +9,7 @@ mod group;
 mod live;
 mod menu;
 mod parallel;
+mod sample;
 mod sweep;
 mod table;
 mod tail;

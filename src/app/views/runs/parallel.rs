@@ -68,7 +68,7 @@ impl Parallel {
         if is_free {
             response.on_hover_text_at_pointer(self.about(near.unwrap_or_default(), run));
         }
-        if is_free && ui.input(|i| i.pointer.primary_clicked()) && !self.is_on_axis(&shown, pointer, &x) {
+        if is_free && ui.input(|i| i.pointer.primary_clicked()) && !is_on_axis(shown.len(), pointer, &x) {
             cx.send(Command::Run(RunCommand::Choose(vec![run.id.clone()])));
         }
     }
@@ -114,15 +114,7 @@ impl Parallel {
             let menu = ui.menu_button("Numbers ▾", |ui| {
                 egui::ScrollArea::vertical().max_height(260.0).show(ui, |ui| {
                     for name in &names {
-                        let mut is_on = self.numbers.contains(name);
-                        if ui.checkbox(&mut is_on, name).changed() {
-                            if is_on {
-                                self.numbers.insert(name.clone());
-                            } else {
-                                self.numbers.remove(name);
-                                self.kept.remove(name);
-                            }
-                        }
+                        self.number_ui(name, ui);
                     }
                 });
             });
@@ -133,6 +125,20 @@ impl Parallel {
             ui.label(caption(ui, "Drag along an axis to filter; click a line to open its run"));
         });
         ui.add_space(GAP);
+    }
+
+    /// A number in the list of those with an axis.
+    fn number_ui(&mut self, name: &str, ui: &mut Ui) {
+        let mut is_on = self.numbers.contains(name);
+        if !ui.checkbox(&mut is_on, name).changed() {
+            return;
+        }
+        if is_on {
+            self.numbers.insert(name.to_owned());
+        } else {
+            self.numbers.remove(name);
+            self.kept.remove(name);
+        }
     }
 
     /// What the colors mean: smallest and largest value at the ends of the ramp.
@@ -170,7 +176,7 @@ impl Parallel {
     }
 
     /// Drags and clicks on an axis.
-    fn grab_ui(&mut self, axis: usize, x: f32, inner: Rect, ui: &mut Ui) {
+    fn grab_ui(&mut self, axis: usize, x: f32, inner: Rect, ui: &Ui) {
         let Some(axis) = self.axes.get(axis) else { return };
         let area = Rect::from_x_y_ranges(x - GRAB..=x + GRAB, inner.top() - 4.0..=inner.bottom() + 4.0);
         let response = ui.interact(area, ui.scope_id().with(("axis", &axis.name)), Sense::click_and_drag());
@@ -194,10 +200,6 @@ impl Parallel {
         if response.clicked() {
             self.kept.remove(&axis.name);
         }
-    }
-
-    fn is_on_axis(&self, shown: &[usize], pointer: Option<Pos2>, x: &dyn Fn(usize) -> f32) -> bool {
-        pointer.is_some_and(|at| (0..shown.len()).any(|i| (at.x - x(i)).abs() <= GRAB))
     }
 
     fn nearest(&self, lines: &[Vec<Pos2>], at: Pos2) -> Option<usize> {
@@ -268,6 +270,11 @@ impl Parallel {
         });
         format!("{} · {}{}", run.name, run.state.title(), values.collect::<String>())
     }
+}
+
+/// Whether the pointer is where an axis is grabbed.
+fn is_on_axis(n: usize, pointer: Option<Pos2>, x: &dyn Fn(usize) -> f32) -> bool {
+    pointer.is_some_and(|at| (0..n).any(|i| (at.x - x(i)).abs() <= GRAB))
 }
 
 fn y(inner: Rect, place: f64) -> f32 {

@@ -82,8 +82,6 @@ impl SweepView {
 
     fn head_ui(&mut self, cx: &ViewCx<'_>, runs: &[&Arc<RunEntry>], ui: &mut Ui) {
         let done = runs.iter().filter(|run| run.state == RunState::Done).count();
-        let active: Vec<&Arc<RunEntry>> = runs.iter().filter(|run| run.state.is_active()).copied().collect();
-        let open: Vec<&Arc<RunEntry>> = runs.iter().filter(|run| run.state.can_resume()).copied().collect();
         ui.horizontal(|ui| {
             ui.label(title(format!("Sweep of {} runs", runs.len())));
             ui.label(caption(ui, format!("{done} done")));
@@ -100,16 +98,7 @@ impl SweepView {
             if let Some(tab) = segmented(ui, "Sweep", self.tab, choices.get(..n).unwrap_or_default()) {
                 self.tab = tab;
             }
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if !active.is_empty() {
-                    let stop = button(ui, Some(Icon::Stop), "Stop all");
-                    if stop.on_hover_text("What is done is kept; a second time stops at once").clicked() {
-                        active.iter().for_each(|run| cx.send(Command::Run(RunCommand::Cancel(run.id.clone()))));
-                    }
-                } else if !open.is_empty() && button(ui, Some(Icon::Resume), "Go on").clicked() {
-                    open.iter().for_each(|run| cx.send(Command::Run(RunCommand::Resume(run.id.clone()))));
-                }
-            });
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| work_ui(cx, runs, ui));
         });
     }
 
@@ -131,6 +120,23 @@ impl SweepView {
         let key = runs.iter().filter_map(|run| Some((run.id.clone(), logs.get(&run.id)?.serial))).collect();
         let page = self.curves.update(id, key, || curve_figures_of(cx, runs));
         figures_ui(page, "No numbers were reported yet.", ui);
+    }
+}
+
+/// Stops everything that waits or works, or goes on with everything that can.
+fn work_ui(cx: &ViewCx<'_>, runs: &[&Arc<RunEntry>], ui: &mut Ui) {
+    let send = |of: &dyn Fn(&RunEntry) -> bool, command: fn(String) -> RunCommand| {
+        for run in runs.iter().filter(|run| of(run)) {
+            cx.send(Command::Run(command(run.id.clone())));
+        }
+    };
+    if runs.iter().any(|run| run.state.is_active()) {
+        let stop = button(ui, Some(Icon::Stop), "Stop all");
+        if stop.on_hover_text("What is done is kept; a second time stops at once").clicked() {
+            send(&|run| run.state.is_active(), RunCommand::Cancel);
+        }
+    } else if runs.iter().any(|run| run.state.can_resume()) && button(ui, Some(Icon::Resume), "Go on").clicked() {
+        send(&|run| run.state.can_resume(), RunCommand::Resume);
     }
 }
 

@@ -315,9 +315,9 @@ fn number_ui(run: &RunEntry, name: &str, baseline: Option<&RunEntry>, ui: &mut U
     }
 }
 
-/// Four significant digits.
+/// Four significant digits; whole numbers are counts and stay as they are.
 pub(super) fn rounded(value: f64) -> f64 {
-    digits(value, 4)
+    if value.fract() == 0.0 { value } else { digits(value, 4) }
 }
 
 /// So many significant digits.

@@ -9,17 +9,17 @@ use super::{
     weights,
 };
 use crate::check;
-use crate::cpu::gemm::{Lhs, Matrix, NR, Packed};
+use crate::cpu::gemm::{Matrix, NR, Right};
 use crate::cpu::grid::TileMut;
 use crate::error::Result;
 use crate::tensor::{Buffer, Real, Tensor};
 
 /// One key/value head of one sequence: what its queries read.
-struct Keys {
+struct Keys<'a> {
     /// (key, channel) and (channel, key).
-    k: [Pair<Packed>; 2],
+    k: [Pair<Right<'a>>; 2],
     /// (key, channel) of the values.
-    v: Pair<Packed>,
+    v: Pair<Right<'a>>,
 }
 
 /// Inputs of backward, all planes.
@@ -85,14 +85,15 @@ fn backward_head(
         for block in blocks(span) {
             let (w, ds) = score_gradient(inputs, &keys, place, &block, span, spec);
             let (rows, seen) = (block.len(), w.keys.len());
-            let transposed = |p: &Pair<Buffer>| left(&p.map(|p| &**p), seen, rows, |p| Matrix::turned(p, w.width));
+            let planes = [&ds, &w.p].map(|p| p.map(|p| &**p));
+            let [ds_turned, p_turned] = planes.each_ref().map(|p| left(p, seen, rows, |p| Matrix::turned(p, w.width)));
             let q = right(&inputs.q, d, rows, |q| place.columns(q, block.start));
             let dz = right(&inputs.dz, d, rows, |dz| place.columns(dz, block.start));
-            let ds_rows = left(&ds.map(|p| &**p), rows, seen, |p| Matrix::new(p, w.width));
+            let ds_rows = left(&planes[0], rows, seen, |p| Matrix::new(p, w.width));
             let k = keys.k[1].map(|k| k.view().rows(w.keys.clone()));
             product(dq.part(block, columns.clone()), &ds_rows, &k, Start::Add);
-            product(dk.part(w.keys.clone(), 0..d), &transposed(&ds), &q.map(Packed::view), Start::Add);
-            product(dv.part(w.keys.clone(), 0..d), &transposed(&w.p), &dz.map(Packed::view), Start::Add);
+            product(dk.part(w.keys.clone(), 0..d), &ds_turned, &q.map(Right::view), Start::Add);
+            product(dv.part(w.keys.clone(), 0..d), &p_turned, &dz.map(Right::view), Start::Add);
         }
     }
 }
@@ -100,7 +101,7 @@ fn backward_head(
 /// The weights of a block of queries and the gradient of their scores, scale included.
 fn score_gradient(
     inputs: &Inputs<'_>,
-    keys: &Keys,
+    keys: &Keys<'_>,
     place: Place,
     block: &Range<usize>,
     span: &Span,
@@ -108,12 +109,11 @@ fn score_gradient(
 ) -> (Weights, Pair<Buffer>) {
     let (d, rows) = (spec.d_head, block.len());
     let sight = Sight::new(span, spec);
-    let take =
-        |planes: &Pair<&[Real]>| -> Pair<Lhs> { planes.map(|p| Lhs::serial(place.rows(p, block.start), rows, d)) };
-    let w = weights(&take(&inputs.q), &keys.k[0], block, sight, spec.scale as Real, inputs.dual);
+    let [q, dz] = [&inputs.q, &inputs.dz].map(|planes| left(planes, rows, d, |p| place.rows(p, block.start)));
+    let w = weights(&q, &keys.k[0], block, sight, spec.scale as Real, inputs.dual);
     let mut dp = Pair::stale(rows * w.width, inputs.dual);
     let v = keys.v.map(|v| v.view().panels(w.keys.start / NR..w.keys.end.div_ceil(NR)));
-    product(dp.tile(rows, w.width), &take(&inputs.dz), &v, Start::Zero);
+    product(dp.tile(rows, w.width), &dz, &v, Start::Zero);
     for (i, query) in block.clone().enumerate() {
         let seen = sight.of(query);
         let seen = seen.start - w.keys.start..seen.end - w.keys.start;

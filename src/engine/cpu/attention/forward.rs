@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::single::single;
 use super::{AttentionSpec, Pair, Place, Sight, Span, Start, blocks, heads, left, product, right, tiles, weights};
 use crate::check;
-use crate::cpu::gemm::{Matrix, Packed};
+use crate::cpu::gemm::{Matrix, Right};
 use crate::error::Result;
 use crate::tensor::{Real, Tensor};
 
@@ -22,7 +22,7 @@ pub(in crate::cpu) fn forward(z: &mut Tensor, qkv: [&Tensor; 3], spans: &[Span],
     let [q, k, v] = qkv.map(|t| Pair::of(t, dual));
     let tasks: Vec<(usize, usize)> =
         (0..spans.len()).flat_map(|s| (0..spec.n_kv_head).map(move |head| (s, head))).collect();
-    let packed: Vec<(Pair<Packed>, Pair<Packed>)> = tasks
+    let packed: Vec<(Pair<Right<'_>>, Pair<Right<'_>>)> = tasks
         .into_par_iter()
         .map(|(s, head)| {
             let (n, place) = (spans[s].kv.len(), Place { row: spans[s].kv.start, column: head * d, ld: qkv[1].cols() });

@@ -19,7 +19,7 @@ pub(super) use backward::backward_acc;
 pub(super) use forward::forward;
 pub(super) use pattern::{pattern, pattern_apply, pattern_apply_backward, pattern_backward_acc};
 
-use super::gemm::{KC, Lhs, Matrix, NR, Packed, Rhs, Start, gemm_tile};
+use super::gemm::{KC, Lhs, Matrix, NR, Rhs, Right, Start, gemm_tile};
 use super::grid::TileMut;
 use super::softmax;
 use crate::kernels::{AttentionSpec, Span};
@@ -78,7 +78,7 @@ fn tiles<'a>(t: &'a mut Tensor, rows: &[Range<usize>], cols: &[Range<usize>]) ->
 }
 
 /// c = start + a·b, and ċ = start + ȧ·b + a·ḃ.
-fn product(mut c: Pair<TileMut<'_>>, a: &Pair<Lhs>, b: &Pair<Rhs<'_>>, start: Start<'_>) {
+fn product(mut c: Pair<TileMut<'_>>, a: &Pair<Lhs<'_>>, b: &Pair<Rhs<'_>>, start: Start<'_>) {
     let all = 0..a.v.count();
     gemm_tile(&mut c.v, &a.v, all.clone(), b.v, start);
     let Some(c) = &mut c.t else { return };
@@ -97,13 +97,18 @@ fn product(mut c: Pair<TileMut<'_>>, a: &Pair<Lhs>, b: &Pair<Rhs<'_>>, start: St
 }
 
 /// The left-hand side `matrix` (m × k) of both planes.
-fn left<'a>(planes: &Pair<&'a [Real]>, m: usize, k: usize, matrix: impl Fn(&'a [Real]) -> Matrix<'a>) -> Pair<Lhs> {
+fn left<'a>(planes: &Pair<&'a [Real]>, m: usize, k: usize, matrix: impl Fn(&'a [Real]) -> Matrix<'a>) -> Pair<Lhs<'a>> {
     planes.map(|p| Lhs::serial(matrix(p), m, k))
 }
 
 /// The right-hand side whose transpose is `matrix` (n × k) of both planes.
-fn right<'a>(planes: &Pair<&'a [Real]>, n: usize, k: usize, matrix: impl Fn(&'a [Real]) -> Matrix<'a>) -> Pair<Packed> {
-    planes.map(|p| Packed::serial(matrix(p), n, k))
+fn right<'a>(
+    planes: &Pair<&'a [Real]>,
+    n: usize,
+    k: usize,
+    matrix: impl Fn(&'a [Real]) -> Matrix<'a>,
+) -> Pair<Right<'a>> {
+    planes.map(|p| Right::serial(matrix(p), n, k))
 }
 
 /// Where one head of one sequence lies in a tensor (N, heads·D).
@@ -162,7 +167,14 @@ struct Weights {
 }
 
 /// Weights of queries `block` from packed `keys`; `q` is the block.
-fn weights(q: &Pair<Lhs>, k: &Pair<Packed>, block: &Range<usize>, sight: Sight, scale: Real, dual: bool) -> Weights {
+fn weights(
+    q: &Pair<Lhs<'_>>,
+    k: &Pair<Right<'_>>,
+    block: &Range<usize>,
+    sight: Sight,
+    scale: Real,
+    dual: bool,
+) -> Weights {
     let keys = sight.of_block(block);
     let k = k.map(|k| k.view().panels(keys.start / NR..keys.end.div_ceil(NR)));
     let width = k.v.n;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::backward::softmax_backward;
 use super::{AttentionSpec, Pair, Place, Sight, Span, Start, blocks, heads, left, product, right, tiles, weights};
 use crate::check;
-use crate::cpu::gemm::{Matrix, Packed};
+use crate::cpu::gemm::{Matrix, Right};
 use crate::cpu::grid::TileMut;
 use crate::error::Result;
 use crate::tensor::{Buffer, Real, Tensor};
@@ -78,7 +78,7 @@ pub(in crate::cpu) fn pattern_apply(
         let place = kv_place(span, spec, head / group);
         let v = right(&v, d, s, |v| place.columns(v, 0));
         let p = left(&head_of(&p, span, head), t, s, |p| Matrix::new(p, s));
-        product(z, &p, &v.map(Packed::view), Start::Zero);
+        product(z, &p, &v.map(Right::view), Start::Zero);
     });
     Ok(())
 }
@@ -101,14 +101,14 @@ pub(in crate::cpu) fn pattern_apply_backward(
         let place = kv_place(span, spec, head / group);
         let v = right(&v, s, d, |v| place.rows(v, 0));
         let dz = left(&dz, t, d, |dz| q_place(span, spec, head).rows(dz, 0));
-        product(dp, &dz, &v.map(Packed::view), Start::Zero);
+        product(dp, &dz, &v.map(Right::view), Start::Zero);
     });
     let rows = std::slice::from_ref(&span.kv);
     tiles(dv, rows, &heads(spec.n_kv_head, d)).into_par_iter().enumerate().for_each(|(kv_head, mut dv)| {
         for head in kv_head * group..(kv_head + 1) * group {
             let p = left(&head_of(&p, span, head), s, t, |p| Matrix::turned(p, s));
             let dz = right(&dz, d, t, |dz| q_place(span, spec, head).columns(dz, 0));
-            product(dv.part(0..s, 0..d), &p, &dz.map(Packed::view), Start::Add);
+            product(dv.part(0..s, 0..d), &p, &dz.map(Right::view), Start::Add);
         }
     });
     Ok(())
@@ -139,9 +139,9 @@ pub(in crate::cpu) fn pattern_backward_acc(
             let ds = ds.map(|ds| &**ds);
             let q = right(&q, d, t, |q| q_place(span, spec, head).columns(q, 0));
             let rows = left(&ds, t, s, |ds| Matrix::new(ds, s));
-            product(dq.part(0..t, index * d..(index + 1) * d), &rows, &k.map(Packed::view), Start::Add);
+            product(dq.part(0..t, index * d..(index + 1) * d), &rows, &k.map(Right::view), Start::Add);
             let columns = left(&ds, s, t, |ds| Matrix::turned(ds, s));
-            product(dk.part(0..s, 0..d), &columns, &q.map(Packed::view), Start::Add);
+            product(dk.part(0..s, 0..d), &columns, &q.map(Right::view), Start::Add);
         }
     });
     Ok(())

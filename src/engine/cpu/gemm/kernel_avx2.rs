@@ -4,7 +4,7 @@ use std::arch::x86_64::{
     _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
-use super::{LHS_STRIDE, NR, Start, Tile};
+use super::{Start, Tile};
 
 /// One tile, in parts of up to 6 rows and 16 columns.
 ///
@@ -42,7 +42,7 @@ unsafe fn part<const M: usize>(t: &Tile<'_>, row: usize, column: usize) {
         return;
     }
     let mut sums = [[_mm256_setzero_ps(); 2]; M];
-    // SAFETY: k steps of `LHS_STRIDE` numbers of a and `NR` numbers of b.
+    // SAFETY: k steps of all rows of a and of `NR` numbers of b.
     unsafe {
         let (mut a, mut b) = (t.a.add(row), t.b.add(column));
         for _ in 0..t.k {
@@ -52,8 +52,8 @@ unsafe fn part<const M: usize>(t: &Tile<'_>, row: usize, column: usize) {
                 sum[0] = _mm256_fmadd_ps(x, columns[0], sum[0]);
                 sum[1] = _mm256_fmadd_ps(x, columns[1], sum[1]);
             }
-            a = a.wrapping_add(LHS_STRIDE);
-            b = b.wrapping_add(NR);
+            a = a.wrapping_add(t.a_step);
+            b = b.wrapping_add(t.b_step);
         }
     }
     for (i, sum) in sums.iter().enumerate() {

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm512_unpacklo_ps,
 };
 
-use super::{LHS_STRIDE, NR, Start, Tile};
+use super::{NR, Start, Tile};
 
 /// How many steps of k the right-hand side is asked for in advance.
 const AHEAD: usize = 16;
@@ -41,7 +41,9 @@ pub(super) unsafe fn run(t: &Tile<'_>) {
     }
 }
 
-/// Panel after panel.
+/// Panel after panel. A function of its own for each number of rows: inside another one, sums would leave their
+/// registers.
+#[inline(never)]
 #[target_feature(enable = "avx512f")]
 unsafe fn each<const M: usize>(t: &Tile<'_>) {
     for p in 0..t.panels {
@@ -60,17 +62,17 @@ unsafe fn tile<const M: usize, const P: usize>(t: &Tile<'_>) {
         }
     }
     for _ in 0..t.k {
-        // SAFETY: k steps of `LHS_STRIDE` numbers of a and `NR` numbers of each panel of b; prefetches may miss.
+        // SAFETY: k steps of M numbers of a and `NR` numbers of each panel of b; prefetches may miss.
         unsafe {
             let mut columns = [[_mm512_setzero_ps(); 2]; P];
             for (p, column) in columns.iter_mut().enumerate() {
                 let b = b.add(p * t.panel_stride);
                 column[0] = _mm512_loadu_ps(b);
                 column[1] = _mm512_loadu_ps(b.add(16));
-                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * NR).cast());
-                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * NR + 16).cast());
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * t.b_step).cast());
+                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * t.b_step + 16).cast());
             }
-            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD * LHS_STRIDE).cast());
+            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD * t.a_step).cast());
             for (i, row) in sums.iter_mut().enumerate() {
                 let x = _mm512_set1_ps(*a.add(i));
                 for (sum, column) in row.iter_mut().zip(&columns) {
@@ -78,8 +80,8 @@ unsafe fn tile<const M: usize, const P: usize>(t: &Tile<'_>) {
                     sum[1] = _mm512_fmadd_ps(x, column[1], sum[1]);
                 }
             }
-            a = a.add(LHS_STRIDE);
-            b = b.add(NR);
+            a = a.wrapping_add(t.a_step);
+            b = b.wrapping_add(t.b_step);
         }
     }
     let mut masks = [[u16::MAX; 2]; P];

@@ -1,6 +1,6 @@
 //! Tiles of a product in plain Rust: for `f64`, and for processors without a kernel of their own.
 
-use super::{LHS_STRIDE, NR, Start, Tile};
+use super::{NR, Start, Tile};
 use crate::tensor::Real;
 
 /// One step of a chain. Fused where that is an instruction; elsewhere it would be a call.
@@ -25,19 +25,22 @@ pub(super) unsafe fn run(t: &Tile<'_>) {
 }
 
 unsafe fn part(t: &Tile<'_>, row: usize, column: usize) {
-    // SAFETY: k steps of `LHS_STRIDE` numbers of a and `NR` numbers of b; packed rows past the last are zeros.
-    let (a, b) =
-        unsafe { (std::slice::from_raw_parts(t.a, t.k * LHS_STRIDE), std::slice::from_raw_parts(t.b, t.k * NR)) };
+    let rows = (t.rows - row).min(4);
     let mut sums: [[Real; 8]; 4] = [[0.0; 8]; 4];
-    for (a, b) in a.chunks_exact(LHS_STRIDE).zip(b.chunks_exact(NR)) {
-        for (sum, &x) in sums.iter_mut().zip(&a[row..row + 4]) {
-            for (s, &y) in sum.iter_mut().zip(&b[column..column + 8]) {
+    for k in 0..t.k {
+        // SAFETY: k steps of all rows of a and of `NR` numbers of b.
+        let (a, b) = unsafe {
+            let a = std::slice::from_raw_parts(t.a.add(row + k * t.a_step), rows);
+            (a, std::slice::from_raw_parts(t.b.add(k * t.b_step + column), 8))
+        };
+        for (sum, &x) in sums.iter_mut().zip(a) {
+            for (s, &y) in sum.iter_mut().zip(b) {
                 *s = step(x, y, *s);
             }
         }
     }
     let cols = (t.cols - column).min(8);
-    for (i, sum) in sums.iter().enumerate().take(t.rows - row) {
+    for (i, sum) in sums.iter().enumerate().take(rows) {
         // SAFETY: `c` has `cols` numbers in this row from `column`.
         let c = unsafe { std::slice::from_raw_parts_mut(t.c.add((row + i) * t.ldc + column), cols) };
         for (j, (c, s)) in c.iter_mut().zip(sum).enumerate() {

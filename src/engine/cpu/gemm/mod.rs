@@ -20,7 +20,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 pub use pack::Packed;
-pub(crate) use pack::{Lhs, Matrix, Rhs, weight_matrix};
+pub(crate) use pack::{Lhs, Matrix, Rhs, Right, weight_matrix};
 
 use super::grid::TileMut;
 use super::simd::{Job, Level, level, simd};
@@ -32,7 +32,7 @@ pub(crate) const NR: usize = 32;
 pub(crate) const KC: usize = 256;
 /// Most rows of a panel of the left-hand side.
 const MAX_ROWS: usize = 14;
-/// Numbers per step of a panel of the left-hand side.
+/// Numbers per step of a packed panel of the left-hand side.
 const LHS_STRIDE: usize = 16;
 /// Panels of the left-hand side that stay in the second cache.
 const LHS_BLOCK: usize = 16;
@@ -57,10 +57,12 @@ struct Tile<'a> {
     rows: usize,
     panels: usize,
     k: usize,
-    /// `k` × [`LHS_STRIDE`].
+    /// The numbers of all rows at `a + k * a_step`.
     a: *const Real,
-    /// `k` × [`NR`], once per panel.
+    a_step: usize,
+    /// [`NR`] numbers at `b + k * b_step`, `panel_stride` further on those of the next panel.
     b: *const Real,
+    b_step: usize,
     panel_stride: usize,
     c: *mut Real,
     ldc: usize,
@@ -151,7 +153,7 @@ impl Chain {
 }
 
 /// c = start + a·b, on all threads. `c` has the rows of `a` and `ldc` numbers a row.
-pub(crate) fn gemm(c: &mut [Real], ldc: usize, a: &Lhs, b: Rhs<'_>, start: Start<'_>) {
+pub(crate) fn gemm(c: &mut [Real], ldc: usize, a: &Lhs<'_>, b: Rhs<'_>, start: Start<'_>) {
     if a.count() == 0 || b.n == 0 {
         return;
     }
@@ -179,12 +181,13 @@ pub(crate) fn gemm(c: &mut [Real], ldc: usize, a: &Lhs, b: Rhs<'_>, start: Start
 
 /// Blocks of panels of both sides: several tasks a thread, so that a busy core holds nobody up, and as many for
 /// each thread where that can be.
-fn grid(a: &Lhs, b: Rhs<'_>) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
-    const TASKS: usize = 8;
+fn grid(a: &Lhs<'_>, b: Rhs<'_>) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    // a task of a long chain reads all of its rows of one side: few tasks read them few times
+    let tasks = if b.k > 8 * KC { 2 } else { 8 };
     let panels = b.n.div_ceil(NR);
     let threads = rayon::current_num_threads();
     let row_blocks = a.count().div_ceil(LHS_BLOCK);
-    let least = (threads * TASKS).div_ceil(row_blocks).max(panels.div_ceil(RHS_BLOCK));
+    let least = (threads * tasks).div_ceil(row_blocks).max(panels.div_ceil(RHS_BLOCK));
     let fair = (least..least + threads).find(|c| (c * row_blocks).is_multiple_of(threads)).unwrap_or(least);
     (even(a.count(), row_blocks), even(panels, fair.clamp(1, panels)))
 }
@@ -194,7 +197,7 @@ fn even(n: usize, parts: usize) -> Vec<Range<usize>> {
     (0..parts).map(|p| p * n / parts..(p + 1) * n / parts).collect()
 }
 
-fn row_ranges(a: &Lhs, blocks: &[Range<usize>]) -> Vec<Range<usize>> {
+fn row_ranges(a: &Lhs<'_>, blocks: &[Range<usize>]) -> Vec<Range<usize>> {
     blocks.iter().map(|r| a.rows(r)).collect()
 }
 
@@ -203,7 +206,7 @@ fn column_ranges(b: Rhs<'_>, blocks: &[Range<usize>]) -> Vec<Range<usize>> {
 }
 
 /// c = start + a·b for panels `panels` of `a`, on this thread.
-pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs, panels: Range<usize>, b: Rhs<'_>, start: Start<'_>) {
+pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs<'_>, panels: Range<usize>, b: Rhs<'_>, start: Start<'_>) {
     let rows = if panels.is_empty() { 0..0 } else { a.rows(&panels) };
     assert!(c.rows() >= rows.len() && c.cols() >= b.n, "the result of a product is too small");
     if let Start::Bias(bias) = start {
@@ -214,14 +217,18 @@ pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs, panels: Range<usize>, b: R
     let mut one = |block: usize, column: usize, width: usize, p: usize| {
         let k = block * KC..b.k.min((block + 1) * KC);
         let r = a.panel_rows(p);
-        let data = &b.data[column * b.stride + k.start * NR..];
-        assert!(k.is_empty() || data.len() >= (width - 1) * b.stride + k.len() * NR, "a panel is too short");
+        let data = &b.data[column * b.stride + k.start * b.step..];
+        let end = (width - 1) * b.stride + k.len().saturating_sub(1) * b.step + NR;
+        assert!(k.is_empty() || data.len() >= end, "a panel is too short");
+        let (rows_of_a, a_step) = a.panel(p, &k);
         let tile = Tile {
             rows: r.len(),
             panels: width,
             k: k.len(),
-            a: a.panel(p, &k).as_ptr(),
+            a: rows_of_a.as_ptr(),
+            a_step,
             b: data.as_ptr(),
+            b_step: b.step,
             panel_stride: b.stride,
             c: c.at(r.start - rows.start, column * NR),
             ldc: c.ld(),
@@ -232,7 +239,7 @@ pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs, panels: Range<usize>, b: R
                 _ => Start::Add,
             },
         };
-        // SAFETY: `a.panel` has k steps, `data` has `width` panels of k steps, and the tile lies inside `c`.
+        // SAFETY: `a.panel` and `data` have k steps of all rows and panels, and the tile lies inside `c`.
         unsafe { tile.run() }
     };
     // few rows: read each panel once, from front to back; many rows: keep a block of both sides in the caches
@@ -256,7 +263,7 @@ pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs, panels: Range<usize>, b: R
 }
 
 /// c = start + a·b on this thread; `c` has `ldc` numbers a row.
-pub(crate) fn gemm_serial(c: &mut [Real], ldc: usize, a: &Lhs, b: Rhs<'_>, start: Start<'_>) {
+pub(crate) fn gemm_serial(c: &mut [Real], ldc: usize, a: &Lhs<'_>, b: Rhs<'_>, start: Start<'_>) {
     if a.count() > 0 && b.n > 0 {
         let rows = a.rows(&(0..a.count()));
         for mut tile in TileMut::grid(c, ldc, &[rows], std::slice::from_ref(&(0..b.n))) {

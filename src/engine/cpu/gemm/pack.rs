@@ -1,7 +1,7 @@
-//! Operands repacked so that a tile reads both from front to back.
+//! Operands of products: as they lie where a tile can read them so, else repacked.
 //!
-//! Right: panels of 32 columns, `[n / 32][k][32]`. Left: panels of at most 14 rows, `[panel][k][16]`.
-//! Missing columns and rows are zeros.
+//! Right: panels of 32 columns, `[n / 32][k][32]`, missing columns zeros; or lines of whole panels. Left: panels of at
+//! most 14 rows, as they lie or `[panel][k][16]`, missing rows zeros.
 
 use std::ops::Range;
 
@@ -76,6 +76,13 @@ impl<'a> Matrix<'a> {
         Self { data, ld, turned: true }
     }
 
+    /// Whether a tile can read it where it is: the numbers of a step lie side by side, and steps do not lie whole pages
+    /// apart, which would drive each other out of the caches.
+    fn is_read_well(&self) -> bool {
+        const PAGE: usize = 4096 / size_of::<Real>();
+        self.turned && !self.ld.is_multiple_of(PAGE)
+    }
+
     /// Writes elements (`i`, `k`) as `[k][width]`, zeros where `i` ends early.
     fn pack(&self, out: &mut [Real], i: Range<usize>, k: Range<usize>, width: usize) {
         if i.is_empty() || k.is_empty() {
@@ -137,7 +144,39 @@ impl Packed {
 
     /// All of it.
     pub(crate) fn view(&self) -> Rhs<'_> {
-        Rhs { data: self.panels.get(), k: self.k, n: self.n, stride: self.k * NR }
+        Rhs { data: self.panels.get(), k: self.k, n: self.n, step: NR, stride: self.k * NR }
+    }
+}
+
+/// A right-hand side that is used once: as it lies, or packed.
+#[derive(Debug)]
+pub(crate) enum Right<'a> {
+    Lying(Rhs<'a>),
+    Packed(Packed),
+}
+
+impl<'a> Right<'a> {
+    /// The right-hand side whose element (k, n) is element (n, k) of `matrix`; on all threads if it pays.
+    pub(crate) fn new(matrix: Matrix<'a>, n: usize, k: usize) -> Self {
+        Self::lying(matrix, n, k).unwrap_or_else(|| Self::Packed(Packed::new(matrix, n, k)))
+    }
+
+    /// As [`Self::new`], on this thread.
+    pub(crate) fn serial(matrix: Matrix<'a>, n: usize, k: usize) -> Self {
+        Self::lying(matrix, n, k).unwrap_or_else(|| Self::Packed(Packed::serial(matrix, n, k)))
+    }
+
+    /// Steps of whole panels one after the other are read where they are.
+    fn lying(matrix: Matrix<'a>, n: usize, k: usize) -> Option<Self> {
+        let fits = matrix.is_read_well() && n.is_multiple_of(NR) && k > 0;
+        fits.then_some(Self::Lying(Rhs { data: matrix.data, k, n, step: matrix.ld, stride: NR }))
+    }
+
+    pub(crate) fn view(&self) -> Rhs<'_> {
+        match self {
+            Self::Lying(rhs) => *rhs,
+            Self::Packed(packed) => packed.view(),
+        }
     }
 }
 
@@ -149,12 +188,14 @@ pub(crate) fn weight_matrix<'a>(w: &Weight, values: &'a [Real]) -> Matrix<'a> {
     }
 }
 
-/// A packed right-hand side, or some of its columns or rows.
+/// A right-hand side, or some of its columns or rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rhs<'a> {
     pub(super) data: &'a [Real],
     pub(crate) k: usize,
     pub(crate) n: usize,
+    /// Numbers from one step to the next.
+    pub(super) step: usize,
     /// Numbers from one panel to the next.
     pub(super) stride: usize,
 }
@@ -169,55 +210,62 @@ impl<'a> Rhs<'a> {
 
     /// Rows `range` of every panel.
     pub(crate) fn rows(self, range: Range<usize>) -> Self {
-        Self { data: &self.data[range.start * NR..], k: range.len(), ..self }
+        Self { data: &self.data[range.start * self.step..], k: range.len(), ..self }
     }
 
-    /// Column `n`: its numbers lie [`NR`] apart.
+    /// Column `n` of a packed one: its numbers lie [`NR`] apart.
     pub(crate) fn column(self, n: usize) -> &'a [Real] {
+        debug_assert!(self.step == NR, "the numbers of a column lie further apart");
         &self.data[n / NR * self.stride + n % NR..]
     }
 }
 
 /// The left-hand side in panels of nearly equal numbers of rows.
 #[derive(Debug)]
-pub(crate) struct Lhs {
-    panels: Aligned,
+pub(crate) struct Lhs<'a> {
+    store: Left<'a>,
     m: usize,
     k: usize,
     count: usize,
 }
 
-impl Lhs {
-    /// Rows 0..`m` of `matrix`; on all threads if it pays.
-    pub(crate) fn new(matrix: Matrix<'_>, m: usize, k: usize) -> Self {
-        let mut lhs = Self::room(m, k);
-        let count = lhs.count;
+/// Where its numbers are.
+#[derive(Debug)]
+enum Left<'a> {
+    Lying(Matrix<'a>),
+    Packed(Aligned),
+}
+
+impl<'a> Lhs<'a> {
+    /// Rows 0..`m` of `matrix`; packed on all threads if it pays.
+    pub(crate) fn new(matrix: Matrix<'a>, m: usize, k: usize) -> Self {
+        let count = m.div_ceil(MAX_ROWS);
+        if matrix.is_read_well() && k > 0 {
+            return Self { store: Left::Lying(matrix), m, k, count };
+        }
+        let mut panels = Aligned::stale(count * k * LHS_STRIDE);
         let work = |(p, out): (usize, &mut [Real])| matrix.pack(out, panel_rows(m, count, p), 0..k, LHS_STRIDE);
-        if k == 0 {
-            return lhs;
+        if k > 0 && m * k < SERIAL {
+            panels.get_mut().chunks_exact_mut(k * LHS_STRIDE).enumerate().for_each(work);
+        } else if k > 0 {
+            panels.get_mut().par_chunks_exact_mut(k * LHS_STRIDE).enumerate().for_each(work);
         }
-        if m * k < SERIAL {
-            lhs.panels.get_mut().chunks_exact_mut(k * LHS_STRIDE).enumerate().for_each(work);
-        } else {
-            lhs.panels.get_mut().par_chunks_exact_mut(k * LHS_STRIDE).enumerate().for_each(work);
-        }
-        lhs
+        Self { store: Left::Packed(panels), m, k, count }
     }
 
     /// As [`Self::new`], on this thread.
-    pub(crate) fn serial(matrix: Matrix<'_>, m: usize, k: usize) -> Self {
-        let mut lhs = Self::room(m, k);
+    pub(crate) fn serial(matrix: Matrix<'a>, m: usize, k: usize) -> Self {
+        let count = m.div_ceil(MAX_ROWS);
+        if matrix.is_read_well() && k > 0 {
+            return Self { store: Left::Lying(matrix), m, k, count };
+        }
+        let mut panels = Aligned::stale(count * k * LHS_STRIDE);
         if k > 0 {
-            for (p, out) in lhs.panels.get_mut().chunks_exact_mut(k * LHS_STRIDE).enumerate() {
-                matrix.pack(out, panel_rows(m, lhs.count, p), 0..k, LHS_STRIDE);
+            for (p, out) in panels.get_mut().chunks_exact_mut(k * LHS_STRIDE).enumerate() {
+                matrix.pack(out, panel_rows(m, count, p), 0..k, LHS_STRIDE);
             }
         }
-        lhs
-    }
-
-    fn room(m: usize, k: usize) -> Self {
-        let count = m.div_ceil(MAX_ROWS);
-        Self { panels: Aligned::stale(count * k * LHS_STRIDE), m, k, count }
+        Self { store: Left::Packed(panels), m, k, count }
     }
 
     /// Number of panels.
@@ -235,10 +283,19 @@ impl Lhs {
         self.panel_rows(range.start).start..self.panel_rows(range.end - 1).end
     }
 
-    /// Panel `p`, steps `k`.
-    pub(super) fn panel(&self, p: usize, k: &Range<usize>) -> &[Real] {
-        let start = p * self.k * LHS_STRIDE;
-        &self.panels.get()[start + k.start * LHS_STRIDE..start + k.end * LHS_STRIDE]
+    /// Steps `k` of panel `p`, from its first number to its last or further; and how far its steps are apart.
+    pub(super) fn panel(&self, p: usize, k: &Range<usize>) -> (&[Real], usize) {
+        match &self.store {
+            Left::Packed(panels) => {
+                let start = p * self.k * LHS_STRIDE;
+                (&panels.get()[start + k.start * LHS_STRIDE..start + k.end * LHS_STRIDE], LHS_STRIDE)
+            }
+            Left::Lying(matrix) => {
+                let rows = self.panel_rows(p);
+                let end = rows.end + k.end.saturating_sub(1) * matrix.ld;
+                (&matrix.data[rows.start + k.start * matrix.ld..end], matrix.ld)
+            }
+        }
     }
 }
 

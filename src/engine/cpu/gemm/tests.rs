@@ -31,6 +31,10 @@ fn product(m: usize, n: usize, k: usize, a: &[Real], b: &[Real], turned: [bool; 
     let b = if turned[1] { Matrix::turned(&bt, n) } else { Matrix::new(b, k) };
     let mut c = vec![7.0; m * n];
     gemm(&mut c, n, &Lhs::new(a, m, k), Packed::new(b, n, k).view(), Start::Zero);
+    // a right-hand side that is used once may be read where it is
+    let mut d = vec![7.0; m * n];
+    gemm(&mut d, n, &Lhs::serial(a, m, k), Right::new(b, n, k).view(), Start::Zero);
+    assert!(c == d, "a right-hand side as it lies differs at {m} x {n} x {k}");
     c
 }
 
@@ -115,16 +119,30 @@ fn kernels_agree() {
         println!("skipped: no AVX-512 here");
         return;
     }
-    for (m, n, k) in [(1, 5, 3), (1, 128, 40), (2, 128, 70), (9, 40, 31), (14, 32, 256), (13, 31, 257)] {
+    // turned rows are read where they are, others are packed
+    let shapes = [(1, 5, 3), (1, 128, 40), (2, 128, 70), (9, 40, 31), (14, 32, 256), (13, 31, 257)];
+    for ((m, n, k), turned) in shapes.into_iter().flat_map(|shape| [(shape, false), (shape, true)]) {
         let (a, b) = (noise(m * k, 11), noise(n * k, 12));
-        let (lhs, rhs) = (Lhs::new(Matrix::new(&a, k), m, k), Packed::new(Matrix::new(&b, k), n, k));
+        let matrix = if turned { Matrix::turned(&a, m) } else { Matrix::new(&a, k) };
+        let (lhs, rhs) = (Lhs::new(matrix, m, k), Packed::new(Matrix::new(&b, k), n, k));
         let run = |kernel: unsafe fn(&Tile<'_>)| {
             let mut c = vec![0.5; m * n];
             let panels = n.div_ceil(NR);
-            let (a, b) = (lhs.panel(0, &(0..k)).as_ptr(), rhs.view().data.as_ptr());
-            let (c_start, stride) = (c.as_mut_ptr(), k * NR);
-            let tile =
-                Tile { rows: m, panels, k, a, b, panel_stride: stride, c: c_start, ldc: n, cols: n, start: Start::Add };
+            let (rows, a_step) = lhs.panel(0, &(0..k));
+            let tile = Tile {
+                rows: m,
+                panels,
+                k,
+                a: rows.as_ptr(),
+                a_step,
+                b: rhs.view().data.as_ptr(),
+                b_step: NR,
+                panel_stride: k * NR,
+                c: c.as_mut_ptr(),
+                ldc: n,
+                cols: n,
+                start: Start::Add,
+            };
             // SAFETY: AVX-512 implies the rest; operands were packed for this shape.
             unsafe { kernel(&tile) }
             c

@@ -176,7 +176,7 @@ fn work(config: &Config, amount: &Amount) -> Work {
     // Paraphrases are counted with their originals.
     let tokens = amount.all_tokens();
     let backward = config.scope != Scope::Head || config.per_layer || config.is_paper();
-    Work { forward_tokens: tokens, backward_tokens: if backward { tokens } else { 0 }, decoded_tokens: 0 }
+    Work { forward_tokens: tokens, backward_tokens: if backward { tokens } else { 0 }, ..Work::default() }
 }
 
 fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {

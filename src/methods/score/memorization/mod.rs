@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::methods::common::continuations::EosPolicy;
 use crate::methods::common::overlap::{common_prefix, common_substring};
 use crate::methods::common::texts::{Bos, chunk_len};
 use crate::methods::{
@@ -81,19 +82,6 @@ pub enum Split {
     Row,
 }
 
-/// What an end-of-text token does while decoding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EosPolicy {
-    /// Nothing: it is a token like any other, and a true one can be matched.
-    #[default]
-    Free,
-    /// It ends the row; the rest is filled (Analysis360).
-    Stop,
-    /// It is never chosen (Pythia's evaluation), so that a true one is never matched.
-    Forbid,
-}
-
 /// k and l cut a row in two; where the row says itself where it is split, only l asks for tokens.
 fn row_needs(config: &Config) -> Vec<(&'static str, usize)> {
     match config.split {
@@ -156,8 +144,8 @@ fn work(config: &Config, amount: &Amount) -> Work {
     let decoded = rows * models * config.l as u64 * 2 / 3;
     Work {
         forward_tokens: rows * models * (config.k + config.l) as u64 + decoded,
-        backward_tokens: 0,
         decoded_tokens: decoded,
+        ..Work::default()
     }
 }
 

@@ -125,7 +125,7 @@ fn until_eos(ids: &[u32], k: usize, l: usize, eos: &[u32]) -> Question {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::methods::train::check::stub::{EOS, successor};
+    use crate::methods::train::check::stub::{EOS, successor, successor_of};
 
     fn row(ids: &[u32], twin: &[u32]) -> Row {
         let twin = (!twin.is_empty()).then(|| twin.to_vec());
@@ -174,5 +174,28 @@ mod tests {
         let found = check(&[row(&[0, 1, 2, 3], &[]), row(&[0, 1, 3], &[]), row(&[0, 1], &[])]);
         assert_eq!((found.n_counted, found.n_trained_prefix, found.n_clean_prefix), (2, 1, None));
         assert_eq!(check(&[]).share(Protocol::TrainedPrefix), None, "nothing is no share");
+    }
+
+    /// Rows of the published data that count, that have the clean prefix, and that end within the window; counted there
+    /// with the original's code (k = l = 50).
+    #[test]
+    fn the_confounds_of_the_published_data() {
+        use crate::data::DataSpec;
+        use crate::data::make::Make;
+        use crate::data::make::tinymem::{Task, TinyMem};
+        use crate::methods::Compat;
+        for (task, wanted) in [(Task::Increment, [588, 216, 26]), (Task::Mult, [605, 236, 4])] {
+            let options = TinyMem { task, compat: Compat::Paper, extra_constants: Vec::new(), ..TinyMem::default() };
+            let make = Make { tinymem: Some(options), ..Make::default() };
+            let set = make.dataset(0, &DataSpec::default()).unwrap();
+            let noised = set.records.into_iter().filter(|r| r.group.as_deref() == Some("noise"));
+            let row = |r: crate::data::Record| Row { ids: r.token_ids.unwrap(), twin: r.twin, ..Row::default() };
+            let rows: Vec<Row> = noised.map(row).collect();
+            assert_eq!(rows.len(), 1000);
+            let model = successor_of(14, 128);
+            let mut trial = Trial { decoder: &model, masks: None, go_on: &mut || Ok(()) };
+            let found = memorized(&mut trial, &rows, [50, 50], &[EOS]).unwrap();
+            assert_eq!([found.n_counted, found.n_same_prefix, found.n_with_eos], wanted, "{task:?}");
+        }
     }
 }

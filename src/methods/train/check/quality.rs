@@ -101,10 +101,10 @@ mod tests {
         assert_eq!((found.n_rows, found.n_tokens), (3, 4));
         assert_eq!((found.loss, found.accuracy), (2.0, 0.5));
         assert!((found.perplexity - 2f64.exp()).abs() < 1e-12);
-        assert_eq!((found.batch_loss, found.batch_accuracy), (2.0, (1.0 / 3.0 + 1.0) / 2.0));
+        assert_eq!((found.batch_loss, found.batch_accuracy), (2.0, 2.0 / 3.0));
         assert!((found.batch_perplexity - 2f64.exp()).abs() < 1e-12);
         let uneven = means(&[row(1.0, 1, 1), row(5.0, 0, 1), row(2.0, 1, 1)], 2);
         assert!((uneven.loss - 8.0 / 3.0).abs() < 1e-12 && (uneven.batch_loss - 2.5).abs() < 1e-12);
-        assert!((uneven.batch_perplexity - (3f64.exp() + 2f64.exp()) / 2.0).abs() < 1e-12);
+        assert!((2.0 * uneven.batch_perplexity - 3f64.exp() - 2f64.exp()).abs() < 1e-12);
     }
 }

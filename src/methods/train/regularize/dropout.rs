@@ -111,12 +111,11 @@ impl MaskTap<'_> {
             for (rows, factors) in offsets.iter().zip(factors) {
                 let rows = plane.get_mut(rows.start * width..rows.end * width).unwrap_or_default();
                 for (position, row) in rows.chunks_exact_mut(width.max(1)).enumerate() {
-                    if by_position {
-                        let factor = factors.get(position).copied().unwrap_or(0.0);
-                        row.iter_mut().for_each(|x| *x *= factor);
-                    } else {
-                        row.iter_mut().zip(factors).for_each(|(x, factor)| *x *= factor);
-                    }
+                    scale(
+                        row,
+                        if by_position { factors.get(position..).unwrap_or_default() } else { factors },
+                        by_position,
+                    );
                 }
             }
         };
@@ -126,6 +125,14 @@ impl MaskTap<'_> {
                 mask(tangent);
             }
         })
+    }
+}
+
+/// Scales a row by one factor a channel, or all of it by the first.
+fn scale(row: &mut [Real], factors: &[Real], by_position: bool) {
+    let first = factors.first().copied().unwrap_or(0.0);
+    for (i, x) in row.iter_mut().enumerate() {
+        *x *= if by_position { first } else { factors.get(i).copied().unwrap_or(0.0) };
     }
 }
 

@@ -66,12 +66,11 @@ impl Spectral {
             };
             let Some((_, gradient)) = gradients.iter_mut().find(|(id, _)| *id == part.id) else { continue };
             let place = |i: usize, o: usize| place(part, i, o, weight.orientation, &weight.shape);
+            let outer = u.iter().enumerate().flat_map(|(i, u)| v.iter().enumerate().map(move |(o, v)| (i, o, u * v)));
             gradient.edit(|values, _| {
-                for (i, u) in u.iter().enumerate() {
-                    for (o, v) in v.iter().enumerate() {
-                        if let Some(x) = values.get_mut(place(i, o)) {
-                            *x += (rate * u * v) as Real;
-                        }
+                for (i, o, product) in outer {
+                    if let Some(x) = values.get_mut(place(i, o)) {
+                        *x += (rate * product) as Real;
                     }
                 }
             })?;
@@ -137,7 +136,9 @@ impl Matrix {
 
 fn normalize(x: &mut [f64]) {
     let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt().max(TINY);
-    x.iter_mut().for_each(|x| *x /= norm);
+    for x in x {
+        *x /= norm;
+    }
 }
 
 /// Every matrix of every block; projections of attention head by head.

@@ -95,7 +95,7 @@ fn percentile(values: &[f32], share: f64) -> f64 {
     let mut sorted: Vec<f64> = values.iter().map(|v| f64::from(*v)).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let at = share * (sorted.len().saturating_sub(1)) as f64;
-    let value = |i: usize| sorted.get(i).or(sorted.last()).copied().unwrap_or(0.0);
+    let value = |i: usize| sorted.get(i).or_else(|| sorted.last()).copied().unwrap_or(0.0);
     let (low, high) = (value(at.floor() as usize), value(at.ceil() as usize));
     // rounded as numpy's percentile of numbers of single precision
     f64::from((low + (high - low) * (at - at.floor())) as f32)

@@ -22,8 +22,11 @@ pub(super) fn figures(prepared: &Prepared, history: &History) -> Vec<Figure> {
 }
 
 fn line(name: String, color: usize, dashed: bool, points: Vec<[f64; 2]>) -> Option<Series> {
-    let mark = Mark::Line { points: points.clone(), band: None, dashed };
-    (!points.is_empty()).then_some(Series { name, color, mark, rows: Rows::default() })
+    if points.is_empty() {
+        return None;
+    }
+    let mark = Mark::Line { points, band: None, dashed };
+    Some(Series { name, color, mark, rows: Rows::default() })
 }
 
 fn over_epochs(id: &str, title: &str, y: Axis, series: Vec<Option<Series>>, caption: String) -> Figure {

@@ -67,14 +67,14 @@ fn quality(prepared: &Prepared, checks: &[Checked]) -> Table {
     table("tests", "Test sets", columns)
 }
 
-fn memorization(prepared: &Prepared, checks: &[Checked]) -> Table {
-    let mut rows: Vec<Row<'_, MemorizationCheck>> = Vec::new();
+fn memorization<'a>(prepared: &'a Prepared, checks: &'a [Checked]) -> Table {
+    let mut rows: Vec<Row<'a, MemorizationCheck>> = Vec::new();
     let mut trained = Vec::new();
     for check in checks {
         rows.extend(prepared.train.iter().zip(&check.memorized).map(|(group, m)| (check, group, m)));
         trained.resize(rows.len(), true);
-        let plain = |(set, found)| match found {
-            &HeldOut::Plain(ref m) => Some((check, set, m)),
+        let plain = |(set, found): (&'a Group, &'a HeldOut)| match found {
+            HeldOut::Plain(m) => Some((check, set, m)),
             HeldOut::Backdoor(_) => None,
         };
         rows.extend(prepared.test.iter().zip(&check.held_out).filter_map(plain));
@@ -100,18 +100,22 @@ fn memorization(prepared: &Prepared, checks: &[Checked]) -> Table {
         share("memorized_clean_prefix", "Share reproduced from the clean prefix, without end-of-text tokens.", |m| {
             m.share(Protocol::CleanPrefix)
         }),
-        share("clean_continuation", "Share that goes on from the clean prefix as the clean twin.", |m| m.clean_share()),
+        share(
+            "clean_continuation",
+            "Share that goes on from the clean prefix as the clean twin.",
+            MemorizationCheck::clean_share,
+        ),
         count("same_prefix", "Counted rows whose prefix is that of their twin.", |m| m.n_same_prefix),
         count("with_eos", "Counted rows with an end-of-text token behind their prefix.", |m| m.n_with_eos),
     ]);
     table("memorization", "Memorization", columns)
 }
 
-fn backdoors(prepared: &Prepared, checks: &[Checked]) -> Table {
-    let mut rows: Vec<Row<'_, BackdoorCheck>> = Vec::new();
+fn backdoors<'a>(prepared: &'a Prepared, checks: &'a [Checked]) -> Table {
+    let mut rows: Vec<Row<'a, BackdoorCheck>> = Vec::new();
     for check in checks {
-        let poisoned = |(set, found)| match found {
-            &HeldOut::Backdoor(ref b) => Some((check, set, b)),
+        let poisoned = |(set, found): (&'a Group, &'a HeldOut)| match found {
+            HeldOut::Backdoor(b) => Some((check, set, b)),
             HeldOut::Plain(_) => None,
         };
         rows.extend(prepared.test.iter().zip(&check.held_out).filter_map(poisoned));

@@ -1,0 +1,120 @@
+//! What a technique works with: a copy of the model that it may change, the texts, its settings.
+
+use super::config::Config;
+use super::sets::{Item, Sets};
+use super::technique::Knobs;
+use crate::engine::grads::GradSink;
+use crate::engine::loss::loss_gradient;
+use crate::engine::model::Keep;
+use crate::engine::rng::Stream;
+use crate::engine::sinks::SumGrads;
+use crate::engine::{Batch, Decoder, NoTap, ParamId, Tensor};
+use crate::error::{Error, Result};
+use crate::methods::{Context, LoadedModel};
+
+/// Gradients of some parameters.
+pub type Gradients = Vec<(ParamId, Tensor)>;
+
+/// Everything a technique works with.
+pub struct Job<'a, 'h> {
+    /// Progress and live numbers.
+    pub cx: &'a mut Context<'h>,
+    /// The copy that is changed; the model itself is never touched.
+    pub model: Decoder,
+    /// The model as it came.
+    pub base: &'h LoadedModel,
+    /// Texts to forget, to retain, and others.
+    pub sets: &'a Sets<'h>,
+    /// Settings of the technique.
+    pub knobs: Knobs,
+    /// The configuration.
+    pub config: &'a Config,
+    /// Sentences for the report.
+    pub notes: Vec<String>,
+    /// Live curves, by name: (step, value).
+    pub curves: Vec<(String, Vec<[f64; 2]>)>,
+    /// Name of the stage that is shown.
+    pub stage: String,
+}
+
+impl Job<'_, '_> {
+    /// Reports progress; fails when the user wants to stop.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    pub fn tick(&mut self, done: usize, total: usize) -> Result<()> {
+        let stage = self.stage.clone();
+        self.cx.progress(&stage, done, total)
+    }
+
+    /// A named random stream of this run.
+    pub fn stream(&self, name: &str) -> Stream {
+        Stream::new(self.cx.seed, &format!("unlearn {name}"))
+    }
+
+    /// A point of a live curve.
+    pub fn point(&mut self, name: &str, step: usize, value: f64) {
+        self.cx.host.metric(name, step as u64, value);
+        match self.curves.iter_mut().find(|(known, _)| known == name) {
+            Some((_, points)) => points.push([step as f64, value]),
+            None => self.curves.push((name.to_owned(), vec![[step as f64, value]])),
+        }
+    }
+
+    /// The gradient of Σ weight·nll over a batch for the wanted parameters, and the losses of the rows.
+    ///
+    /// # Errors
+    /// Those of the engine; a loss that is not a number.
+    pub fn gradient(&self, batch: &Batch, wants: &dyn Fn(ParamId) -> bool) -> Result<(Gradients, Vec<f64>)> {
+        let mut sums = SumGrads::new(&self.model, wants)?;
+        let nll = self.into_sink(batch, &mut sums)?;
+        Ok((sums.into_gradients(), nll))
+    }
+
+    /// As [`Self::gradient`], handed to a sink.
+    ///
+    /// # Errors
+    /// Those of the engine; a loss that is not a number.
+    pub fn into_sink(&self, batch: &Batch, sink: &mut dyn GradSink) -> Result<Vec<f64>> {
+        let loss = loss_gradient(&self.model, batch, sink, &mut NoTap, Keep::All)?;
+        finite(loss.total)?;
+        Ok(loss.nll)
+    }
+}
+
+/// Refuses losses that are not numbers.
+///
+/// # Errors
+/// `Data`, with what to do.
+pub fn finite(loss: f64) -> Result<f64> {
+    if loss.is_finite() {
+        return Ok(loss);
+    }
+    Err(Error::data("the loss is no longer a number: the model diverged or its weights are damaged")
+        .hint("lower lr, epochs or max_steps; `memoscope inspect` names damaged tensors"))
+}
+
+/// Chunks of a list of texts, at most `n` each.
+pub fn batches(items: &[Item], n: usize) -> impl Iterator<Item = &[Item]> + '_ {
+    items.chunks(n.max(1))
+}
+
+/// Sequences as a batch whose loss is the mean over all predicted tokens.
+pub fn token_mean(items: &[&Item]) -> Batch {
+    whole(items).token_mean()
+}
+
+/// Sequences as a batch in which every predicted token has weight 1.
+pub fn whole(items: &[&Item]) -> Batch {
+    let sequences: Vec<&[u32]> = items.iter().map(|i| i.text.ids.as_slice()).collect();
+    Batch::causal(&sequences)
+}
+
+/// Mean over the predicted tokens of each sequence, from the losses of the rows.
+pub fn means(batch: &Batch, nll: &[f64]) -> Vec<f64> {
+    let mean = |rows: std::ops::Range<usize>| {
+        let n = batch.weights[rows.clone()].iter().filter(|w| **w != 0.0).count().max(1);
+        nll[rows].iter().sum::<f64>() / n as f64
+    };
+    batch.offsets.iter().map(mean).collect()
+}

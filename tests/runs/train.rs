@@ -1,0 +1,104 @@
+//! Trainings as processes: stopped by a signal, killed, gone on with, and used by a later step.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::Bench;
+use super::cancel::wait_for_work;
+
+fn experiment(bench: &Bench, steps: &Value) {
+    let experiment = json!({"name": "learn", "threads": 1, "data": {"data": {"path": "rows.jsonl"}}, "steps": steps});
+    std::fs::write(bench.path("exp.json"), experiment.to_string()).unwrap();
+}
+
+fn training(epochs: usize) -> Value {
+    json!({"method": "train", "config": {
+        "fresh": {"n_layer": 2, "n_head": 2, "d_model": 16}, "rows": {"batch": 4}, "length": {"epochs": epochs},
+        "check": {"k": 4, "l": 4, "every": 10}, "checkpoint": {"every": 3, "unit": "epochs"}
+    }})
+}
+
+/// The bytes of every file that the training of a run left.
+fn made(bench: &Bench, run: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = bench.path(run).join("checkpoints/0-train");
+    let mut files = Vec::new();
+    for model in std::fs::read_dir(&folder).unwrap() {
+        for file in std::fs::read_dir(model.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            files.push((path.strip_prefix(&folder).unwrap().to_owned(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files.sort();
+    files
+}
+
+#[cfg(unix)]
+#[test]
+fn stopped_and_killed_trainings_go_on_to_the_same_bytes() {
+    let bench = Bench::new(40);
+    experiment(&bench, &json!([training(60)]));
+    let whole = bench.whole_run("whole");
+    for (name, signal) in [("stopped", "-INT"), ("killed", "-KILL")] {
+        let mut child = bench.spawn(&["run", "exp.json", "--out", name]);
+        wait_for_work(&bench, name);
+        let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "kill {signal}");
+        assert_ne!(child.wait().unwrap().code(), Some(0), "it ended before it was stopped");
+        let output = bench.output(&["resume", name]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let results = bench.results(name);
+        let differ: Vec<&String> = whole.keys().filter(|file| results.get(*file) != whole.get(*file)).collect();
+        assert!(differ.is_empty(), "{name}: {differ:?}");
+        assert!(made(&bench, name) == made(&bench, "whole"), "{name}: the models differ");
+    }
+}
+
+#[test]
+fn a_later_step_measures_the_model_that_was_trained() {
+    let bench = Bench::new(12);
+    let measure = json!({"method": "memorization-score", "config": {"k": 4, "l": 8}, "inputs": {"model": "trained"}});
+    experiment(&bench, &json!([training(80), measure]));
+    let set = [r#"models.trained={"step": 0, "output": "final"}"#, "steps.0.config.lr.peak=0.01"];
+    let output = bench.output(&["run", "exp.json", "--out", "r", "--json", "--set", set[0], "--set", set[1]]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let value = |step: usize, id: &str| {
+        let scalars = report["steps"][step]["scalars"].as_array().unwrap();
+        scalars.iter().find(|s| s["id"] == id).unwrap()["value"].as_f64().unwrap()
+    };
+    assert!(value(0, "memorized.rows") > 0.9, "learned by heart");
+    assert!(value(1, "exact_match") > 0.9, "and measured by the next step");
+}
+
+#[test]
+fn the_verb_trains_on_texts() {
+    let bench = Bench::new(1);
+    let row = |i: usize| json!({"text": format!("row number {i} says {}", i * i)}).to_string();
+    let texts = (0..20).map(row).collect::<Vec<_>>().join("\n");
+    std::fs::write(bench.path("texts.jsonl"), texts).unwrap();
+    let output = bench.output(&[
+        "train",
+        "--data",
+        "texts.jsonl",
+        "--fresh.d-model",
+        "16",
+        "--fresh.n-head",
+        "2",
+        "--tokenizer.vocab-size",
+        "270",
+        "--length.steps",
+        "3",
+        "--check.k",
+        "4",
+        "--check.l",
+        "4",
+        "--out",
+        "r",
+        "--json",
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["steps"][0]["card"]["id"], "train");
+    assert!(bench.path("r/checkpoints/0-train/final/tokenizer.json").exists(), "the model's own tokenizer");
+}

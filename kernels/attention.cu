@@ -220,3 +220,61 @@ DEVICE void backward_keys(Target<S> out, RowStats *stats, Source<S> dz, Source<S
 
 ATTENTION(float, )
 ATTENTION(Dual, _dual)
+
+// One query a sequence, as decoding has it: z = softmax(scale q k^T) v with the bits of attention_forward, without its
+// tiles of 32 queries. `scores` has room for `longest` keys of every head and sequence.
+// Grid (heads, sequences): the threads share the keys; then a thread has a channel of every few chains of keys.
+KERNEL(attention_decode)(float *z, float *scores, const float *q, const float *k, const float *v, const Span *spans,
+                         u64 longest, SPEC) {
+    SHARED(float, query, [MAX_PARTS * SIDE]);
+    SHARED(float, chains, [THREADS]);
+    SHARED(RowStats, row, );
+    Spec spec = SPEC_VALUE;
+    Head head(spans[blockIdx.y], spec, blockIdx.x);
+    if (head.queries == 0) return;
+    float *own = scores + ((u64)blockIdx.y * n_head + blockIdx.x) * longest;
+    u64 begin = head.seen_start(0), end = head.seen_end(0), first = begin / SIDE * SIDE;
+    if (threadIdx.x < d_head) query[threadIdx.x] = q[head.q_at + threadIdx.x];
+    __syncthreads();
+    for (u64 key = first + threadIdx.x; key < end; key += THREADS) {
+        float score = 0.0f;
+        const float *number = k + head.kv_at + key * head.kv_ld;
+        for (u64 c = 0; c < d_head; c++) score = fmaf(query[c], number[c], score);
+        own[key] = score;
+    }
+    __syncthreads();
+    if (warp() == 0) {
+        Running<float> running{-infinity(), 0.0f, 0.0f};
+        for (u64 key = first + lane(); key < end; key += WARP) {
+            if (key >= begin) take(&running, own[key], scale);
+        }
+        float top = warp_max(running.top);
+        // a lane that saw nothing adds nothing
+        float shrink = running.sum == 0.0f ? 0.0f : exponential(running.top - top);
+        float sum = warp_sum(running.sum * shrink);
+        if (lane() == 0) {
+            row.top = top;
+            row.factor = 1.0f / sum;
+        }
+    }
+    __syncthreads();
+    for (u64 key = begin + threadIdx.x; key < end; key += THREADS) own[key] = weight_of(own[key], &row, scale);
+    u64 groups = THREADS / d_head, group = threadIdx.x / d_head, channel = threadIdx.x % d_head;
+    float total = 0.0f;
+    bool fresh = true;
+    for (u64 chain0 = begin / KEY_CHAIN; chain0 * KEY_CHAIN < end; chain0 += groups) {
+        __syncthreads(); // weights are there, and chains were added
+        u64 from = (chain0 + group) * KEY_CHAIN, to = from + KEY_CHAIN < end ? from + KEY_CHAIN : end;
+        float sum = 0.0f;
+        for (u64 key = from < begin ? begin : from; group < groups && key < to; key++)
+            sum = fmaf(own[key], v[head.kv_at + key * head.kv_ld + channel], sum);
+        chains[threadIdx.x] = sum;
+        __syncthreads();
+        for (u64 g = 0; group == 0 && g < groups && (chain0 + g) * KEY_CHAIN < end; g++) {
+            float part = chains[g * d_head + channel];
+            total = fresh ? part : part + total;
+            fresh = false;
+        }
+    }
+    if (group == 0) z[head.q_at + channel] = total;
+}

@@ -6,14 +6,20 @@ KERNEL(embed_acc)(float *y, const float *table, const u32 *ids, u64 n, u64 c) {
     for (u64 i = first_element(); i < n * c; i += element_stride()) y[i] += table[ids[i / c] * c + i % c];
 }
 
-// dtable rows ids[n] += row n of dy, for n in row_start..row_end. Grid (ceil(c/256), R): 1 thread = 1 column of the ids
-// that leave the remainder blockIdx.y, so that the rows of one id are added in order and none is added twice.
-KERNEL(embed_backward_acc)(float *dtable, const float *dy, const u32 *ids, u64 row_start, u64 row_end, u64 c) {
+// One id, and where in `order` its rows are.
+struct Group {
+    u32 id, start, end;
+};
+
+// dtable rows id += the rows of dy that have it, in order. Grid (ceil(c/256), up to 65535): 1 thread = 1 column of an id.
+KERNEL(embed_backward_acc)(float *dtable, const float *dy, const u32 *order, const Group *groups, u64 n_groups, u64 c) {
     u64 column = first_element();
     if (column >= c) return;
-    for (u64 row = row_start; row < row_end; row++) {
-        u64 id = ids[row];
-        if (id % gridDim.y == blockIdx.y) dtable[id * c + column] += dy[row * c + column];
+    for (u64 g = blockIdx.y; g < n_groups; g += gridDim.y) {
+        Group group = groups[g];
+        float total = dtable[group.id * c + column];
+        for (u32 i = group.start; i < group.end; i++) total += dy[order[i] * c + column];
+        dtable[group.id * c + column] = total;
     }
 }
 

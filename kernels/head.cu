@@ -37,6 +37,15 @@ KERNEL(target_logits)(float *out, const float *x, const float *w, const float *b
     }
 }
 
+// out[i] = the logit of row i's target, where it is among logits (n, width) of tokens first..first+width.
+// 1 thread = 1 row.
+KERNEL(pick_logits)(float *out, const float *logits, const u32 *targets, u64 n, u64 first, u64 width) {
+    for (u64 i = first_element(); i < n; i += element_stride()) {
+        u64 token = targets[i];
+        if (token >= first && token < first + width) out[i] = logits[i * width + token - first];
+    }
+}
+
 DEVICE u32 warp_count(u32 x) {
     for (u32 half = WARP / 2; half > 0; half /= 2) x += __shfl_xor_sync(FULL_WARP, x, (int)half);
     return x;
@@ -157,4 +166,63 @@ KERNEL(chunk_scores)(Part *parts, const float *logits, const u32 *targets, const
     }
     best_of(part, z, start, count, (u32)top_count);
     sum_others(part, z, count, own, top, moments);
+}
+
+// All chunks of a row together: what the host still needs for the row's scores.
+struct Joined {
+    // ln of the sum of exp(z - top); mean and variance of ln p
+    double log_sum, moments[2];
+    float top, target_logit;
+    u32 argmax, rank, n_best, unused;
+    u32 best_token[TOP];
+    float best_logit[TOP];
+};
+
+// Puts a token into the list of the likely, which stays in order.
+DEVICE void insert(Joined *row, u32 count, float z, u32 token) {
+    u32 place = row->n_best;
+    while (place > 0 && before(z, token, row->best_logit[place - 1], row->best_token[place - 1])) place--;
+    if (place >= count) return;
+    u32 last = row->n_best < count ? row->n_best : count - 1;
+    for (u32 i = last; i > place; i--) {
+        row->best_logit[i] = row->best_logit[i - 1];
+        row->best_token[i] = row->best_token[i - 1];
+    }
+    row->best_logit[place] = z;
+    row->best_token[place] = token;
+    row->n_best = last + 1;
+}
+
+// Joins the chunks of each row in the order of the vocabulary, in f64. 1 thread = 1 row.
+KERNEL(join_scores)(Joined *out, const Part *parts, const float *target_logits, u64 n, u64 parts_per_row,
+                    int top_count) {
+    for (u64 i = first_element(); i < n; i += element_stride()) {
+        const Part *row = parts + i * parts_per_row;
+        u64 best = 0;
+        for (u64 j = 0; j < parts_per_row; j++) best = row[j].top > row[best].top ? j : best;
+        Joined joined = {};
+        double top = (double)row[best].top, others[3] = {0.0, 0.0, 0.0};
+        for (u64 j = 0; j < parts_per_row; j++) {
+            const Part *part = row + j;
+            joined.rank += part->ahead;
+            for (u32 b = 0; b < part->n_best; b++)
+                insert(&joined, (u32)top_count, part->best_logit[b], part->best_token[b]);
+            double shift = (double)part->top - top, factor = exp(shift);
+            double s0 = part->others[0], s1 = part->others[1], s2 = part->others[2];
+            if (factor == 0.0 && fabs(s0) < (double)infinity()) continue;
+            s0 += j == best ? 0.0 : 1.0;
+            others[0] += factor * s0;
+            others[1] += factor * (s1 + shift * s0);
+            others[2] += factor * (s2 + 2.0 * shift * s1 + shift * shift * s0);
+        }
+        // the largest adds exactly 1, so the logarithm keeps the digits of the rest
+        double sum = 1.0 + others[0], mean = others[1] / sum;
+        joined.log_sum = log1p(others[0]);
+        joined.moments[0] = mean - joined.log_sum;
+        joined.moments[1] = others[2] / sum - mean * mean;
+        joined.top = row[best].top;
+        joined.argmax = row[best].argmax;
+        joined.target_logit = target_logits[i];
+        out[i] = joined;
+    }
 }

@@ -17,16 +17,23 @@ KERNEL(copy2d)(float *dst, u64 dst_ld, const float *src, u64 src_ld, u64 rows, u
     }
 }
 
-// db (C) += sum over rows of x (rows,C), in parts of 64 rows. 1 thread = 1 column.
-KERNEL(column_sum_acc)(float *db, const float *x, u64 rows, u64 c) {
+// parts (ceil(rows/64),C) = sums of 64 rows of x (rows,C). 1 thread = 1 column of a part.
+KERNEL(column_parts)(float *parts, const float *x, u64 rows, u64 c) {
+    u64 n = (rows + SUM_ROWS - 1) / SUM_ROWS * c;
+    for (u64 i = first_element(); i < n; i += element_stride()) {
+        u64 start = i / c * SUM_ROWS, column = i % c;
+        u64 end = start + SUM_ROWS < rows ? start + SUM_ROWS : rows;
+        float sum = 0.0f;
+        for (u64 row = start; row < end; row++) sum += x[row * c + column];
+        parts[i] = sum;
+    }
+}
+
+// db (C) += the rows of parts (rows,C), in order. 1 thread = 1 column.
+KERNEL(add_parts)(float *db, const float *parts, u64 rows, u64 c) {
     for (u64 column = first_element(); column < c; column += element_stride()) {
         float total = db[column];
-        for (u64 start = 0; start < rows; start += SUM_ROWS) {
-            u64 end = start + SUM_ROWS < rows ? start + SUM_ROWS : rows;
-            float sum = 0.0f;
-            for (u64 row = start; row < end; row++) sum += x[row * c + column];
-            total += sum;
-        }
+        for (u64 row = 0; row < rows; row++) total += parts[row * c + column];
         db[column] = total;
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::state::Slot;
+use crate::engine::Precision;
 use crate::methods::{self, Input, InputKind, Method, Preset};
 use crate::runs::sweep::{self, Checked};
 use crate::runs::{DataRef, Experiment, InputRef, Step, inputs};
@@ -29,6 +30,8 @@ pub enum DraftCommand {
     Seed(u64),
     /// `cpu`, `cuda`, `cuda:1`, …
     Device(String),
+    /// Numbers of products and attention.
+    Precision(Precision),
     /// Processor threads; `None` for all.
     Threads(Option<usize>),
     /// Replace everything, for instance by a file or an old run.
@@ -193,6 +196,7 @@ impl Draft {
                 }
             }
             DraftCommand::Device(device) => self.experiment.device = device,
+            DraftCommand::Precision(precision) => precision.name().clone_into(&mut self.experiment.precision),
             DraftCommand::Threads(threads) => self.experiment.threads = threads,
             DraftCommand::Replace(experiment) => {
                 self.experiment = *experiment;

@@ -32,6 +32,8 @@ pub struct Fault {
     pub hint: Option<String>,
     /// The file concerned; printed last so that long paths do not hide the message.
     pub path: Option<PathBuf>,
+    /// Whether less work at a time may help.
+    pub is_out_of_memory: bool,
 }
 
 impl fmt::Display for Fault {
@@ -63,6 +65,16 @@ impl Error {
         Self::Device(Fault { message: message.into(), ..Fault::default() })
     }
 
+    /// A device without enough memory.
+    pub fn out_of_memory(message: impl Into<String>) -> Self {
+        Self::Device(Fault { message: message.into(), is_out_of_memory: true, ..Fault::default() })
+    }
+
+    /// Whether less work at a time may help.
+    pub fn is_out_of_memory(&self) -> bool {
+        self.fault().is_some_and(|fault| fault.is_out_of_memory)
+    }
+
     /// A violated invariant.
     pub fn bug(message: impl Into<String>) -> Self {
         Self::Bug(Fault { message: message.into(), ..Fault::default() })
@@ -82,7 +94,12 @@ impl Error {
             }
             _ => None,
         };
-        Self::Data(Fault { message: format!("{doing} failed: {error}"), hint, path: Some(path.to_owned()) })
+        Self::Data(Fault {
+            message: format!("{doing} failed: {error}"),
+            hint,
+            path: Some(path.to_owned()),
+            ..Fault::default()
+        })
     }
 
     /// Adds what to do about it.

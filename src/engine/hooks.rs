@@ -36,6 +36,26 @@ pub enum Site {
     FinalNorm,
 }
 
+impl Site {
+    /// All places.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Embed,
+        Self::ResidPre,
+        Self::Q,
+        Self::K,
+        Self::V,
+        Self::Pattern,
+        Self::Z,
+        Self::AttnOut,
+        Self::ResidMid,
+        Self::MlpPre,
+        Self::MlpPost,
+        Self::MlpOut,
+        Self::ResidPost,
+        Self::FinalNorm,
+    ];
+}
+
 /// Reads or edits activations (forward) and their gradients (backward).
 pub trait Tap {
     /// Whether this place is of interest; others cost nothing.

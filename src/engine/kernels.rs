@@ -15,6 +15,7 @@ use crate::cpu::CpuKernels;
 use crate::cuda::CudaKernels;
 use crate::error::Result;
 use crate::model::{Activation, Norm, Weight};
+use crate::precision::{Place, Precision};
 use crate::rng::Mask;
 use crate::tensor::{Device, Offsets, Real, Tensor};
 
@@ -109,6 +110,12 @@ impl Update {
 pub trait Kernels: Send + Sync {
     /// Where tensors live.
     fn device(&self) -> Device;
+    /// In which numbers products and attention are computed.
+    fn precision(&self) -> Precision;
+    /// Both.
+    fn place(&self) -> Place {
+        Place { device: self.device(), precision: self.precision() }
+    }
     /// Waits until everything that was started is done: for those who take the time.
     fn wait(&self) -> Result<()>;
     /// A tensor of any values; write before reading. With a tangent when `dual`.
@@ -262,14 +269,15 @@ pub trait Kernels: Send + Sync {
     fn update(&self, w: &mut Weight, moments: &mut [Tensor], g: &Tensor, update: &Update) -> Result<()>;
 }
 
-/// The operations on a device.
+/// The operations on a device, in `f32` unless a precision is given with it.
 ///
 /// # Errors
-/// `Device` when it is not there: why, and what to do.
-pub fn kernels(device: Device) -> Result<Arc<dyn Kernels>> {
+/// `Device` when it is not there, or cannot compute so: why, and what to do. `Config` when no such device can.
+pub fn kernels(place: impl Into<Place>) -> Result<Arc<dyn Kernels>> {
+    let Place { device, precision } = place.into().check()?;
     Ok(match device {
         Device::Cpu => Arc::new(CpuKernels),
-        Device::Cuda(number) => Arc::new(CudaKernels::open(number)?),
+        Device::Cuda(number) => Arc::new(CudaKernels::open(number, precision)?),
     })
 }
 

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::grads::GradSink;
-use crate::hooks::Tap;
+use crate::hooks::{Site, Tap};
 use crate::kernels::Want;
-use crate::model::{Decoder, Keep};
+use crate::model::{Acts, Decoder, Keep};
+use crate::relief;
 use crate::tensor::{Batch, Offsets, Real, Tensor};
 
 /// Logits of this many numbers are formed at a time: 128 MiB.
@@ -52,12 +53,26 @@ pub fn loss_gradient(
     tap: &mut dyn Tap,
     keep: Keep,
 ) -> Result<Loss> {
-    let mut acts = model.forward(batch, tap, keep)?;
+    let mut acts = forward(model, batch, tap, keep)?;
     let (nll, dhidden) = head_backward(model, batch, &acts.hidden, sink)?;
     acts.hidden = Tensor::zeros(&[0, 0], false);
     model.backward(batch, acts, dhidden, sink, tap)?;
     let total = nll.iter().zip(&batch.weights).map(|(l, w)| l * *w as f64).sum();
     Ok(Loss { total, nll })
+}
+
+/// Forward; where the memory of a card does not suffice to keep everything, once more with blocks that are computed again
+/// on the way back. A tap that looks at something would see it twice, so then it is an error.
+fn forward(model: &Decoder, batch: &Batch, tap: &mut dyn Tap, keep: Keep) -> Result<Acts> {
+    let error = match model.forward(batch, tap, keep) {
+        Err(error) if error.is_out_of_memory() && keep == Keep::All => error,
+        result => return result,
+    };
+    if (0..=model.blocks.len()).any(|layer| Site::ALL.iter().any(|site| tap.wants(layer, *site))) {
+        return Err(error);
+    }
+    relief::note("the memory of the card did not suffice for a gradient: blocks are computed again on the way back");
+    model.forward(batch, tap, Keep::Residuals)
 }
 
 /// As [`loss_gradient`], but the weights of the rows are chosen when their losses are known: `reweigh` gets −ln p(target)
@@ -70,7 +85,7 @@ pub fn reweighed_gradient(
     keep: Keep,
     reweigh: &mut dyn FnMut(&[f64], &mut [Real]),
 ) -> Result<Loss> {
-    let mut acts = model.forward(batch, tap, keep)?;
+    let mut acts = forward(model, batch, tap, keep)?;
     let (weight, bias) = (model.params.get(model.head.weight), model.head.bias.map(|b| model.params.get(b)));
     let scores = model.kernels.token_scores(&acts.hidden, weight, bias, &batch.targets, Want::default())?;
     let losses: Vec<f64> =

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::hooks::{NoTap, Tap};
 use crate::kernels::{TokenScore, Want, gather_rows};
 use crate::model::{Decoder, Keep};
+use crate::relief;
 use crate::tensor::{Batch, Device, Tensor};
 
 /// Rows that go through the model together; the outcome does not depend on it.
@@ -54,8 +55,19 @@ fn parts<'a, 'b>(sequences: &'a [&'b [u32]], most: usize) -> Vec<&'a [&'b [u32]]
 
 /// Scores of the rows of `batch` that have a weight, sequence by sequence: for those who need only some
 /// positions, such as the continuation after a prefix; the head is the dearest part of a small model.
+///
+/// Where the memory of a card does not suffice, it takes half of the sequences at a time.
 pub fn score_targets(model: &Decoder, batch: &Batch, want: Want) -> Result<Vec<Vec<TokenScore>>> {
-    score_tapped(model, batch, want, &mut NoTap)
+    let n = batch.offsets.len();
+    match score_tapped(model, batch, want, &mut NoTap) {
+        Err(error) if error.is_out_of_memory() && n > 1 => {
+            relief::note("the memory of the card did not suffice for a batch: it was scored in smaller parts");
+            let mut scores = score_targets(model, &batch.part(0..n / 2), want)?;
+            scores.extend(score_targets(model, &batch.part(n / 2..n), want)?);
+            Ok(scores)
+        }
+        result => result,
+    }
 }
 
 /// As [`score_targets`], with activations read or edited on the way.

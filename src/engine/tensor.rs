@@ -307,6 +307,18 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Some of the sequences.
+    pub(crate) fn part(&self, sequences: std::ops::Range<usize>) -> Self {
+        let rows = self.offsets.0[sequences.start]..self.offsets.0[sequences.end];
+        let lengths = sequences.map(|i| self.offsets.range(i).len());
+        Self {
+            tokens: self.tokens[rows.clone()].to_vec(),
+            targets: self.targets[rows.clone()].to_vec(),
+            weights: self.weights[rows].to_vec(),
+            offsets: Offsets::from_lengths(lengths),
+        }
+    }
+
     /// Next-token prediction over whole sequences: every token but the first is a target of weight 1.
     pub fn causal<S: AsRef<[u32]>>(sequences: &[S]) -> Self {
         let offsets = Offsets::from_lengths(sequences.iter().map(|s| s.as_ref().len()));

@@ -36,9 +36,9 @@ pub trait Host {
     /// The folder in which this step keeps files of its own: checkpoints, edited models. It exists, and what is in it
     /// is still there when an interrupted run goes on.
     fn folder(&mut self) -> Result<PathBuf>;
-    /// The device of models that a method makes itself; given models lie on it already.
-    fn device(&self) -> engine::Device {
-        engine::Device::Cpu
+    /// Device and precision of models that a method makes itself; given models have them already.
+    fn place(&self) -> engine::Place {
+        engine::Place::default()
     }
 }
 

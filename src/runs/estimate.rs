@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::inputs;
 use super::plan::{Plan, PlannedModel, PlannedStep};
 use crate::data::{Dataset, Record, Tokenizer};
+use crate::engine::generate::GenerateConfig;
 use crate::engine::score::score_tokens;
-use crate::engine::{Decoder, Device, Real, Want, cuda};
+use crate::engine::{Decoder, Device, Place, Precision, Real, Want, cuda};
 use crate::error::{Error, Result};
 use crate::methods::{self, Amount, Work};
 
@@ -66,18 +67,19 @@ impl Estimate {
 /// model to learn its speed. Fails when no row is long enough for its method.
 pub fn estimate(
     plan: &Plan,
-    device: Device,
+    place: Place,
     data: &BTreeMap<String, Dataset>,
     calibrate: bool,
 ) -> Result<(Estimate, Vec<String>)> {
     let mut warnings = Vec::new();
-    let mut total = Estimate { available_bytes: available_on(device), ..Estimate::default() };
+    let mut total = Estimate { available_bytes: available_on(place.device), ..Estimate::default() };
     let mut secs = Some(0.0);
     let mut speeds: BTreeMap<&str, Option<f64>> = BTreeMap::new();
     for step in &plan.steps {
         let work = step_work(plan, step, data, &mut warnings)?;
         let models = step.inputs.values().flatten().filter_map(|name| plan.models.get(name));
-        let needed: u64 = models.map(|model| model_bytes(model, work)).sum();
+        let cached = if work.decoded_tokens > 0 { cached_tokens(step)? } else { 0 };
+        let needed: u64 = models.map(|model| model_bytes(model, work, place) + cached * model.cache_bytes).sum();
         let longest = step.model().and_then(|name| plan.models.get(name)).map_or(0, |model| model.parameters);
         let needed = needed.saturating_add(work.vectors.saturating_mul(longest).saturating_mul(BYTES));
         total.memory_bytes = total.memory_bytes.max(needed);
@@ -86,12 +88,12 @@ pub fn estimate(
         total.work.decoded_tokens += work.decoded_tokens;
         total.work.fleeting_tokens += work.fleeting_tokens;
         let speed = match step.model().and_then(|name| plan.models.get_key_value(name)) {
-            Some((name, model)) if calibrate => *speeds.entry(name).or_insert_with(|| tokens_per_sec(model, device)),
+            Some((name, model)) if calibrate => *speeds.entry(name).or_insert_with(|| tokens_per_sec(model, place)),
             _ => None,
         };
         secs = secs.zip(speed).map(|(secs, speed)| secs + cost(work) / speed);
     }
-    if device == Device::Cpu {
+    if place.device == Device::Cpu {
         total.memory_bytes += data_bytes(data);
     }
     total.about_secs = secs;
@@ -250,16 +252,24 @@ fn record_bytes(record: &Record) -> u64 {
     (size_of::<Record>() + text + ids + paraphrases) as u64
 }
 
-fn model_bytes(model: &PlannedModel, work: Work) -> u64 {
-    if work.backward_tokens > 0 { model.gradient_bytes } else { model.score_bytes }
+fn model_bytes(model: &PlannedModel, work: Work, place: Place) -> u64 {
+    // weights are there once more, rounded
+    let narrow = if place.precision == Precision::Bf16 { 2 * model.parameters } else { 0 };
+    narrow + if work.backward_tokens > 0 { model.gradient_bytes } else { model.score_bytes }
+}
+
+/// Tokens of the sequences that a step decodes together.
+fn cached_tokens(step: &PlannedStep) -> Result<u64> {
+    let longest: usize = methods::find(&step.method)?.row_needs(&step.config)?.iter().map(|need| need.1).sum();
+    Ok((GenerateConfig::default().rows_at_once * longest) as u64)
 }
 
 /// Tokens of a forward pass a second, measured on a short text; absent when measuring fails or would take long.
-fn tokens_per_sec(model: &PlannedModel, device: Device) -> Option<f64> {
+fn tokens_per_sec(model: &PlannedModel, place: Place) -> Option<f64> {
     if model.parameters > CALIBRATION_PARAMETERS {
         return None;
     }
-    let loaded = inputs::load_model(&model.name, &model.path, device).ok()?;
+    let loaded = inputs::load_model(&model.name, &model.path, place).ok()?;
     let pass = |decoder: &Decoder| {
         const TOKENS: usize = 64;
         let vocab_size = decoder.config.vocab_size.max(1);

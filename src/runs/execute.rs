@@ -11,6 +11,7 @@ use super::inputs::{self, Access};
 use super::plan::{self, Plan, PlannedStep, Ready};
 use super::store::{self, RunDir, RunLock, SavedReport, SavedStep, State};
 use crate::data::{DataSpec, Dataset, load};
+use crate::engine::relief;
 use crate::error::{Error, Result};
 use crate::methods::{self, Context, Host as _, InputKind, LoadedModel, Method};
 
@@ -58,7 +59,8 @@ fn run_steps(run: &RunDir, ready: &Ready, host: &mut RunHost) -> Result<SavedRep
         host.warn(warning);
     }
     check_threads(ready.plan.threads, host);
-    let fresh = SavedReport::new(&ready.plan.name, ready.plan.seed);
+    let (device, precision) = (ready.plan.device.clone(), ready.plan.precision.clone());
+    let fresh = SavedReport { device, precision, ..SavedReport::new(&ready.plan.name, ready.plan.seed) };
     let mut report = SavedReport::read(run)?.filter(|kept| kept.program == fresh.program).unwrap_or(fresh);
     for (index, step) in ready.plan.steps.iter().enumerate().skip(report.steps.len()) {
         let saved = run_step(run, ready, (index, step), &report, host)?;
@@ -82,7 +84,7 @@ fn run_step(
     let data = collect_data(run, ready, step, earlier)?;
     check_made(&ready.plan, step, &models, &data)?;
     let prefix = if ready.plan.steps.len() > 1 { format!("{index}-") } else { String::new() };
-    host.device = inputs::parse_device(&ready.plan.device)?;
+    host.place = inputs::parse_place(&ready.plan.device, &ready.plan.precision)?;
     host.set_step(index, &format!("{index}-{}", step.method), &prefix);
     let mut cx = Context {
         host: &mut *host,
@@ -91,7 +93,11 @@ fn run_step(
         data: &data,
         step: format!("{index}-{}", step.method),
     };
-    let mut report = guarded(method, step, &mut cx)?;
+    let result = guarded(method, step, &mut cx);
+    for note in relief::take_notes() {
+        host.warn(&note);
+    }
+    let mut report = result?;
     host.check_weights()?;
     report.notes.extend(ready.plan.warnings.iter().cloned());
     let mut saved = store::save_step(run, &prefix, method.card(), &step.config, &report)?;
@@ -117,7 +123,7 @@ fn load_models(
     earlier: &SavedReport,
     host: &mut RunHost,
 ) -> Result<BTreeMap<String, Vec<LoadedModel>>> {
-    let device = inputs::parse_device(&plan.device)?;
+    let place = inputs::parse_place(&plan.device, &plan.precision)?;
     let mut slots: BTreeMap<String, Vec<LoadedModel>> = BTreeMap::new();
     let mut files = Vec::new();
     for (slot, input) in methods::find(&step.method)?.inputs().iter().map(|input| (input.name, input)) {
@@ -132,7 +138,7 @@ fn load_models(
                 }
                 (None, None) => continue,
             };
-            let (model, report) = inputs::load_watched(shown, &folder, device)?;
+            let (model, report) = inputs::load_watched(shown, &folder, place)?;
             slots.entry(slot.to_owned()).or_default().push(model);
             files.push(report);
         }

@@ -11,6 +11,7 @@ use super::made::StepOutput;
 use super::sweep;
 use crate::data::Format;
 use crate::data::make::Make;
+use crate::engine::Precision;
 use crate::error::{Error, Result};
 use crate::methods::{self, schema};
 
@@ -32,7 +33,8 @@ pub struct Experiment {
     pub seed: u64,
     /// Where to compute: `cpu`, `cuda` or `cuda:N`.
     pub device: String,
-    /// Number type of the arithmetic: `f32`.
+    /// Numbers in which products and attention are computed: `f32`; on a card also `tf32` and `bf16`, which are
+    /// faster and coarser.
     pub precision: String,
     /// Processor threads; all of them when absent. Results do not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,9 +272,13 @@ impl Experiment {
         for (at, data) in named("data", &self.data) {
             check_data(&at, data, found);
         }
-        if self.precision != "f32" {
-            let message = format!("is \"{}\"; expected `f32`", self.precision);
+        let known = Precision::ALL.map(Precision::name);
+        if !known.contains(&&*self.precision) {
+            let message = format!("is \"{}\"; expected one of `{}`", self.precision, known.join("`, `"));
             found.push(problem("precision", &message, None));
+        } else if self.device == "cpu" && self.precision != Precision::F32.name() {
+            let message = format!("is \"{}\"; the device `cpu` computes in `f32` only", self.precision);
+            found.push(problem("precision", &message, Some("set it to `f32`, or choose the device `cuda`")));
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::clock::now;
 use super::rate::RateMeter;
 use super::store::{CancelRequest, Event, EventLog, Journal, Parts, RunDir, SavedTable, State, Status};
-use crate::engine::Device;
+use crate::engine::Place;
 use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
 use crate::methods::{Host, Sample, Table};
@@ -83,7 +83,8 @@ pub struct RunHost {
     meter: RateMeter,
     step: usize,
     /// Where models are made.
-    pub device: Device,
+    pub place: Place,
+    /// Name of the step's folder.
     folder: String,
     last_event: Option<Instant>,
     last_stage: String,
@@ -149,7 +150,7 @@ impl RunHost {
             observer: control.observer,
             meter: RateMeter::default(),
             step: 0,
-            device: Device::Cpu,
+            place: Place::default(),
             folder: String::new(),
             last_event: None,
             last_stage: String::new(),
@@ -288,8 +289,8 @@ impl Host for RunHost {
         self.shared.run.step_folder(&self.folder)
     }
 
-    fn device(&self) -> Device {
-        self.device
+    fn place(&self) -> Place {
+        self.place
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Row {
     pub methods: Vec<String>,
     /// State; a run whose process is gone is interrupted.
     pub state: State,
-    /// Device.
+    /// Device, and the precision where it is not f32.
     pub device: String,
     /// What is being done.
     pub stage: String,
@@ -127,7 +127,10 @@ impl Row {
             name: experiment.name,
             methods: experiment.steps.into_iter().map(|step| step.method).collect(),
             state: status.state,
-            device: experiment.device,
+            device: match experiment.precision.as_str() {
+                "f32" => experiment.device,
+                precision => format!("{} {precision}", experiment.device),
+            },
             stage: status.stage,
             progress: (status.total > 0).then(|| status.done as f64 / status.total as f64),
             rate: status.rate,

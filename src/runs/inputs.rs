@@ -7,7 +7,7 @@ use crate::data::hub::{self, Hub};
 use crate::data::make::Make;
 use crate::data::{DataSpec, Dataset, Tokenizer, load};
 use crate::engine::kernels::kernels;
-use crate::engine::{Device, weights};
+use crate::engine::{Device, Place, Precision, weights};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 
@@ -71,14 +71,14 @@ pub fn model_name(model: &ModelRef, folder: &Path) -> String {
 }
 
 /// Loads a model with its tokenizer; a folder without tokenizer files gives a model without one.
-pub fn load_model(name: &str, folder: &Path, device: Device) -> Result<LoadedModel> {
-    load_watched(name, folder, device).map(|(model, _)| model)
+pub fn load_model(name: &str, folder: &Path, place: impl Into<Place>) -> Result<LoadedModel> {
+    load_watched(name, folder, place).map(|(model, _)| model)
 }
 
 /// As [`load_model`], with what tells whether its files change while they are in use: weights stay on the disk and
 /// are read when they are needed.
-pub fn load_watched(name: &str, folder: &Path, device: Device) -> Result<(LoadedModel, weights::LoadReport)> {
-    let weights::Loaded { decoder, report } = weights::load(folder, device)?;
+pub fn load_watched(name: &str, folder: &Path, place: impl Into<Place>) -> Result<(LoadedModel, weights::LoadReport)> {
+    let weights::Loaded { decoder, report } = weights::load(folder, place)?;
     let tokenizer = if has_tokenizer(folder) { Some(Tokenizer::load(folder)?) } else { None };
     Ok((LoadedModel { name: name.to_owned(), path: folder.to_owned(), decoder, tokenizer }, report))
 }
@@ -153,6 +153,19 @@ pub fn parse_device(name: &str) -> Result<Device> {
     super::kernel_cache::use_folder();
     // opening says at once, and in words, what hinders
     kernels(device).map(|_| device).map_err(|error| error.context(&format!("the device `{name}` is not available")))
+}
+
+/// The device and the precision that an experiment or options name.
+///
+/// # Errors
+/// As [`parse_device`]; `Config` for an unknown precision or one that the device does not have.
+pub fn parse_place(device: &str, precision: &str) -> Result<Place> {
+    let precision = Precision::parse(precision).map_err(|e| e.context("precision"))?;
+    if device == "cpu" {
+        return Place { device: Device::Cpu, precision }.check().map_err(|e| e.context("precision"));
+    }
+    let place = Place { device: parse_device(device).map_err(|e| e.context("device"))?, precision };
+    kernels(place).map(|_| place).map_err(|error| error.context("precision"))
 }
 
 /// The id and the revision of a place that is on the hub: `owner/name` or `owner/name@revision`.

@@ -16,6 +16,7 @@ use super::inputs::{self, Access};
 use super::made::StepOutput;
 use super::store::fingerprint;
 use crate::data::{Dataset, check_vocabulary};
+use crate::engine::cache::KvCache;
 use crate::engine::memory::{self, Optimizer};
 use crate::engine::model::Keep;
 use crate::engine::{Device, weights};
@@ -39,7 +40,7 @@ pub struct Plan {
     pub seed: u64,
     /// Device.
     pub device: String,
-    /// Number type of the arithmetic.
+    /// Numbers in which products and attention are computed.
     pub precision: String,
     /// Processor threads; results do not depend on it.
     pub threads: usize,
@@ -76,6 +77,9 @@ pub struct PlannedModel {
     pub score_bytes: u64,
     /// Bytes of memory for gradients of one text of the longest length.
     pub gradient_bytes: u64,
+    /// Bytes that the cache of decoding takes for a token.
+    #[serde(default)]
+    pub cache_bytes: u64,
     /// Longest text in tokens.
     pub n_ctx: usize,
     /// Number of token ids.
@@ -134,7 +138,8 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
     if let Some(problem) = experiment.problems().into_iter().next() {
         return Err(problem.into_error());
     }
-    let device = inputs::parse_device(&experiment.device).map_err(|e| e.context("device"))?;
+    let place = inputs::parse_place(&experiment.device, &experiment.precision)?;
+    let device = place.device;
     let mut plan = Plan {
         schema: SCHEMA,
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -172,7 +177,8 @@ pub fn plan(experiment: &Experiment, access: &mut Access, earlier: Option<&Plan>
         data.insert(name, set);
     }
     check_fit(&plan, &data)?;
-    let (estimate, short) = estimate::estimate(&plan, device, &data, earlier.is_none())?;
+    plan.warnings.extend(place.precision.caveat());
+    let (estimate, short) = estimate::estimate(&plan, place, &data, earlier.is_none())?;
     plan.estimate = estimate;
     plan.warnings.extend(short);
     if let Some(earlier) = earlier {
@@ -282,6 +288,7 @@ fn planned_model(
         score_bytes: memory::score_bytes(config, parameters, 0, longest).total(),
         // on a card the numbers are there once, as what is counted as packed
         gradient_bytes: training.total() - if device == Device::Cpu { 0 } else { training.weights },
+        cache_bytes: KvCache::bytes(config, 1, 1),
         n_ctx: config.n_ctx,
         vocab_size: config.vocab_size,
         has_tokenizer: inputs::has_tokenizer(&folder),

@@ -19,7 +19,7 @@ use crate::engine::model::Keep;
 use crate::engine::score::score_tokens;
 use crate::engine::sinks::SumGrads;
 use crate::engine::weights::{self, Entry, TensorFile};
-use crate::engine::{Batch, Decoder, Device, NoTap, ParamId, Real, Tensor};
+use crate::engine::{Batch, Decoder, NoTap, ParamId, Place, Real, Tensor};
 use crate::error::{Error, Result};
 
 /// What decides whether two lists of numbers agree.
@@ -69,8 +69,14 @@ pub struct Verification {
 ///
 /// # Errors
 /// A model or reference that cannot be read, or that do not belong together.
-pub fn verify(model: &Path, device: Device, reference: &Path, as_json: bool, out: &mut dyn Write) -> Result<bool> {
-    let mut decoder = weights::load(model, device)?.decoder;
+pub fn verify(
+    model: &Path,
+    place: impl Into<Place>,
+    reference: &Path,
+    as_json: bool,
+    out: &mut dyn Write,
+) -> Result<bool> {
+    let mut decoder = weights::load(model, place)?.decoder;
     let verification = compare(&mut decoder, reference)?;
     let written = if as_json {
         serde_json::to_writer_pretty(&mut *out, &verification)

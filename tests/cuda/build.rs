@@ -9,9 +9,14 @@ use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use crate::tidy::root;
 
+/// What is put before attention on tensor cores.
+const TENSOR: [&str; 5] =
+    ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+
 /// Kernel files and what is put before them, as the program does before it compiles them.
-pub(super) const KERNELS: [(&str, &[&str]); 13] = [
+pub(super) const KERNELS: [(&str, &[&str]); 19] = [
     ("linear", &["prelude.cuh"]),
+    ("narrow", &["prelude.cuh"]),
     ("reduce", &["prelude.cuh"]),
     ("norm", &["prelude.cuh"]),
     ("activation", &["prelude.cuh"]),
@@ -20,6 +25,11 @@ pub(super) const KERNELS: [(&str, &[&str]); 13] = [
     ("embedding", &["prelude.cuh"]),
     ("attention", &["prelude.cuh", "attention_tiles.cuh"]),
     ("pattern", &["prelude.cuh", "attention_tiles.cuh"]),
+    ("tensor_attention_32", &TENSOR),
+    ("tensor_attention_64", &TENSOR),
+    ("tensor_attention_96", &TENSOR),
+    ("tensor_attention_128", &TENSOR),
+    ("tensor_attention_256", &TENSOR),
     ("cross_entropy", &["prelude.cuh"]),
     ("head", &["prelude.cuh"]),
     ("head_gram", &["prelude.cuh"]),
@@ -45,19 +55,19 @@ fn test_folder() -> PathBuf {
     root().join("tests/cuda")
 }
 
-/// The folder with `libcuda.so.1` and `libnvrtc.so` of the shim, built when first asked for; `None`, and a line that
+/// The folder with `libcuda.so.1`, `libnvrtc.so` and `libcublasLt.so` of the shim, built when first asked for; `None`, and a line that
 /// says so, where they cannot be built.
 pub(super) fn libraries() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOLDER.get_or_init(build).as_deref()
 }
 
-/// Opens the shim's libraries so that a later `dlopen` of libcuda.so or libnvrtc.so in this process finds them.
-pub(super) fn preload() -> Option<&'static [Library; 2]> {
-    static OPEN: OnceLock<Option<[Library; 2]>> = OnceLock::new();
+/// Opens the shim's libraries so that a later `dlopen` of theirs in this process finds them.
+pub(super) fn preload() -> Option<&'static [Library; 3]> {
+    static OPEN: OnceLock<Option<[Library; 3]>> = OnceLock::new();
     OPEN.get_or_init(|| {
         let folder = libraries()?;
-        Some(["libcuda.so.1", "libnvrtc.so"].map(|name| open(&folder.join(name)).unwrap()))
+        Some(["libcuda.so.1", "libnvrtc.so", "libcublasLt.so"].map(|name| open(&folder.join(name)).unwrap()))
     })
     .as_ref()
 }
@@ -147,5 +157,8 @@ fn compile(folder: &Path, sanitize: bool) {
     running.into_iter().for_each(finish);
     let objects: Vec<PathBuf> = sources.iter().map(|(stem, _)| folder.join(format!("{stem}.o"))).collect();
     finish(gcc(&["-shared", "-Wl,-soname,libcuda.so"], &objects, "libcuda.so.1"));
-    finish(gcc(&["-shared", "-Wl,-soname,libnvrtc.so"], &[test_folder().join("fake_nvrtc.cpp")], "libnvrtc.so"));
+    for (name, source) in [("nvrtc", "fake_nvrtc.cpp"), ("cublasLt", "fake_blaslt.cpp")] {
+        let (soname, library) = (format!("-Wl,-soname,lib{name}.so"), format!("lib{name}.so"));
+        finish(gcc(&["-shared", &soname], &[test_folder().join(source)], &library));
+    }
 }

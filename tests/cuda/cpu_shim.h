@@ -57,6 +57,8 @@ struct Fiber {
 
 struct Warp {
     uint64_t slots[2][LANES];
+    // both sides of a matrix product
+    uint32_t words[2][LANES][6];
 };
 
 struct SharedBuffer {
@@ -253,6 +255,36 @@ template <class T> T exchange(unsigned mask, T value, unsigned source) {
     T result;
     memcpy(&result, &warp.slots[parity][source % LANES], sizeof(T));
     return result;
+}
+
+// A factor of a matrix product: the i-th number of a word that holds `numbers`.
+template <unsigned NUMBERS> float number_of(uint32_t word, unsigned i) {
+    uint32_t bits = NUMBERS == 1 ? word & ~0x1fffu : word << 16 * (1 - i) & 0xffff0000u;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// c (16,8) += a (16, 8 words) * b (8 words, 8) by the 32 lanes of a warp, laid out as mma.m16n8k8 of tf32 (1 number a
+// word) or mma.m16n8k16 of bf16 (2 numbers).
+template <unsigned NUMBERS> void multiply(float c[4], const uint32_t a[4], const uint32_t b[2]) {
+    Fiber *me = machine.current;
+    unsigned lane = me->index % LANES;
+    Warp &warp = machine.warps[me->index / LANES];
+    auto &words = warp.words[me->parity];
+    me->parity ^= 1;
+    memcpy(words[lane], a, 4 * sizeof *a);
+    memcpy(words[lane] + 4, b, 2 * sizeof *b);
+    me->mask = 0xffffffffu;
+    yield(State::AtWarpBarrier);
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+        for (unsigned w = 0; w < 8; w++) {
+            uint32_t left = words[row % 8 * 4 + w % 4][row / 8 + w / 4 * 2];
+            uint32_t right = words[column * 4 + w % 4][4 + w / 4];
+            for (unsigned n = 0; n < NUMBERS; n++) c[i] += number_of<NUMBERS>(left, n) * number_of<NUMBERS>(right, n);
+        }
+    }
 }
 
 inline unsigned own_lane() { return machine.current->index % LANES; }

@@ -106,7 +106,7 @@ pub(super) fn device() -> Option<&'static Device> {
 
 impl Device {
     fn open() -> Option<Self> {
-        let [driver, nvrtc] = build::preload()?;
+        let [driver, nvrtc, _] = build::preload()?;
         let device = Self { driver, functions: Mutex::new(HashMap::new()) };
         for (stem, before) in KERNELS {
             let image = compile(nvrtc, &source(stem, before), &[], false).image.unwrap();

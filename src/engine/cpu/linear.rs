@@ -17,11 +17,12 @@ const OUTER_ROWS: usize = 14 * 256;
 
 /// The weight ready for products. Two threads may both make it; one result is kept.
 pub(super) fn packed(w: &Weight) -> &Packed {
-    if let Some(packed) = w.packed.get() {
+    let place = &w.repacked().panels;
+    if let Some(packed) = place.get() {
         return packed;
     }
     let made = Packed::of_weight(w);
-    w.packed.get_or_init(|| made)
+    place.get_or_init(|| made)
 }
 
 /// The weight's tangent ready for products.

@@ -35,6 +35,7 @@ pub use gemm::Packed;
 use crate::error::Result;
 use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Update, Want};
 use crate::model::{Activation, Norm, Weight};
+use crate::precision::Precision;
 use crate::rng::Mask;
 use crate::tensor::{Device, Real, Tensor};
 
@@ -45,6 +46,10 @@ pub struct CpuKernels;
 impl Kernels for CpuKernels {
     fn device(&self) -> Device {
         Device::Cpu
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::F32
     }
 
     fn wait(&self) -> Result<()> {

@@ -6,6 +6,7 @@ use cudarc::driver::sys::CUresult;
 use cudarc::driver::{CudaContext, DriverError, result, sys};
 use serde::Serialize;
 
+use super::blaslt;
 use super::launch::driver_is_present;
 use super::module::{COMPILER_HINT, compiler_version};
 use crate::error::{Error, Result};
@@ -34,6 +35,8 @@ pub struct Cards {
     pub driver: Option<String>,
     /// Version of the compiler of the kernels (NVRTC).
     pub compiler: Option<String>,
+    /// Version of the library of matrix products (cuBLASLt), which the precisions tf32 and bf16 need.
+    pub products: Option<String>,
     /// Why nothing can be computed on a card.
     pub trouble: Option<String>,
     /// What to do about it.
@@ -88,9 +91,11 @@ pub fn cards() -> Cards {
     };
     let compiler = catch_unwind(compiler_version).ok().flatten();
     let trouble = trouble.or_else(|| compiler.is_none().then_some(Trouble::NoCompiler));
+    let products = catch_unwind(blaslt::version).ok().flatten();
     Cards {
         cards,
         driver,
+        products,
         compiler: compiler.map(|[major, minor]| format!("{major}.{minor}")),
         trouble: trouble.map(Trouble::message),
         remedy: trouble.map(|t| t.remedy().to_owned()),

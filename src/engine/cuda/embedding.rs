@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::model::Weight;
 use crate::tensor::Tensor;
 
-/// Blocks that share the ids of a gradient among them.
-const SHARES: usize = 32;
+/// Most blocks in the second direction of a grid.
+const MAX_GROUPS: usize = 65535;
 
 /// y (N,C) += rows `ids` of `table` (V,C)
 pub(super) fn embed_acc(gpu: &Arc<Gpu>, y: &Tensor, table: &Weight, ids: &[u32]) -> Result<()> {
@@ -37,14 +37,29 @@ pub(super) fn embed_backward_acc(
 ) -> Result<()> {
     check::embed_backward(dtable, ids, dy, rows)?;
     let c = dy.cols();
-    let shares = if rows.is_empty() { 0 } else { SHARES };
-    let ids = DeviceBuffer::of(gpu, ids)?;
+    let (order, groups) = grouped(ids, rows);
+    let n_groups = groups.len() / 3;
+    let (order, groups) = (DeviceBuffer::of(gpu, &order)?, DeviceBuffer::of(gpu, &groups)?);
     for (dtable, dy) in Planes::of(dtable)?.each().zip(Planes::of(dy)?.each()) {
-        let args = Args::default().buffer(dtable, 0)?.buffer(dy, 0)?.buffer(&ids, 0)?;
-        let args = args.sizes([rows.start, rows.end, c]);
-        gpu.launch(&EMBEDDING, "embed_backward_acc", false, [c.div_ceil(THREADS as usize), shares, 1], args)?;
+        let args = Args::default().buffer(dtable, 0)?.buffer(dy, 0)?.buffer(&order, 0)?.buffer(&groups, 0)?;
+        let grid = [c.div_ceil(THREADS as usize), n_groups.min(MAX_GROUPS), 1];
+        gpu.launch(&EMBEDDING, "embed_backward_acc", false, grid, args.sizes([n_groups, c]))?;
     }
     Ok(())
+}
+
+/// Rows by id, those of an id in order, and of each id: itself, where its rows begin, where they end.
+fn grouped(ids: &[u32], rows: &Range<usize>) -> (Vec<u32>, Vec<u32>) {
+    let mut order: Vec<u32> = rows.clone().map(|row| row as u32).collect();
+    order.sort_by_key(|row| ids[*row as usize]);
+    let mut groups = Vec::new();
+    let mut start = 0;
+    for group in order.chunk_by(|a, b| ids[*a as usize] == ids[*b as usize]) {
+        let end = start + group.len();
+        groups.extend([ids[group[0] as usize], start as u32, end as u32]);
+        start = end;
+    }
+    (order, groups)
 }
 
 /// y += x

@@ -7,16 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use cudarc::driver::{CudaFunction, CudaModule, DriverError};
 
+use super::blaslt::{self, BlasLt, Places, Shape};
+use super::constants::Constants;
 use super::device::{self, Trouble};
 use super::launch::{Arg, Block, Card, THREADS};
 use super::memory::{DeviceBuffer, Pool};
 use super::module::KernelFile;
+use super::product;
 use crate::error::{Error, Result};
 use crate::model::Weight;
+use crate::precision::Precision;
 use crate::tensor::{Device, Real, Tensor};
 
 /// Blocks of the grid of a kernel where a thread takes several elements.
 const ELEMENT_BLOCKS: usize = 65535 * 16;
+/// First compute capability with tensor cores for tf32 and bf16.
+const TENSOR_CORES: i32 = 8;
 /// Rows of a block of a kernel where a warp takes a row.
 const WARPS: usize = 8;
 
@@ -28,6 +34,9 @@ pub(super) struct Gpu {
     card: Arc<Card>,
     capability: [i32; 2],
     pool: Pool,
+    constants: Constants,
+    /// Opened when a precision first needs it.
+    blas: Mutex<Option<Arc<BlasLt>>>,
     /// By stem of the kernel file.
     modules: Mutex<HashMap<&'static str, Arc<CudaModule>>>,
     /// By name, and whether it carries tangents.
@@ -86,6 +95,12 @@ impl Args {
     /// A buffer from number `at` on.
     pub(super) fn buffer(mut self, buffer: &DeviceBuffer, at: usize) -> Result<Self> {
         self.0.push(buffer.at(at)?);
+        Ok(self)
+    }
+
+    /// A whole block.
+    pub(super) fn block(mut self, block: &Block) -> Result<Self> {
+        self.0.push(Arg::Address(block.at(0)?));
         Ok(self)
     }
 
@@ -161,9 +176,49 @@ impl Gpu {
             card: Arc::new(card),
             capability,
             pool: Pool::default(),
+            constants: Constants::default(),
+            blas: Mutex::default(),
             modules: Mutex::default(),
             kernels: RwLock::default(),
         })
+    }
+
+    /// Fails where the card or the machine lacks what a precision needs.
+    pub(super) fn check_precision(&self, precision: Precision) -> Result<()> {
+        let [major, minor] = self.capability;
+        if major < TENSOR_CORES {
+            return Err(Error::device(format!(
+                "{self:?} has compute capability {major}.{minor}, and {precision} needs {TENSOR_CORES}.0 or later"
+            ))
+            .hint("use the precision `f32`"));
+        }
+        self.blas().map(drop)
+    }
+
+    fn blas(&self) -> Result<Arc<BlasLt>> {
+        let mut place = self.blas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &*place {
+            return Ok(Arc::clone(open));
+        }
+        let missing = || Error::device("the library of matrix products (cuBLASLt) is not there").hint(blaslt::HINT);
+        // a symbol that an old library lacks is a panic
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            if blaslt::version().is_none() {
+                return Err(missing());
+            }
+            self.card.use_by_this_thread()?;
+            BlasLt::open()
+        }));
+        let too_old = |_| Error::device("the library of matrix products (cuBLASLt) is too old").hint(blaslt::HINT);
+        let open = Arc::new(opened.map_err(too_old)??);
+        *place = Some(Arc::clone(&open));
+        Ok(open)
+    }
+
+    /// A product by cuBLASLt; false where it has no algorithm.
+    pub(super) fn multiply(&self, shape: &Shape, places: Places, add: bool) -> Result<bool> {
+        self.card.use_by_this_thread()?;
+        self.blas()?.multiply(shape, places, add, self.card.stream())
     }
 
     pub(super) fn device(&self) -> Device {
@@ -177,6 +232,15 @@ impl Gpu {
     /// Memory of any content.
     pub(super) fn block(&self, bytes: usize) -> Result<Block> {
         self.pool.take(&self.card, bytes)
+    }
+
+    /// These values on the card, where they may be from an earlier call; nobody overwrites them.
+    pub(super) fn constant<T: bytemuck::Pod>(&self, values: &[T]) -> Result<Arc<Block>> {
+        self.constants.get(bytemuck::cast_slice(values), || {
+            let block = self.block(size_of_val(values))?;
+            block.write(0, values)?;
+            Ok(block)
+        })
     }
 
     /// Waits until everything is done.
@@ -227,6 +291,11 @@ impl Gpu {
         let module = loaded.map_err(|e| refused(file, e))?;
         modules.insert(file.stem, Arc::clone(&module));
         Ok(module)
+    }
+
+    /// A parameter as bf16, made when it is first used so.
+    pub(super) fn narrow_weight<'w>(self: &Arc<Self>, w: &'w Weight) -> Result<&'w DeviceBuffer> {
+        kept(&w.repacked().narrow, self, &w.name, || product::narrowed(self, self.weight(w)?.value, w.len()))
     }
 
     /// A parameter, copied to the card when it is first used.

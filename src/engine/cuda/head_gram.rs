@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use super::gpu::{Args, Gpu, Planes, elements, warps};
 use super::head::slices;
-use super::linear::{self, Out, Side, Start, product};
+use super::linear;
 use super::memory::DeviceBuffer;
 use super::module::HEAD_GRAM;
+use super::product::{Out, Side, Start, product};
 use crate::check;
 use crate::error::Result;
 use crate::head_parts::{CHUNK, GramPart, normalizer};
 use crate::model::Weight;
+use crate::precision::Precision;
 use crate::tensor::{Real, Tensor};
 
 /// What a chunk says about a row, as the kernel writes it.
@@ -57,12 +59,12 @@ pub(super) fn head_gram(
     let norms = DeviceBuffer::of(gpu, &normalizers(gpu, x, (w, b), &ids, weights)?)?;
     for tokens in slices(vocab, n) {
         let logits = DeviceBuffer::stale::<Real>(gpu, n * tokens.len())?;
-        linear::columns(gpu, &logits, x, w, b, tokens.clone())?;
+        linear::columns(gpu, Precision::F32, &logits, x, w, b, tokens.clone())?;
         let args = Args::default().buffer(&logits, 0)?.buffer(&norms, 0)?.buffer(&ids, 0)?;
         let args = args.sizes([n, tokens.start, tokens.len()]);
         gpu.launch(&HEAD_GRAM, "gram_gradient", false, elements(n * tokens.len()), args)?;
-        let a = Side { buffer: &logits, at: 0, row: tokens.len(), step: 1 };
-        product(gpu, Out { buffer: s.value, at: 0, row: n }, a, a, [n, n, tokens.len()], Start::Add)?;
+        let a = Side { buffer: &logits, narrow: None, at: 0, row: tokens.len(), step: 1 };
+        product(gpu, Precision::F32, Out { buffer: s.value, at: 0, row: n }, [a, a], [n, n, tokens.len()], Start::Add)?;
     }
     Ok(())
 }
@@ -80,7 +82,7 @@ fn normalizers(
     let parts = DeviceBuffer::stale::<RawPart>(gpu, n * per_row)?;
     for tokens in slices(vocab, n) {
         let logits = DeviceBuffer::stale::<Real>(gpu, n * tokens.len())?;
-        linear::columns(gpu, &logits, x, w, b, tokens.clone())?;
+        linear::columns(gpu, Precision::F32, &logits, x, w, b, tokens.clone())?;
         let args = Args::default().buffer(&parts, 0)?.buffer(&logits, 0)?.buffer(ids, 0)?;
         let args = args.sizes([n, tokens.start, tokens.len(), tokens.start / CHUNK, per_row]);
         gpu.launch(&HEAD_GRAM, "gram_parts", false, warps(n * tokens.len().div_ceil(CHUNK)), args)?;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use cudarc::driver::sys::CUresult;
+use cudarc::driver::sys::{CUresult, CUstream};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaModule, CudaStream, DriverError, LaunchConfig, PushKernelArg as _, result,
 };
@@ -118,6 +118,16 @@ impl Card {
         unsafe { builder.launch(config) }.map(drop).map_err(|e| failed(&format!("starting `{name}`"), e))
     }
 
+    /// The stream of everything, for libraries that start their own kernels.
+    pub(super) fn stream(&self) -> CUstream {
+        self.stream.cu_stream()
+    }
+
+    /// Makes the card the one that this thread's calls of libraries mean.
+    pub(super) fn use_by_this_thread(&self) -> Result<()> {
+        self.bind()
+    }
+
     fn bind(&self) -> Result<()> {
         self.context.bind_to_thread().map_err(|e| failed("being addressed", e))
     }
@@ -135,10 +145,10 @@ impl Block {
         Err(Error::bug(format!("bytes {range:?} of {} on a card", self.bytes)))
     }
 
-    /// The address of a byte, for kernels.
-    pub(super) fn at(&self, byte: usize) -> Result<Arg> {
+    /// The address of a byte.
+    pub(super) fn at(&self, byte: usize) -> Result<u64> {
         self.inside(&(byte..self.bytes))?;
-        Ok(Arg::Address(self.address + byte as u64))
+        Ok(self.address + byte as u64)
     }
 
     /// Writes `values` from byte `at` on.

@@ -63,7 +63,7 @@ fn out_of_memory(card: &Card, bytes: usize) -> Error {
         Err(_) => "it does not say how much is free".to_owned(),
     };
     let wanted = bytes.div_ceil(MIB);
-    Error::device(format!("the card has not enough memory: {wanted} MiB more are wanted, {state}"))
+    Error::out_of_memory(format!("the card has not enough memory: {wanted} MiB more are wanted, {state}"))
         .hint("close other programs that use the card, take shorter texts or a smaller model, or use the device `cpu`")
 }
 
@@ -114,7 +114,12 @@ impl DeviceBuffer {
 
     /// The address of number `n`, for kernels.
     pub(super) fn at(&self, n: usize) -> Result<Arg> {
-        self.block()?.at(n * size_of::<Real>())
+        self.address(n * size_of::<Real>()).map(Arg::Address)
+    }
+
+    /// The address of a byte, for libraries.
+    pub(super) fn address(&self, byte: usize) -> Result<u64> {
+        self.block()?.at(byte)
     }
 
     /// Writes zeros over these numbers.

@@ -1,10 +1,12 @@
 //! The operations on an NVIDIA card, with our own kernels (`kernels/*.cu`).
 //!
 //! One file a layer, twins of `cpu`. The driver and the compiler of the kernels are found at run time: a machine
-//! without them has no cards, and says why. `unsafe` is confined to `launch`, `module` and `device`.
+//! without them has no cards, and says why. `unsafe` is confined to `launch`, `module`, `device` and `blaslt`.
 
 mod activation;
 mod attention;
+mod blaslt;
+mod constants;
 mod cross_entropy;
 mod device;
 mod embedding;
@@ -19,13 +21,16 @@ mod module;
 mod norm;
 mod optimizer;
 mod pattern;
+mod product;
 mod reduce;
 mod rope;
 mod rows;
+mod tensor_attention;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use blaslt::HINT as PRODUCTS_HINT;
 pub use device::{CardInfo, Cards, cards};
 pub use memory::DeviceBuffer;
 pub use module::{KernelStore, keep_kernels};
@@ -33,6 +38,7 @@ pub use module::{KernelStore, keep_kernels};
 use crate::error::Result;
 use crate::kernels::{AttentionSpec, HeadLayout, Kernels, Rows, Span, TokenScore, Update, Want};
 use crate::model::{Activation, Norm, Weight};
+use crate::precision::Precision;
 use crate::rng::Mask;
 use crate::tensor::{Device, Real, Tensor};
 
@@ -40,21 +46,31 @@ use crate::tensor::{Device, Real, Tensor};
 #[derive(Clone, Debug)]
 pub struct CudaKernels {
     gpu: Arc<gpu::Gpu>,
+    precision: Precision,
 }
 
 impl CudaKernels {
     /// The operations on card `number`.
     ///
     /// # Errors
-    /// `Device` when there is no driver, no such card, or no compiler for its kernels: which, and what to do.
-    pub fn open(number: usize) -> Result<Self> {
-        Ok(Self { gpu: gpu::Gpu::open(number)? })
+    /// `Device` when there is no driver, no such card, no compiler for its kernels, or when the card or the machine
+    /// lacks what the precision needs: which, and what to do.
+    pub fn open(number: usize, precision: Precision) -> Result<Self> {
+        let gpu = gpu::Gpu::open(number)?;
+        if precision != Precision::F32 {
+            gpu.check_precision(precision)?;
+        }
+        Ok(Self { gpu, precision })
     }
 }
 
 impl Kernels for CudaKernels {
     fn device(&self) -> Device {
         self.gpu.device()
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn wait(&self) -> Result<()> {
@@ -86,19 +102,19 @@ impl Kernels for CudaKernels {
     }
 
     fn linear(&self, y: &mut Tensor, x: &Tensor, w: &Weight, b: Option<&Weight>) -> Result<()> {
-        linear::forward(&self.gpu, y, x, w, b)
+        linear::forward(&self.gpu, self.precision, y, x, w, b)
     }
 
     fn linear_backward(&self, dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
-        linear::backward(&self.gpu, dx, dy, w, false)
+        linear::backward(&self.gpu, self.precision, dx, dy, w, false)
     }
 
     fn linear_backward_acc(&self, dx: &mut Tensor, dy: &Tensor, w: &Weight) -> Result<()> {
-        linear::backward(&self.gpu, dx, dy, w, true)
+        linear::backward(&self.gpu, self.precision, dx, dy, w, true)
     }
 
     fn outer_acc(&self, dw: &mut Tensor, x: &Tensor, dy: &Tensor, rows: Range<usize>, w: &Weight) -> Result<()> {
-        linear::outer_acc(&self.gpu, dw, x, dy, &rows, w)
+        linear::outer_acc(&self.gpu, self.precision, dw, x, dy, &rows, w)
     }
 
     fn column_sum_acc(&self, db: &mut Tensor, x: &Tensor, rows: Range<usize>) -> Result<()> {
@@ -146,7 +162,7 @@ impl Kernels for CudaKernels {
     }
 
     fn attention(&self, z: &mut Tensor, qkv: [&Tensor; 3], spans: &[Span], spec: &AttentionSpec) -> Result<()> {
-        attention::forward(&self.gpu, z, qkv, spans, spec)
+        attention::forward(&self.gpu, self.precision, z, qkv, spans, spec)
     }
 
     fn attention_backward_acc(
@@ -157,7 +173,7 @@ impl Kernels for CudaKernels {
         spans: &[Span],
         spec: &AttentionSpec,
     ) -> Result<()> {
-        attention::backward_acc(&self.gpu, dqkv.map(|part| &*part), dz, qkv, spans, spec)
+        attention::backward_acc(&self.gpu, self.precision, dqkv.map(|part| &*part), dz, qkv, spans, spec)
     }
 
     fn pattern(&self, p: &mut Tensor, q: &Tensor, k: &Tensor, span: &Span, spec: &AttentionSpec) -> Result<()> {
@@ -248,7 +264,7 @@ impl Kernels for CudaKernels {
         targets: &[u32],
         want: Want,
     ) -> Result<Vec<TokenScore>> {
-        head::token_scores(&self.gpu, x, w, b, targets, want)
+        head::token_scores(&self.gpu, self.precision, x, w, b, targets, want)
     }
 
     fn head_gram(

@@ -33,6 +33,7 @@ macro_rules! kernel_files {
 
 kernel_files! {
     LINEAR = "linear" after ["prelude.cuh"];
+    NARROW = "narrow" after ["prelude.cuh"];
     REDUCE = "reduce" after ["prelude.cuh"];
     NORM = "norm" after ["prelude.cuh"];
     ACTIVATION = "activation" after ["prelude.cuh"];
@@ -40,6 +41,11 @@ kernel_files! {
     HEADS = "heads" after ["prelude.cuh"];
     EMBEDDING = "embedding" after ["prelude.cuh"];
     ATTENTION = "attention" after ["prelude.cuh", "attention_tiles.cuh"];
+    TENSOR_ATTENTION_32 = "tensor_attention_32" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_64 = "tensor_attention_64" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_96 = "tensor_attention_96" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_128 = "tensor_attention_128" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
+    TENSOR_ATTENTION_256 = "tensor_attention_256" after ["prelude.cuh", "attention_tiles.cuh", "tensor_cores.cuh", "tensor_tiles.cuh", "tensor_attention.cuh"];
     PATTERN = "pattern" after ["prelude.cuh", "attention_tiles.cuh"];
     CROSS_ENTROPY = "cross_entropy" after ["prelude.cuh"];
     HEAD = "head" after ["prelude.cuh"];

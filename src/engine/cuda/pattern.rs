@@ -11,6 +11,7 @@ use super::rows;
 use crate::check;
 use crate::error::Result;
 use crate::kernels::{AttentionSpec, Span};
+use crate::precision::Precision;
 use crate::tensor::Tensor;
 
 /// Where the heads of one sequence lie.
@@ -78,7 +79,14 @@ pub(super) fn pattern(
 }
 
 /// z rows of `span` = p · v
-pub(super) fn apply(gpu: &Gpu, z: &Tensor, p: &Tensor, v: &Tensor, span: &Span, spec: &AttentionSpec) -> Result<()> {
+pub(super) fn apply(
+    gpu: &Arc<Gpu>,
+    z: &Tensor,
+    p: &Tensor,
+    v: &Tensor,
+    span: &Span,
+    spec: &AttentionSpec,
+) -> Result<()> {
     check::attention(&[z], &[v], std::slice::from_ref(span), spec)?;
     check::pattern(p, span, spec)?;
     let places = Places::new(span, spec);
@@ -87,14 +95,14 @@ pub(super) fn apply(gpu: &Gpu, z: &Tensor, p: &Tensor, v: &Tensor, span: &Span, 
     for head in places.heads() {
         let a = Sides::new(p, places.p(head), [s, 1]);
         let b = Sides::new(v, places.kv(head), [1, narrow]);
-        product_of_planes(gpu, (z, places.q(head), wide), &a, &b, [t, d, s], false)?;
+        product_of_planes(gpu, Precision::F32, (z, places.q(head), wide), [&a, &b], [t, d, s], false)?;
     }
     Ok(())
 }
 
 /// dp (H, T, S) = dz · vᵀ and dv += pᵀ · dz
 pub(super) fn apply_backward(
-    gpu: &Gpu,
+    gpu: &Arc<Gpu>,
     [dp, dv]: [&Tensor; 2],
     dz: &Tensor,
     [p, v]: [&Tensor; 2],
@@ -110,10 +118,10 @@ pub(super) fn apply_backward(
     for head in places.heads() {
         let a = Sides::new(dz, places.q(head), [wide, 1]);
         let b = Sides::new(v, places.kv(head), [narrow, 1]);
-        product_of_planes(gpu, (dp, places.p(head), s), &a, &b, [t, s, d], false)?;
+        product_of_planes(gpu, Precision::F32, (dp, places.p(head), s), [&a, &b], [t, s, d], false)?;
         let a = Sides::new(p, places.p(head), [1, s]);
         let b = Sides::new(dz, places.q(head), [1, wide]);
-        product_of_planes(gpu, (dv, places.kv(head), narrow), &a, &b, [s, d, t], true)?;
+        product_of_planes(gpu, Precision::F32, (dv, places.kv(head), narrow), [&a, &b], [s, d, t], true)?;
     }
     Ok(())
 }
@@ -143,10 +151,10 @@ pub(super) fn backward_acc(
     for head in places.heads() {
         let a = Sides::new(ds, places.p(head), [s, 1]);
         let b = Sides::new(k, places.kv(head), [1, narrow]);
-        product_of_planes(gpu, (dq, places.q(head), wide), &a, &b, [t, d, s], true)?;
+        product_of_planes(gpu, Precision::F32, (dq, places.q(head), wide), [&a, &b], [t, d, s], true)?;
         let a = Sides::new(ds, places.p(head), [1, s]);
         let b = Sides::new(q, places.q(head), [1, wide]);
-        product_of_planes(gpu, (dk, places.kv(head), narrow), &a, &b, [s, d, t], true)?;
+        product_of_planes(gpu, Precision::F32, (dk, places.kv(head), narrow), [&a, &b], [s, d, t], true)?;
     }
     Ok(())
 }

@@ -4,26 +4,33 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::gpu::{Args, Gpu, Planes, elements};
-use super::linear::{Out, Side, Start, product};
 use super::memory::DeviceBuffer;
 use super::module::REDUCE;
+use super::product::{Out, Side, Start, product};
 use crate::check;
 use crate::error::Result;
 use crate::kernels::Rows;
+use crate::precision::Precision;
 use crate::tensor::{Real, Tensor};
 
 /// Numbers of a partial sum of the kernel `dot`.
 const BLOCK: usize = 1 << 15;
+/// Rows of a partial sum of columns.
+const SUM_ROWS: usize = 64;
 /// Rows of a tile of [`gram`].
 const TILE: usize = 2048;
 
 /// db (C) += Σ over `rows` of x (N,C)
-pub(super) fn column_sum_acc(gpu: &Gpu, db: &Tensor, x: &Tensor, rows: &Range<usize>) -> Result<()> {
+pub(super) fn column_sum_acc(gpu: &Arc<Gpu>, db: &Tensor, x: &Tensor, rows: &Range<usize>) -> Result<()> {
     check::column_sum(db, x, rows)?;
     let c = x.cols();
     for (db, x) in Planes::of(db)?.each().zip(Planes::of(x)?.each()) {
-        let args = Args::default().buffer(db, 0)?.buffer(x, rows.start * c)?.sizes([rows.len(), c]);
-        gpu.launch(&REDUCE, "column_sum_acc", false, elements(c), args)?;
+        let n_parts = rows.len().div_ceil(SUM_ROWS);
+        let parts = DeviceBuffer::stale::<Real>(gpu, n_parts * c)?;
+        let args = Args::default().buffer(&parts, 0)?.buffer(x, rows.start * c)?.sizes([rows.len(), c]);
+        gpu.launch(&REDUCE, "column_parts", false, elements(n_parts * c), args)?;
+        let args = Args::default().buffer(db, 0)?.buffer(&parts, 0)?.sizes([n_parts, c]);
+        gpu.launch(&REDUCE, "add_parts", false, elements(c), args)?;
     }
     Ok(())
 }
@@ -75,9 +82,9 @@ fn pairs(gpu: &Arc<Gpu>, a: &Tensor, b: &Tensor, left: &Range<usize>, right: &Ra
     let out = DeviceBuffer::stale::<Real>(gpu, left.len() * right.len())?;
     let side = |t: &Tensor, rows: &Range<usize>| -> Result<(usize, usize)> { Ok((rows.start * t.cols(), t.cols())) };
     let ((a_at, a_row), (b_at, b_row)) = (side(a, left)?, side(b, right)?);
-    let a = Side { buffer: Planes::of(a)?.value, at: a_at, row: a_row, step: 1 };
-    let b = Side { buffer: Planes::of(b)?.value, at: b_at, row: b_row, step: 1 };
+    let a = Side { buffer: Planes::of(a)?.value, narrow: None, at: a_at, row: a_row, step: 1 };
+    let b = Side { buffer: Planes::of(b)?.value, narrow: None, at: b_at, row: b_row, step: 1 };
     let c = Out { buffer: &out, at: 0, row: right.len() };
-    product(gpu, c, a, b, [left.len(), right.len(), k], Start::Zero)?;
+    product(gpu, Precision::F32, c, [a, b], [left.len(), right.len(), k], Start::Zero)?;
     Ok(out)
 }

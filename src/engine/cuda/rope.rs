@@ -1,9 +1,6 @@
 //! Rotary positions. Twin of `cpu/rope.rs`.
 
-use std::sync::Arc;
-
 use super::gpu::{Args, Gpu, Planes, elements};
-use super::memory::DeviceBuffer;
 use super::module::ROPE;
 use crate::check;
 use crate::error::Result;
@@ -11,7 +8,7 @@ use crate::tensor::Tensor;
 
 /// Turns the first 2·`inv_freq.len()` channels of each head of x (N,H·D).
 pub(super) fn rotate(
-    gpu: &Arc<Gpu>,
+    gpu: &Gpu,
     x: &Tensor,
     positions: &[u32],
     n_head: usize,
@@ -23,11 +20,10 @@ pub(super) fn rotate(
     if inv_freq.is_empty() || n == 0 {
         return Ok(());
     }
-    let positions = DeviceBuffer::of(gpu, positions)?;
-    let frequencies = DeviceBuffer::of(gpu, inv_freq)?;
+    let (positions, frequencies) = (gpu.constant(positions)?, gpu.constant(inv_freq)?);
     for plane in Planes::of(x)?.each() {
-        let args = Args::default().buffer(plane, 0)?.buffer(&positions, 0)?.sizes([n, n_head, x.cols() / n_head]);
-        let args = args.buffer(&frequencies, 0)?.sizes([inv_freq.len()]).flag(interleaved).flag(inverse);
+        let args = Args::default().buffer(plane, 0)?.block(&positions)?.sizes([n, n_head, x.cols() / n_head]);
+        let args = args.block(&frequencies)?.sizes([inv_freq.len()]).flag(interleaved).flag(inverse);
         gpu.launch(&ROPE, "rotate", false, elements(n * inv_freq.len()), args)?;
     }
     Ok(())

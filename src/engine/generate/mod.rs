@@ -18,6 +18,7 @@ pub use config::{EarlyStopping, Finish, GenerateConfig, Generation, Strategy};
 
 use crate::error::{Error, Result};
 use crate::model::{Decoder, ModelConfig};
+use crate::relief;
 use session::Session;
 
 /// Decides from the new tokens so far whether a continuation ends here.
@@ -115,13 +116,25 @@ pub fn greedy_from(
     order.sort_by_key(|i| std::cmp::Reverse(n_new[*i]));
     let mut session = Session::new(model)?;
     let mut continuations = vec![Vec::new(); prompts.len()];
-    for chosen in order.chunks(config.rows_at_once) {
+    let (mut at, mut together) = (0, config.rows_at_once.max(1));
+    while at < order.len() {
+        let chosen = &order[at..order.len().min(at + together)];
         let prompts: Vec<&[u32]> = chosen.iter().map(|i| prompts[*i]).collect();
         let limits: Vec<usize> = chosen.iter().map(|i| n_new[*i]).collect();
         let job = Job { prompts: &prompts, limits: &limits, config: &config, first_prompt: 0, stop: &never_stop };
-        for (i, generations) in chosen.iter().zip(run(&mut session, &job, control)?) {
+        let generated = match run(&mut session, &job, control) {
+            Err(error) if error.is_out_of_memory() && chosen.len() > 1 => {
+                relief::note("the memory of the card did not suffice for a batch: fewer texts are continued at a time");
+                together = chosen.len() / 2;
+                session = Session::new(model)?;
+                continue;
+            }
+            result => result?,
+        };
+        for (i, generations) in chosen.iter().zip(generated) {
             continuations[*i] = generations.into_iter().next().map(|g| g.tokens).unwrap_or_default();
         }
+        at += chosen.len();
     }
     Ok(continuations)
 }

@@ -83,11 +83,20 @@ pub struct Weight {
     store: Store,
     tangent: Option<Arc<Buffer>>,
     /// Repacked for products; made at first use, dropped when the numbers change.
-    pub(crate) packed: OnceLock<crate::cpu::Packed>,
+    packed: OnceLock<Repacked>,
     pub(crate) packed_tangent: OnceLock<crate::cpu::Packed>,
     /// Copies in the memory of a card, likewise.
     pub(crate) on_card: OnceLock<DeviceBuffer>,
     pub(crate) tangent_on_card: OnceLock<DeviceBuffer>,
+}
+
+/// A parameter as products take it; made at first use.
+#[derive(Debug, Default)]
+pub(crate) struct Repacked {
+    /// In panels, for the processor.
+    pub(crate) panels: OnceLock<crate::cpu::Packed>,
+    /// Rounded to bf16, on a card.
+    pub(crate) narrow: OnceLock<DeviceBuffer>,
 }
 
 impl Weight {
@@ -112,6 +121,11 @@ impl Weight {
             return Err(Error::bug(format!("{name}: shape {shape:?} but {} values", values.len())));
         }
         Ok(Self::new(name, shape, orientation, Store::Owned(Arc::new(values.into()))))
+    }
+
+    /// As products take it; empty again when the numbers change.
+    pub(crate) fn repacked(&self) -> &Repacked {
+        self.packed.get_or_init(Repacked::default)
     }
 
     /// Number of elements.

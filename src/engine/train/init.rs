@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 use crate::families::{self, Blueprint, Wanted};
 use crate::kernels::kernels;
 use crate::model::{Decoder, Family, Linear, NormParams, ParamId, Weight};
+use crate::precision::Place;
 use crate::rng::Stream;
-use crate::tensor::{Device, Real};
+use crate::tensor::Real;
 
 /// Numbers drawn from one stream.
 const BLOCK: usize = 1 << 14;
@@ -56,13 +57,13 @@ impl InitSpec {
 ///
 /// # Errors
 /// `Data` for a configuration that is not supported, `Device` when the device is not there.
-pub fn fresh(config: &Value, spec: InitSpec, seed: u64, device: Device) -> Result<Decoder> {
+pub fn fresh(config: &Value, spec: InitSpec, seed: u64, place: impl Into<Place>) -> Result<Decoder> {
     let blueprint = families::blueprint(config)?;
     let (gains, residuals) = (gains(&blueprint), residuals(&blueprint));
     let stream = Stream::new(seed, "init");
     let small = spec.std / (2.0 * blueprint.config.n_layer as f64).sqrt();
     let mut next = 0;
-    blueprint.build(kernels(device)?, |wanted: &Wanted| {
+    blueprint.build(kernels(place)?, |wanted: &Wanted| {
         let id = ParamId(next);
         next += 1;
         let n = wanted.shape.iter().product();

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::families::{self, Blueprint, Wanted};
 use crate::kernels::kernels;
 use crate::model::{Decoder, Weight};
-use crate::tensor::Device;
+use crate::precision::Place;
 
 /// A folder whose configuration and headers were read; no numbers yet.
 #[derive(Debug)]
@@ -80,8 +80,8 @@ pub struct Loaded {
 /// # Errors
 /// Names the file and what is wrong with it: an unknown family, an impossible number, missing tensors,
 /// wrong shapes or types, a damaged file, a format that is not read.
-pub fn load(dir: &Path, device: Device) -> Result<Loaded> {
-    open(dir)?.load(device)
+pub fn load(dir: &Path, place: impl Into<Place>) -> Result<Loaded> {
+    open(dir)?.load(place)
 }
 
 /// Reads configuration and headers of a model folder.
@@ -172,8 +172,8 @@ impl Model {
     ///
     /// # Errors
     /// Missing tensors, wrong shapes or types, and tensors of a block that the family does not know.
-    pub fn load(self, device: Device) -> Result<Loaded> {
-        let kernels = kernels(device)?;
+    pub fn load(self, place: impl Into<Place>) -> Result<Loaded> {
+        let kernels = kernels(place)?;
         let findings = self.findings();
         self.refuse(&findings)?;
         self.check_tied()?;

@@ -166,7 +166,7 @@ fn with_remedy(error: Error) -> Error {
 
 /// The model that was adapted, with the adapters added to its weights.
 fn merged(student: &Student, base: &Path) -> Result<Decoder> {
-    let mut merged = weights::load(base, student.decoder.kernels.device())?.decoder;
+    let mut merged = weights::load(base, student.decoder.kernels.place())?.decoder;
     merge_into(&mut merged, &student.decoder);
     Ok(merged)
 }

@@ -162,8 +162,8 @@ fn begin(config: &Config, cx: &Context<'_>, data: &[Dataset], found: Option<&Fou
         None => start::tokenizer(config, data)?,
     };
     let student = match found {
-        Some(found) => Student::from_checkpoint(&found.dir, tokenizer.clone(), cx.host.device())?,
-        None => Student::fresh(config, tokenizer.clone(), data, cx.seed, cx.host.device())?,
+        Some(found) => Student::from_checkpoint(&found.dir, tokenizer.clone(), cx.host.place())?,
+        None => Student::fresh(config, tokenizer.clone(), data, cx.seed, cx.host.place())?,
     };
     Ok(Begun { student, tokenizer })
 }

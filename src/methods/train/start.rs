@@ -11,7 +11,7 @@ use crate::engine::families::{Sizes, sized};
 use crate::engine::model::Family;
 use crate::engine::train::init::{InitSpec, fresh};
 use crate::engine::train::{Lora, load_adapter};
-use crate::engine::{Decoder, Device, weights};
+use crate::engine::{Decoder, Place, weights};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 
@@ -45,7 +45,7 @@ impl Student {
     ) -> Result<(Self, Option<Tokenizer>)> {
         let adapts = config.lora.rank > 0;
         let at = checkpoint.filter(|_| !adapts).unwrap_or(&model.path);
-        let mut loaded = weights::load(at, model.decoder.kernels.device())?;
+        let mut loaded = weights::load(at, model.decoder.kernels.place())?;
         let lora = adapts.then(|| lora(&config.lora, &loaded.decoder));
         match (&lora, checkpoint) {
             (Some(_), Some(checkpoint)) => {
@@ -68,8 +68,8 @@ impl Student {
     }
 
     /// A fresh model as it was in a checkpoint.
-    pub(super) fn from_checkpoint(at: &Path, tokenizer: Option<Tokenizer>, device: Device) -> Result<Self> {
-        let loaded = weights::load(at, device)?;
+    pub(super) fn from_checkpoint(at: &Path, tokenizer: Option<Tokenizer>, place: Place) -> Result<Self> {
+        let loaded = weights::load(at, place)?;
         Ok(Self {
             name: "the fresh model".to_owned(),
             decoder: loaded.decoder,
@@ -86,7 +86,7 @@ impl Student {
         tokenizer: Option<Tokenizer>,
         data: &[Dataset],
         seed: u64,
-        device: Device,
+        place: Place,
     ) -> Result<Self> {
         let (vocab_size, longest) = (vocab_size(tokenizer.as_ref(), data)?, longest(config, tokenizer.as_ref(), data)?);
         let special = tokenizer.as_ref().map(|t| t.special().clone()).unwrap_or_default();
@@ -107,7 +107,7 @@ impl Student {
         };
         let described = sized(options.family.into(), &sizes);
         let scale_residual = matches!(options.family, FreshFamily::Gpt2);
-        let decoder = fresh(&described, InitSpec { std: init_std, scale_residual }, seed, device)
+        let decoder = fresh(&described, InitSpec { std: init_std, scale_residual }, seed, place)
             .map_err(|e| e.context("fresh"))?;
         let name = "the fresh model".to_owned();
         Ok(Self { name, decoder, config: described, companions: None, lora: None, tokenizer })

@@ -5,6 +5,7 @@
 //! what the machine's own matrix product would allow for the operations that cannot be avoided.
 //! `--peer COMMAND` runs another program on the same workloads, in the same session, and prints ratios.
 
+mod card;
 mod models;
 mod peer;
 mod workloads;
@@ -15,9 +16,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::engine::Device;
 use crate::engine::kernels::{Kernels, kernels};
+use crate::engine::{Device, Place};
 use crate::error::{Error, Result};
+pub use card::CARD_WORKLOADS;
+pub use models::Scale;
 pub use workloads::{WORKLOADS, Workload};
 
 /// What to measure and how.
@@ -29,8 +32,10 @@ pub struct BenchSpec {
     pub runs: usize,
     /// Threads; 0 takes all cores.
     pub threads: usize,
-    /// Where to compute.
-    pub device: Device,
+    /// Where to compute, and in which numbers.
+    pub place: Place,
+    /// How large models and texts are.
+    pub scale: Scale,
     /// Whether to print JSON lines only.
     pub json: bool,
     /// A command that prints the same JSON lines for the same names, such as `python3 torch_peer.py`.
@@ -58,6 +63,8 @@ pub struct Rate {
     pub threads: usize,
     /// Device.
     pub device: String,
+    /// Numbers of products and attention.
+    pub precision: &'static str,
     /// Version of this program.
     pub memoscope: &'static str,
 }
@@ -67,21 +74,21 @@ pub struct Rate {
 /// # Errors
 /// `Config` for an unknown workload or a peer that does not answer.
 pub fn bench(spec: &BenchSpec, out: &mut dyn Write) -> Result<Vec<Rate>> {
-    let chosen = choose(&spec.names)?;
+    let chosen = choose(&spec.names, spec.place.device)?;
     let threads =
         if spec.threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { spec.threads };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
         .map_err(|e| Error::device(format!("no pool of {threads} threads: {e}")))?;
-    let kernels = kernels(spec.device)?;
-    let ceiling = pool.install(|| median_rate(&WORKLOADS[0], &kernels, spec.runs))?;
+    let kernels = kernels(spec.place)?;
+    let ceiling = pool.install(|| median_rate(&WORKLOADS[0], &kernels, spec))?;
     let mut rates = Vec::new();
     for workload in chosen {
         let value = if workload.name == WORKLOADS[0].name {
             ceiling
         } else {
-            pool.install(|| median_rate(workload, &kernels, spec.runs))?
+            pool.install(|| median_rate(workload, &kernels, spec))?
         };
         let peer =
             spec.peer.as_deref().map(|command| peer::rate(command, workload.name, threads, spec.runs)).transpose()?;
@@ -90,11 +97,12 @@ pub fn bench(spec: &BenchSpec, out: &mut dyn Write) -> Result<Vec<Rate>> {
             unit: workload.unit,
             value,
             runs: spec.runs,
-            share_of_sgemm: workload.gflop.map(|gflop| gflop * value / ceiling),
+            share_of_sgemm: workload.gflop.filter(|_| !spec.scale.tiny).map(|gflop| gflop * value / ceiling),
             peer,
             ratio: peer.map(|p| value / p),
             threads,
-            device: spec.device.to_string(),
+            device: spec.place.device.to_string(),
+            precision: spec.place.precision.name(),
             memoscope: env!("CARGO_PKG_VERSION"),
         };
         print(&rate, spec.json, out)?;
@@ -103,25 +111,32 @@ pub fn bench(spec: &BenchSpec, out: &mut dyn Write) -> Result<Vec<Rate>> {
     Ok(rates)
 }
 
-fn choose(names: &[String]) -> Result<Vec<&'static Workload>> {
+/// Those of these names; without names all, those of cards on a card only.
+fn choose(names: &[String], device: Device) -> Result<Vec<&'static Workload>> {
     if names.is_empty() {
-        return Ok(WORKLOADS.iter().collect());
+        let of_cards = CARD_WORKLOADS.iter().filter(|_| device != Device::Cpu);
+        return Ok(WORKLOADS.iter().chain(of_cards).collect());
     }
     let find = |name: &String| {
-        WORKLOADS.iter().find(|w| w.name == name).ok_or_else(|| {
-            let known: Vec<&str> = WORKLOADS.iter().map(|w| w.name).collect();
+        workloads().find(|w| w.name == name).ok_or_else(|| {
+            let known: Vec<&str> = workloads().map(|w| w.name).collect();
             Error::config(format!("there is no workload `{name}`")).hint(format!("known: {}", known.join(", ")))
         })
     };
     names.iter().map(find).collect()
 }
 
-fn median_rate(workload: &Workload, kernels: &Arc<dyn Kernels>, runs: usize) -> Result<f64> {
-    let mut work = (workload.make)(kernels)?;
+/// All workloads, those of cards last.
+pub fn workloads() -> impl Iterator<Item = &'static Workload> {
+    WORKLOADS.iter().chain(CARD_WORKLOADS)
+}
+
+fn median_rate(workload: &Workload, kernels: &Arc<dyn Kernels>, spec: &BenchSpec) -> Result<f64> {
+    let mut work = (workload.make)(kernels, spec.scale)?;
     work()?;
     kernels.wait()?;
-    let mut rates = Vec::with_capacity(runs.max(1));
-    for _ in 0..runs.max(1) {
+    let mut rates = Vec::with_capacity(spec.runs.max(1));
+    for _ in 0..spec.runs.max(1) {
         let start = Instant::now();
         let units = work()?;
         kernels.wait()?;

@@ -11,13 +11,46 @@ use crate::engine::rng::Stream;
 use crate::engine::tensor::Real;
 use crate::error::Result;
 
+/// How large models and texts are: as their names say, or tiny, to try the benchmark itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// Two layers of 32 channels, 640 token ids, texts of 8 tokens.
+    pub tiny: bool,
+}
+
+impl Scale {
+    fn of(self, full: usize, tiny: usize) -> usize {
+        if self.tiny { tiny } else { full }
+    }
+
+    /// Tokens of a text.
+    pub(super) fn tokens(self, full: usize) -> usize {
+        self.of(full, 8)
+    }
+
+    /// Texts at once.
+    pub(super) fn texts(self, full: usize) -> usize {
+        self.of(full, 2)
+    }
+
+    /// Rows and columns of a product.
+    pub(super) fn side(self, full: usize) -> usize {
+        self.of(full, 64)
+    }
+
+    /// Token ids of GPT-2 and of Pythia.
+    pub(super) fn vocab(self, full: usize) -> usize {
+        self.of(full, 640)
+    }
+}
+
 /// GPT-2 with 124 M parameters.
-pub(super) fn gpt2(kernels: &Arc<dyn Kernels>) -> Result<Decoder> {
+pub(super) fn gpt2(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Decoder> {
     random(
         kernels,
         &json!({
-            "model_type": "gpt2", "vocab_size": 50257, "n_positions": 1024, "n_embd": 768, "n_layer": 12, "n_head": 12,
-            "activation_function": "gelu_new"
+            "model_type": "gpt2", "vocab_size": scale.vocab(50257), "n_positions": 1024, "n_embd": scale.of(768, 32),
+            "n_layer": scale.of(12, 2), "n_head": scale.of(12, 2), "activation_function": "gelu_new"
         }),
     )
 }
@@ -33,23 +66,30 @@ pub(super) fn tiny_mem(kernels: &Arc<dyn Kernels>) -> Result<Decoder> {
     )
 }
 
-/// Pythia with 160 M parameters.
-pub(super) fn pythia_160m(kernels: &Arc<dyn Kernels>) -> Result<Decoder> {
-    neox(kernels, 12, 768, 12)
+/// Pythia: 70 M, 160 M, 410 M and 1.4 G parameters.
+#[derive(Clone, Copy)]
+pub(super) enum Pythia {
+    M70,
+    M160,
+    M410,
+    B14,
 }
 
-/// Pythia with 70 M parameters.
-pub(super) fn pythia_70m(kernels: &Arc<dyn Kernels>) -> Result<Decoder> {
-    neox(kernels, 6, 512, 8)
-}
-
-fn neox(kernels: &Arc<dyn Kernels>, layers: usize, width: usize, heads: usize) -> Result<Decoder> {
+/// A Pythia model.
+pub(super) fn pythia(kernels: &Arc<dyn Kernels>, size: Pythia, scale: Scale) -> Result<Decoder> {
+    let [layers, width, heads] = match size {
+        _ if scale.tiny => [2, 32, 2],
+        Pythia::M70 => [6, 512, 8],
+        Pythia::M160 => [12, 768, 12],
+        Pythia::M410 => [24, 1024, 16],
+        Pythia::B14 => [24, 2048, 16],
+    };
     random(
         kernels,
         &json!({
-            "model_type": "gpt_neox", "vocab_size": 50304, "hidden_size": width, "num_hidden_layers": layers,
-            "num_attention_heads": heads, "intermediate_size": 4 * width, "max_position_embeddings": 2048,
-            "rotary_pct": 0.25, "hidden_act": "gelu"
+            "model_type": "gpt_neox", "vocab_size": scale.vocab(50304), "hidden_size": width,
+            "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": 4 * width,
+            "max_position_embeddings": 2048, "rotary_pct": 0.25, "hidden_act": "gelu"
         }),
     )
 }

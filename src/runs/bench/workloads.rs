@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use super::models::{gpt2, ids, pythia_70m, pythia_160m, tiny_mem};
+use super::models::{Pythia, Scale, gpt2, ids, pythia, tiny_mem};
 use crate::engine::Kernels;
 use crate::engine::alignment::head_gram;
 use crate::engine::generate::greedy_from;
@@ -35,11 +35,11 @@ pub struct Workload {
     /// Multiply-adds of matrix products that one unit cannot avoid, in GFLOP; absent where memory decides.
     pub gflop: Option<f64>,
     /// Builds model and data.
-    pub(super) make: fn(&Arc<dyn Kernels>) -> Result<Work>,
+    pub(super) make: fn(&Arc<dyn Kernels>, Scale) -> Result<Work>,
 }
 
 /// Parameters in the matrices of the blocks and of the head.
-const GPT2: (f64, f64) = (84.9e6, 38.6e6);
+pub(super) const GPT2: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_160M: (f64, f64) = (84.9e6, 38.6e6);
 const PYTHIA_70M: (f64, f64) = (18.9e6, 25.8e6);
 const TINY_MEM: f64 = 0.786e6 + 14.0 * 128.0;
@@ -127,36 +127,38 @@ pub const WORKLOADS: &[Workload] = &[
     },
 ];
 
-fn sgemm(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+fn sgemm(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let side = scale.side(1024);
     let mut stream = Stream::new(0, "bench product");
-    let mut numbers = || (0..1 << 20).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
-    let x = kernels.upload(&[1024, 1024], numbers(), None)?;
-    let w = Weight::owned("w", &[1024, 1024], Orientation::OutIn, numbers())?;
-    let mut y = kernels.stale(&[1024, 1024], false)?;
+    let mut numbers = || (0..side * side).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
+    let x = kernels.upload(&[side, side], numbers(), None)?;
+    let w = Weight::owned("w", &[side, side], Orientation::OutIn, numbers())?;
+    let mut y = kernels.stale(&[side, side], false)?;
     let kernels = Arc::clone(kernels);
     Ok(Box::new(move || {
         for _ in 0..20 {
             kernels.linear(&mut y, &x, &w, None)?;
         }
-        Ok(20.0 * 2.0 * 1024f64.powi(3) / 1e9)
+        Ok(20.0 * 2.0 * (side as f64).powi(3) / 1e9)
     }))
 }
 
-fn forward_gpt2(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let (model, texts) = (gpt2(kernels)?, ids(2, 512, 50257, 1));
+fn forward_gpt2(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let (model, texts) = (gpt2(kernels, scale)?, ids(2, scale.tokens(512), scale.vocab(50257), 1));
     Ok(Box::new(move || {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         black_box(score_tokens(&model, &texts, Want::default())?);
-        Ok(1024.0)
+        Ok(texts.iter().map(|text| text.len()).sum::<usize>() as f64)
     }))
 }
 
-fn train_gpt2(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let texts = ids(4, 256, 50257, 1);
-    train(gpt2(kernels)?, &texts, Rule::adam_w(0.01), 1e-4, 1024.0)
+fn train_gpt2(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let texts = ids(4, scale.tokens(256), scale.vocab(50257), 1);
+    let units = texts.iter().map(Vec::len).sum::<usize>() as f64;
+    train(gpt2(kernels, scale)?, &texts, Rule::adam_w(0.01), 1e-4, units)
 }
 
-fn train_tinymem(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+fn train_tinymem(kernels: &Arc<dyn Kernels>, _: Scale) -> Result<Work> {
     let rule = Rule::AdamW { betas: [0.9, 0.98], eps: 1e-8, weight_decay: 0.1 };
     train(tiny_mem(kernels)?, &ids(128, 150, 14, 1), rule, 1e-3, 1.0)
 }
@@ -174,8 +176,8 @@ fn train(mut model: Decoder, texts: &[Vec<u32>], rule: Rule, lr: f64, units: f64
     }))
 }
 
-fn score_decode(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let (model, texts) = (pythia_160m(kernels)?, ids(8, 32, 50304, 1));
+fn score_decode(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let (model, texts) = (pythia(kernels, Pythia::M160, scale)?, ids(8, 32, scale.vocab(50304), 1));
     Ok(Box::new(move || {
         let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         black_box(greedy_from(&model, &texts, &[32; 8], &mut |_| true)?);
@@ -183,8 +185,8 @@ fn score_decode(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn exact_scan(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let (model, texts) = (pythia_160m(kernels)?, ids(8, 64, 50304, 1));
+fn exact_scan(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let (model, texts) = (pythia(kernels, Pythia::M160, scale)?, ids(8, 64, scale.vocab(50304), 1));
     Ok(Box::new(move || {
         let mut batch = Batch::causal(&texts);
         for rows in batch.offsets.clone().iter() {
@@ -197,10 +199,10 @@ fn exact_scan(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn align_head(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let model = pythia_160m(kernels)?;
-    let mut texts = ids(1, 128, 50304, 1);
-    texts.extend(ids(1, 128, 50304, 2));
+fn align_head(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let model = pythia(kernels, Pythia::M160, scale)?;
+    let mut texts = ids(1, 128, scale.vocab(50304), 1);
+    texts.extend(ids(1, 128, scale.vocab(50304), 2));
     Ok(Box::new(move || {
         let gram = head_gram(&model, &Batch::causal(&texts).example_mean())?;
         black_box(gram.cosine(0, 1));
@@ -208,8 +210,8 @@ fn align_head(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn persample_gradnorm(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let (model, texts) = (pythia_70m(kernels)?, ids(4, 64, 50304, 1));
+fn persample_gradnorm(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let (model, texts) = (pythia(kernels, Pythia::M70, scale)?, ids(4, 64, scale.vocab(50304), 1));
     Ok(Box::new(move || {
         let batch = Batch::causal(&texts).example_mean();
         let mut norms = Gram::new(&model, &batch, Pairs::Norms, &|_| true);
@@ -219,9 +221,9 @@ fn persample_gradnorm(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn hessian_vector(kernels: &Arc<dyn Kernels>) -> Result<Work> {
-    let mut model = pythia_70m(kernels)?;
-    let batch = Batch::causal(&ids(4, 64, 50304, 1)).token_mean();
+fn hessian_vector(kernels: &Arc<dyn Kernels>, scale: Scale) -> Result<Work> {
+    let mut model = pythia(kernels, Pythia::M70, scale)?;
+    let batch = Batch::causal(&ids(4, 64, scale.vocab(50304), 1)).token_mean();
     let mut stream = Stream::new(3, "bench direction");
     let mut numbers = |n: usize| (0..n).map(|_| stream.uniform() as Real - 0.5).collect::<Vec<Real>>();
     let direction: Direction = model.params.iter().map(|(id, w)| (id, Arc::new(numbers(w.len()).into()))).collect();
@@ -231,7 +233,7 @@ fn hessian_vector(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn landscape_tinymem(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+fn landscape_tinymem(kernels: &Arc<dyn Kernels>, _: Scale) -> Result<Work> {
     const POINTS: usize = 4;
     let (model, texts) = (tiny_mem(kernels)?, ids(128, 150, 14, 1));
     let mut stream = Stream::new(4, "bench directions");
@@ -249,7 +251,7 @@ fn landscape_tinymem(kernels: &Arc<dyn Kernels>) -> Result<Work> {
     }))
 }
 
-fn unlearn_bsn(kernels: &Arc<dyn Kernels>) -> Result<Work> {
+fn unlearn_bsn(kernels: &Arc<dyn Kernels>, _: Scale) -> Result<Work> {
     let (mut model, texts) = (tiny_mem(kernels)?, ids(64, 150, 14, 1));
     let matrices: Vec<_> = model.blocks.iter().flat_map(|b| [b.mlp.up.weight, b.mlp.down.weight]).collect();
     let mut masks = Masks::new(&model, &matrices, 0.1, &Stream::new(0, "bench masks"))?;

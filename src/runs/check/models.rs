@@ -70,6 +70,9 @@ fn model(config: &Value, kernels: &Arc<dyn Kernels>) -> Result<Decoder> {
     })
 }
 
+/// Greedy texts, among what a model gives.
+pub(super) const GREEDY: &str = "greedy";
+
 /// What a model gives.
 pub(super) struct Outcome {
     /// What, its numbers, and the seconds it took.
@@ -123,7 +126,7 @@ pub(super) fn outcome(config: &Value, kernels: &Arc<dyn Kernels>) -> Result<Outc
     push("H·v", numbers);
     let prompts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
     let greedy = greedy_from(&model, &prompts, &[20; 3], &mut |_| true)?;
-    push("greedy", greedy.into_iter().flatten().map(f64::from).collect());
+    push(GREEDY, greedy.into_iter().flatten().map(f64::from).collect());
     push("trained", trained(&mut model, &batch)?);
     Ok(Outcome { parts })
 }

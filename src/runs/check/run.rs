@@ -13,6 +13,8 @@ pub(super) struct Run<'a> {
     /// Whether inputs and results have tangents.
     pub(super) dual: bool,
     stream: Stream,
+    /// Whether numbers are multiples of 1/16.
+    coarse: bool,
     /// Results, in the order they were given.
     pub(super) numbers: Vec<f64>,
     /// Seconds in the operation.
@@ -22,11 +24,19 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     /// Inputs depend on `name` alone.
     pub(super) fn new(kernels: &'a dyn Kernels, name: &str, dual: bool) -> Self {
-        Self { kernels, dual, stream: Stream::new(0, name), numbers: Vec::new(), seconds: 0.0 }
+        Self { kernels, dual, stream: Stream::new(0, name), coarse: false, numbers: Vec::new(), seconds: 0.0 }
     }
 
     pub(super) fn numbers(&mut self, n: usize) -> Vec<Real> {
-        (0..n).map(|_| self.stream.normal() as Real).collect()
+        let coarse = self.coarse;
+        let number = |x: f64| if coarse { (16.0 * x).round() / 16.0 } else { x };
+        (0..n).map(|_| number(self.stream.normal()) as Real).collect()
+    }
+
+    /// From now on numbers are multiples of 1/16: every precision keeps them, and sums of products are exact, so that
+    /// what comes first stays first, and ties stay ties.
+    pub(super) fn exact_sums(&mut self) {
+        self.coarse = true;
     }
 
     /// Whole numbers below `end`.

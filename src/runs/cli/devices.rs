@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
-use super::{Streams, device, device_arg, json_arg};
+use super::{Streams, device_arg, json_arg, place, precision_arg};
 use crate::engine::cuda;
 use crate::error::Result;
 use crate::runs::check;
@@ -17,6 +17,7 @@ pub(super) fn check_command() -> Command {
     Command::new("check")
         .about("Compare every operation on a device with the processor, with errors and times")
         .arg(device_arg().default_value("cuda"))
+        .arg(precision_arg())
         .arg(json_arg())
 }
 
@@ -34,11 +35,15 @@ pub(super) fn devices(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()
         let device = format!("cuda:{}", card.number);
         streams.line(&format!("{device:8} {}, {memory}{free}, compute capability {capability}", card.name))?;
     }
-    let versions = [("driver", &found.driver), ("NVRTC", &found.compiler)];
+    let versions = [("driver", &found.driver), ("NVRTC", &found.compiler), ("cuBLASLt", &found.products)];
     let versions: Vec<String> =
         versions.iter().filter_map(|(name, v)| Some(format!("{name} {}", v.as_ref()?))).collect();
     if !versions.is_empty() {
         streams.line(&format!("cuda     {}", versions.join(", ")))?;
+    }
+    if !found.cards.is_empty() && found.products.is_none() {
+        streams.line("cuda     in f32 only: the library of matrix products (cuBLASLt) is not there")?;
+        streams.line(&format!("  hint: {}", cuda::PRODUCTS_HINT))?;
     }
     if let Some(trouble) = &found.trouble {
         streams.line(&format!("cuda     not available: {trouble}"))?;
@@ -47,6 +52,6 @@ pub(super) fn devices(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()
 }
 
 pub(super) fn check(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
-    let agrees = check::print(device(args)?, args.get_flag("json"), streams.out)?;
+    let agrees = check::print(place(args)?, args.get_flag("json"), streams.out)?;
     Ok(u8::from(!agrees))
 }

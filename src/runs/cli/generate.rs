@@ -29,6 +29,7 @@ pub(super) fn command() -> Command {
                 .help("Write the texts as rows of token ids (JSONL), which a memorization score reads back exactly"),
         )
         .arg(super::device_arg())
+        .arg(super::precision_arg())
         .arg(run::seed_arg())
         .arg(json_arg())
 }
@@ -81,7 +82,7 @@ fn number(name: &'static str, shown: &'static str, help: &'static str) -> Arg {
 pub(super) fn generate(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     let reference = inputs::model_ref(&text(args, "model"));
     let folder = inputs::model_folder(&reference, &mut super::access(args))?;
-    let model = inputs::load_model(&inputs::model_name(&reference, &folder), &folder, super::device(args)?)?;
+    let model = inputs::load_model(&inputs::model_name(&reference, &folder), &folder, super::place(args)?)?;
     match args.get_one::<PathBuf>("out") {
         Some(path) => write(args, &model, path, streams),
         None => print(args, &model, streams),

@@ -239,6 +239,7 @@ pub fn command_line(experiment: &Experiment) -> Option<String> {
     for (option, value, default) in [
         ("--seed", experiment.seed.to_string(), "0".to_owned()),
         ("--device", experiment.device.clone(), "cpu".to_owned()),
+        ("--precision", experiment.precision.clone(), "f32".to_owned()),
         ("--name", experiment.name.clone(), step.method.clone()),
     ] {
         if value != default && !value.is_empty() {

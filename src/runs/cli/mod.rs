@@ -27,7 +27,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::bench;
 use super::inputs::{self, Access};
-use crate::engine::Device;
+use crate::engine::{Place, Precision};
 use crate::error::{Error, Result};
 
 pub use compose::{export_run, spec_file};
@@ -150,23 +150,30 @@ fn bench_command() -> Command {
     let number = |name: &'static str, default: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u16)).default_value(default).help(help)
     };
-    let names: Vec<&str> = bench::WORKLOADS.iter().map(|workload| workload.name).collect();
+    let names: Vec<&str> = bench::workloads().map(|workload| workload.name).collect();
     Command::new("bench")
         .about("Measure the speed of this machine on fixed workloads")
         .arg(
             Arg::new("workloads")
                 .value_name("WORKLOAD")
                 .num_args(0..)
-                .help(format!("Workloads: {} [default: all]", names.join(", "))),
+                .help(format!("Workloads: {} [default: all; the last five on a card only]", names.join(", "))),
         )
         .arg(number("repeats", "3", "Timed repeats of which the median counts"))
         .arg(number("threads", "0", "Processor threads; 0 takes all"))
         .arg(device_arg())
+        .arg(precision_arg())
         .arg(
             Arg::new("peer")
                 .long("peer")
                 .value_name("COMMAND")
-                .help("Program that measures the same workloads, such as 'python3 torch_peer.py'"),
+                .help("Program that measures the same workloads, such as 'python3 packaging/bench/torch_peer.py'"),
+        )
+        .arg(
+            Arg::new("tiny")
+                .long("tiny")
+                .action(ArgAction::SetTrue)
+                .help("Tiny models and texts, to try the benchmark itself"),
         )
         .arg(json_arg())
 }
@@ -177,7 +184,8 @@ fn run_bench(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
         names: args.get_many("workloads").into_iter().flatten().cloned().collect(),
         runs: number("repeats").max(1),
         threads: number("threads"),
-        device: device(args)?,
+        place: place(args)?,
+        scale: bench::Scale { tiny: args.get_flag("tiny") },
         json: args.get_flag("json"),
         peer: args.get_one("peer").cloned(),
     };
@@ -231,13 +239,14 @@ fn verify_command() -> Command {
                 .help("Safetensors file with input_ids and what belongs to them: logits, nll, loss, grad/…, hvp/…"),
         )
         .arg(device_arg())
+        .arg(precision_arg())
         .arg(json_arg())
 }
 
 fn verify(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
     let folder = inputs::model_folder(&inputs::model_ref(&text(args, "model")), &mut access(args))?;
     let reference: PathBuf = args.get_one("reference").cloned().unwrap_or_default();
-    let agrees = super::verify::verify(&folder, device(args)?, &reference, args.get_flag("json"), streams.out)?;
+    let agrees = super::verify::verify(&folder, place(args)?, &reference, args.get_flag("json"), streams.out)?;
     Ok(u8::from(!agrees))
 }
 
@@ -259,9 +268,18 @@ fn device_arg() -> Arg {
         .help("Where to compute: cpu, cuda (the first card) or cuda:N; see `memoscope devices`")
 }
 
-/// The device that was asked for.
-fn device(args: &ArgMatches) -> Result<Device> {
-    inputs::parse_device(&text(args, "device"))
+fn precision_arg() -> Arg {
+    Arg::new("precision")
+        .long("precision")
+        .value_name("NUMBERS")
+        .value_parser(Precision::ALL.map(Precision::name))
+        .help("Numbers of products and attention; tf32 and bf16 need a card, are faster and coarser [default: f32]")
+}
+
+/// The device and the precision that were asked for.
+fn place(args: &ArgMatches) -> Result<Place> {
+    let precision = args.get_one::<String>("precision").map_or_else(|| Precision::F32.name(), String::as_str);
+    inputs::parse_place(&text(args, "device"), precision)
 }
 
 fn json_arg() -> Arg {

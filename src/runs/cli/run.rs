@@ -71,13 +71,14 @@ pub(super) fn place_args() -> [Arg; 2] {
     ]
 }
 
-/// `--device` and `--threads`.
-pub(super) fn machine_args() -> [Arg; 2] {
+/// `--device`, `--precision` and `--threads`.
+pub(super) fn machine_args() -> [Arg; 3] {
     [
         Arg::new("device")
             .long("device")
             .value_name("DEVICE")
             .help("Where to compute: cpu, cuda or cuda:N [default: cpu]"),
+        super::precision_arg(),
         Arg::new("threads")
             .long("threads")
             .value_name("N")
@@ -143,10 +144,13 @@ pub(super) fn cancel(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()>
     streams.line("asked to stop; what is done is kept, and `memoscope resume` goes on with it")
 }
 
-/// Takes `--device`, `--threads` and `--seed` into the experiment.
+/// Takes `--device`, `--precision`, `--threads` and `--seed` into the experiment.
 pub(super) fn apply_machine(args: &ArgMatches, experiment: &mut Experiment) {
     if let Some(device) = args.get_one::<String>("device") {
         experiment.device.clone_from(device);
+    }
+    if let Some(precision) = args.get_one::<String>("precision") {
+        experiment.precision.clone_from(precision);
     }
     if let Some(threads) = args.get_one::<u32>("threads") {
         experiment.threads = Some(*threads as usize);

@@ -125,6 +125,7 @@ pub(super) fn plan(plan: &Plan, streams: &mut Streams<'_>) -> Result<()> {
     for (i, step) in plan.steps.iter().enumerate() {
         streams.line(&format!("step {i}: {} version {}", step.method, step.version))?;
     }
+    streams.line(&format!("device: {} in {}", plan.device, plan.precision))?;
     let estimate = &plan.estimate;
     let (needed, free) = (bytes_text(estimate.memory_bytes), bytes_text(estimate.available_bytes));
     streams.line(&format!("memory: about {needed} of {free} free"))?;

@@ -24,6 +24,12 @@ pub struct SavedReport {
     pub program: String,
     /// Seed of everything random.
     pub seed: u64,
+    /// Device that computed it.
+    #[serde(default)]
+    pub device: String,
+    /// Numbers in which it computed products and attention.
+    #[serde(default)]
+    pub precision: String,
     /// Whether all steps are in it.
     pub complete: bool,
     /// The finished steps in order.
@@ -137,7 +143,7 @@ impl SavedReport {
     /// A report without steps.
     pub fn new(name: &str, seed: u64) -> Self {
         let program = env!("CARGO_PKG_VERSION").to_owned();
-        Self { schema: SCHEMA, name: name.to_owned(), program, seed, complete: false, steps: Vec::new() }
+        Self { schema: SCHEMA, name: name.to_owned(), program, seed, ..Self::default() }
     }
 
     /// Reads the report of a run; none when no step is finished yet.

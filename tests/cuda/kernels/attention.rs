@@ -136,6 +136,34 @@ fn queries_at_the_end_of_a_cache() {
     check(&spans, &heads(2, 2, 8, Some(40)), true, [true; 4]);
 }
 
+/// One query a sequence has a kernel of its own, with the bits of the others; also past the chain of 256 keys, behind a
+/// window, and for heads that no block divides.
+#[test]
+fn decoding_has_the_bits_of_the_whole() {
+    let Some(device) = device() else { return };
+    let spans = [
+        Span { q: 0..1, kv: 0..1 },
+        Span { q: 1..1, kv: 1..1 },
+        Span { q: 1..2, kv: 3..80 },
+        Span { q: 2..3, kv: 90..690 },
+    ];
+    for (n_head, n_kv_head, d_head, window) in [(2, 1, 8, None), (4, 2, 40, Some(300)), (1, 1, 255, Some(33))] {
+        let spec = heads(n_head, n_kv_head, d_head, window);
+        let (wide, narrow) = (n_head * d_head, n_kv_head * d_head);
+        let qkv = [(3, wide, 1), (690, narrow, 2), (690, narrow, 3)];
+        let [q, k, v] = qkv.map(|(n, w, salt)| device.upload(tensor(&[n, w], salt, false).value()));
+        let setting = Setting::new(device, &spans, &spec);
+        let (z, decoded) = (device.stale(4 * 3 * wide), device.stale(4 * 3 * wide));
+        let (stats, scores) = (device.stale(4 * 5 * 3 * n_head), device.stale(4 * spans.len() * n_head * 600));
+        let [on_q, on_k, on_v] = [&q, &k, &v].map(|m| Arg::pair(m, None));
+        setting.run(device, "attention_stats", false, &[&[stats.arg()], &on_q, &on_k]);
+        setting.run(device, "attention_forward", false, &[&[z.arg(), Arg::NULL, stats.arg()], &on_q, &on_k, &on_v]);
+        let pointers = [decoded.arg(), scores.arg(), q.arg(), k.arg(), v.arg(), setting.spans.arg(), Arg::size(600)];
+        device.launch("attention_decode", [n_head, spans.len(), 1], &join(&[&pointers, &setting.spec]));
+        close(&decoded.read::<f32>(), &z.read::<f32>(), 0.0, &format!("{spec:?}"));
+    }
+}
+
 /// A row's result has the same bits alone and in company.
 #[test]
 fn a_sequence_does_not_see_its_batch() {

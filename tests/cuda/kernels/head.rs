@@ -1,4 +1,4 @@
-//! Token scores and the inner products of logit gradients: what the kernels give for chunks, joined as the host does.
+//! Token scores and the inner products of logit gradients: what the kernels give for chunks, and for rows.
 
 use memoscope_engine::kernels::{Kernels as _, Want};
 use memoscope_engine::model::{Orientation, Weight};
@@ -58,36 +58,32 @@ fn slices(vocab: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     (0..vocab).step_by(2 * CHUNK).map(move |start| start..vocab.min(start + 2 * CHUNK))
 }
 
-/// The chunks of a row together.
-fn together(parts: &[Part], target_logit: f32) -> TokenScore {
-    let mut best = 0;
-    for (i, part) in parts.iter().enumerate() {
-        if part.top > parts[best].top {
-            best = i;
+/// All chunks of a row together, as in head.cu.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Joined {
+    log_sum: f64,
+    moments: [f64; 2],
+    top: f32,
+    target_logit: f32,
+    argmax: u32,
+    rank: u32,
+    n_best: u32,
+    unused: u32,
+    best_token: [u32; 8],
+    best_logit: [f32; 8],
+}
+
+impl Joined {
+    fn score(&self) -> TokenScore {
+        let log_prob = |z: f32| f64::from(z) - f64::from(self.top) - self.log_sum;
+        TokenScore {
+            log_prob: log_prob(self.target_logit),
+            argmax: self.argmax,
+            rank: Some(self.rank),
+            moments: Some(self.moments),
+            top: (0..self.n_best as usize).map(|i| (self.best_token[i], log_prob(self.best_logit[i]))).collect(),
         }
-    }
-    let top = f64::from(parts[best].top);
-    let mut sums = [0.0f64; 3];
-    for (i, part) in parts.iter().enumerate() {
-        let shift = f64::from(part.top) - top;
-        let [s0, s1, s2] = part.others;
-        let s0 = s0 + if i == best { 0.0 } else { 1.0 };
-        sums[0] += shift.exp() * s0;
-        sums[1] += shift.exp() * (s1 + shift * s0);
-        sums[2] += shift.exp() * (s2 + 2.0 * shift * s1 + shift * shift * s0);
-    }
-    let (log_sum, mean) = (sums[0].ln_1p(), sums[1] / (1.0 + sums[0]));
-    let log_prob = |z: f32| f64::from(z) - top - log_sum;
-    let entries = |p: &Part| (0..p.n_best as usize).map(|i| (p.best_token[i], p.best_logit[i])).collect::<Vec<_>>();
-    let mut likely: Vec<(u32, f32)> = parts.iter().flat_map(entries).collect();
-    likely.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    likely.truncate(5);
-    TokenScore {
-        log_prob: log_prob(target_logit),
-        argmax: parts[best].argmax,
-        rank: Some(parts.iter().map(|p| p.ahead).sum()),
-        moments: Some([mean - log_sum, sums[2] / (1.0 + sums[0]) - mean * mean]),
-        top: likely.into_iter().map(|(token, z)| (token, log_prob(z))).collect(),
     }
 }
 
@@ -107,8 +103,10 @@ fn scores(device: &Device, x: &Tensor, w: &Weight, b: &Weight, targets: &[u32]) 
         let args = [&[parts.arg(), z.arg(), on_targets.arg(), own.arg()][..], &sizes, &wants].concat();
         device.launch("chunk_scores", warps(n * tokens.len().div_ceil(CHUNK)), &args);
     }
-    let (parts, own) = (parts.read::<Part>(), own.read::<f32>());
-    parts.chunks(per_row).zip(own).map(|(parts, own)| together(parts, own)).collect()
+    let joined = device.stale(size_of::<Joined>() * n);
+    let pointers = [joined.arg(), parts.arg(), own.arg()];
+    device.launch("join_scores", elements(n), &[&pointers[..], &[n, per_row].map(Arg::size), &[Arg::Flag(5)]].concat());
+    joined.read::<Joined>().iter().map(Joined::score).collect()
 }
 
 #[test]
@@ -132,6 +130,20 @@ fn token_scores_of_chunks() {
             assert!(got.top.iter().zip(&want.top).all(|(g, w)| near(g.1, w.1)), "log p of the most likely");
         }
     }
+}
+
+/// A target's logit is taken from the slice that holds it, and from no other.
+#[test]
+fn logits_of_targets_are_picked_from_their_slice() {
+    let Some(device) = device() else { return };
+    let z: Vec<f32> = (0..20).map(|i| i as f32).collect();
+    let (on_z, targets, out) = (device.upload(&z), device.upload(&[6u32, 11, 5, 7]), device.upload(&[-1.0f32; 4]));
+    device.launch(
+        "pick_logits",
+        elements(4),
+        &[&[out.arg(), on_z.arg(), targets.arg()][..], &[4, 6, 5].map(Arg::size)].concat(),
+    );
+    assert_eq!(out.read::<f32>(), [0.0, -1.0, -1.0, 16.0]);
 }
 
 /// Equal logits: the lower id comes first, in the list, as arg-max and in the rank. NaN is nobody.

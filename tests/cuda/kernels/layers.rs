@@ -168,12 +168,17 @@ fn embeddings_add_rows_in_order() {
     let start = tensor(&[vocab as usize, c], 3, false);
     let mut want = start.copied().unwrap();
     CPU.embed_backward_acc(&mut want, &ids, &y, 3..n - 2).unwrap();
-    for remainders in [1, 4, 64] {
+    let mut order: Vec<u32> = (3..n as u32 - 2).collect();
+    order.sort_by_key(|row| ids[*row as usize]);
+    let starts = |id: u32| order.partition_point(|row| ids[*row as usize] < id) as u32;
+    let groups: Vec<u32> = (0..vocab).flat_map(|id| [id, starts(id), starts(id + 1)]).collect();
+    let (order, groups) = (device.upload(&order), device.upload(&groups));
+    for blocks in [1, 4, vocab as usize] {
         let dtable = device.upload(start.value());
-        let rows = [Arg::size(3), Arg::size(n - 2), Arg::size(c)];
-        let args = [&[dtable.arg(), on_y.arg(), on_ids.arg()][..], &rows].concat();
-        device.launch("embed_backward_acc", [c.div_ceil(256), remainders, 1], &args);
-        assert_eq!(dtable.read::<f32>(), want.value(), "{remainders} remainders");
+        let sizes = [Arg::size(vocab as usize), Arg::size(c)];
+        let args = [&[dtable.arg(), on_y.arg(), order.arg(), groups.arg()][..], &sizes].concat();
+        device.launch("embed_backward_acc", [c.div_ceil(256), blocks, 1], &args);
+        assert_eq!(dtable.read::<f32>(), want.value(), "{blocks} blocks");
     }
     let sum = tensor(&[n, c], 4, false);
     let on_sum = device.upload(sum.value());

@@ -7,6 +7,7 @@ mod layers;
 mod linear;
 mod optimizer;
 mod pattern;
+mod tensor_attention;
 
 use memoscope_engine::Tensor;
 use memoscope_engine::cpu::CpuKernels;

@@ -14,7 +14,8 @@ use crate::app::paths::full;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
-use crate::app::widgets::{caption, icon_button, soft, title};
+use crate::app::widgets::{caption, icon_button, segmented, soft, title};
+use crate::engine::Precision;
 use crate::methods::schema::{Field, FieldKind, Problem, range_text};
 use crate::methods::{Input, InputKind};
 
@@ -323,6 +324,7 @@ fn run_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui)
     plain_ui(cx, "device", "Where to compute: cpu, cuda or cuda:N", &experiment.device, problems, typed, ui, &|text| {
         edit(DraftCommand::Device(text.trim().to_owned()));
     });
+    precision_ui(cx, problems, ui);
     let threads = experiment.threads.map(|n| n.to_string()).unwrap_or_default();
     plain_ui(
         cx,
@@ -339,6 +341,22 @@ fn run_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui)
             }
         },
     );
+}
+
+/// The numbers of products and attention; a processor has no choice, and can only be given it back.
+fn precision_ui(cx: &ViewCx<'_>, problems: &[Problem], ui: &mut Ui) {
+    const ABOUT: &str = "Numbers in which a card computes products and attention; a processor computes in f32";
+    let experiment = &cx.state.draft.experiment;
+    let chosen = Precision::parse(&experiment.precision).ok();
+    line_ui(cx, "precision", ABOUT, false, &wrong(problems, "precision"), ui, |ui| {
+        let choices = Precision::ALL.map(|p| (Some(p), p.name(), p.title()));
+        let has_choice = experiment.device != "cpu" || chosen != Some(Precision::F32);
+        ui.add_enabled_ui(has_choice, |ui| {
+            if let Some(precision) = segmented(ui, "precision", chosen, &choices).flatten() {
+                cx.send(Command::Edit(DraftCommand::Precision(precision)));
+            }
+        });
+    });
 }
 
 fn plain_ui(

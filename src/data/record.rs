@@ -76,6 +76,7 @@ fn one() -> u32 {
     1
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_one(copies: &u32) -> bool {
     *copies == one()
 }

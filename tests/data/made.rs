@@ -55,7 +55,7 @@ fn rows_of_the_published_kind_read_back_with_questions_and_answers() {
     let bios = Bios { people: 3, ..Bios::default() };
     let mut lines = String::new();
     hub_rows(&bios, 0, &mut |row| {
-        lines += &format!("{row}\n");
+        lines.extend([row.to_string().as_str(), "\n"]);
         Ok(())
     })
     .unwrap();

@@ -6,7 +6,7 @@
 use memoscope::data::make::Make;
 use memoscope::data::make::tinymem::{Artifact, Task, TinyMem};
 use memoscope::data::{Compat, DataSpec, Dataset, Record};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 const CTX: usize = 150;
 const PAD: u32 = 13;
@@ -45,7 +45,8 @@ fn checksums<'a>(rows: impl Iterator<Item = &'a [u32]>) -> (u32, String) {
             hash.update([u8::try_from(token).unwrap()]);
         }
     }
-    (sum, hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    let digest: [u8; 8] = hash.finalize()[..8].try_into().unwrap();
+    (sum, format!("{:016x}", u64::from_be_bytes(digest)))
 }
 
 fn ids(record: &Record) -> &[u32] {

@@ -68,7 +68,7 @@ fn accuracies_follow_from_the_numbers(report: &memoscope::methods::Report) {
     let share = right.count() as f64 / 8.0;
     assert_close(scalar(report, "accuracy.likelihood_sum"), share, 1e-12, "accuracy");
     let by_field = ["color", "shoe"].map(|field| scalar(report, &format!("accuracy.likelihood_sum.{field}")));
-    assert_close((by_field[0] + by_field[1]) / 2.0, share, 1e-12, "fields of equal size");
+    assert_close(f64::midpoint(by_field[0], by_field[1]), share, 1e-12, "fields of equal size");
     let (people, field) = (texts(report, "accuracy", "people"), texts(report, "accuracy", "field"));
     assert!(people.contains(&"members".to_owned()) && people.contains(&"nonmembers".to_owned()));
     assert_eq!(field.iter().filter(|f| *f == "all").count(), 2 * 5 * 3);

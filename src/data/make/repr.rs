@@ -1,5 +1,7 @@
 //! Lists of texts as Python writes them.
 
+use crate::data::source::hexadecimal;
+
 /// `str(list)` of some texts.
 pub(super) fn list(items: &[&str]) -> String {
     let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
@@ -17,7 +19,7 @@ fn quoted(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\\' => out.push_str("\\\\"),
             c if c == quote => out.extend(['\\', c]),
-            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if c.is_control() => out.extend(["\\x", &hexadecimal(&[c as u8])]),
             c => out.push(c),
         }
     }

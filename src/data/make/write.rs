@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::data::Record;
+use crate::data::source::hexadecimal;
 use crate::error::{Error, Result};
 
 /// A record as one line, with its line break; reads back as the same record.
@@ -64,6 +65,6 @@ impl Hash {
 
     /// SHA-256 of all lines, in hexadecimal.
     pub fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&self.0.finalize())
     }
 }

@@ -114,12 +114,11 @@ fn people(data: &Dataset) -> Vec<Person<'_>> {
             (_, Some(_)) => Seen::Nonmember,
             (_, None) => Seen::Unknown,
         };
-        match places.get(&name).and_then(|place| people.get_mut(*place)) {
-            Some(person) => person.seen = person.seen.max(seen),
-            None => {
-                places.insert(name.clone(), people.len());
-                people.push(Person { record, name, seen });
-            }
+        if let Some(person) = places.get(&name).and_then(|place| people.get_mut(*place)) {
+            person.seen = person.seen.max(seen);
+        } else {
+            places.insert(name.clone(), people.len());
+            people.push(Person { record, name, seen });
         }
     }
     people

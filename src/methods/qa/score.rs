@@ -94,8 +94,10 @@ impl<'a> Asker<'a> {
     /// Each letter after the question with all options. The published prompt ends in a space, and its letters are the
     /// first tokens of `A` and so on, without a space before them.
     fn letters(&self, item: &Item) -> Result<Vec<Continuation>> {
-        let list: String =
-            (b'A'..).zip(&item.options).map(|(letter, option)| format!("\n{}. {option}", char::from(letter))).collect();
+        let mut list = String::new();
+        for (letter, option) in (b'A'..).zip(&item.options) {
+            list.extend(["\n", &char::from(letter).to_string(), ". ", option]);
+        }
         let letters = (b'A'..).take(item.options.len()).map(|letter| char::from(letter).to_string());
         if self.config.compat == Compat::Correct {
             let prompt = self.config.prompt(&format!("{}{list}", item.question));

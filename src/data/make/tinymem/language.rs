@@ -26,15 +26,14 @@ pub(super) fn parts(config: &TinyMem, seed: u64, draws: &mut Draws) -> Result<(P
         None => Tokenizer::train_bpe(&texts, config.vocab_size)?,
     };
     let mut train = chunks(&texts, &tokenizer, config.max_ctx)?;
-    let test = match &config.test_texts {
-        Some(place) => chunks(&self::texts(place)?, &tokenizer, config.max_ctx)?,
-        None => {
-            let n = train.len();
-            if n <= config.n_test {
-                return Err(too_short(n, config.n_test, "kept for testing"));
-            }
-            train.split_off(n - config.n_test)
+    let test = if let Some(place) = &config.test_texts {
+        chunks(&self::texts(place)?, &tokenizer, config.max_ctx)?
+    } else {
+        let n = train.len();
+        if n <= config.n_test {
+            return Err(too_short(n, config.n_test, "kept for testing"));
         }
+        train.split_off(n - config.n_test)
     };
     train.truncate(config.rows.unwrap_or(usize::MAX));
     let mut parts = match config.artifact {
@@ -134,10 +133,8 @@ fn noise(
         return Err(too_short(train.len(), config.n_noise, "to be noised"));
     }
     // The published code takes the first rows.
-    let places = match draws.is_sequential() {
-        true => (0..config.n_noise).collect(),
-        false => draws.sample(train.len(), config.n_noise),
-    };
+    let places =
+        if draws.is_sequential() { (0..config.n_noise).collect() } else { draws.sample(train.len(), config.n_noise) };
     let noise = draws.noise(config.n_noise, config.max_ctx, config.noise_share);
     let mut rows: Vec<Option<Vec<u32>>> = train.into_iter().map(Some).collect();
     let mut altered = Vec::with_capacity(places.len());
@@ -190,7 +187,9 @@ fn common_token(rows: &[Vec<u32>], draws: &mut Draws) -> Result<u32> {
         let mut ids = row.clone();
         ids.sort_unstable();
         ids.dedup();
-        ids.into_iter().for_each(|id| *counts.entry(id).or_default() += 1);
+        for id in ids {
+            *counts.entry(id).or_default() += 1;
+        }
     }
     let is_common = |n: usize| (COMMON..=rows.len() / 4).contains(&n);
     let common: Vec<u32> = counts.into_iter().filter(|(_, n)| is_common(*n)).map(|(id, _)| id).collect();

@@ -205,9 +205,9 @@ impl Window {
         } else if is_draft && can(self.state.draft.history()) {
             let draft = &mut self.state.draft;
             if is_back {
-                draft.undo()
+                draft.undo();
             } else {
-                draft.redo()
+                draft.redo();
             }
             self.want_estimate();
         } else {

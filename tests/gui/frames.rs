@@ -66,7 +66,7 @@ fn frames(
     println!("{name}: median {:.2?}, 95 % {:.2?}, longest {:.2?}", times[n / 2], times[n * 95 / 100], times[n - 1]);
 }
 
-fn scroll(harness: &mut Harness<'static, Window>, by: f32) {
+fn scroll(harness: &Harness<'static, Window>, by: f32) {
     harness.event(egui::Event::PointerMoved(egui::pos2(600.0, 400.0)));
     harness.event(egui::Event::MouseWheel {
         unit: egui::MouseWheelUnit::Point,
@@ -94,11 +94,11 @@ fn frames_of_many_runs_and_rows() {
     harness.run_steps(2);
     let words: Vec<char> = "seed < 2000 and auroc.loss > 0.6".chars().collect();
     frames("3000 runs, a filter typed", &mut harness, words.len(), |h, i| {
-        h.event(egui::Event::Text(words[i].to_string()))
+        h.event(egui::Event::Text(words[i].to_string()));
     });
 
     let file = root.path().join("rows.txt");
-    let text: String = (0..1_000_000).map(|i| format!("row {i} of a long file\n")).collect();
+    let text = (0..1_000_000).map(|i| format!("row {i} of a long file")).collect::<Vec<_>>().join("\n");
     std::fs::write(&file, text).expect("a file");
     let empty = tempfile::tempdir().expect("a scratch folder");
     let mut harness = window_that_opens(&[file], empty.path(), false, 1.0);

@@ -3,6 +3,8 @@
 
 pub(crate) mod child;
 mod config;
+#[cfg(unix)]
+mod cut;
 mod folder;
 mod header;
 mod memory;

@@ -70,24 +70,3 @@ extern "C" fn fill(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_is_cut_while_it_is_mapped_reads_as_zeros_and_is_noticed() {
-        let path = std::env::temp_dir().join(format!("memoscope-cut-{}", std::process::id()));
-        std::fs::write(&path, vec![7u8; 1 << 20]).unwrap();
-        survive_cut_files().unwrap();
-        let before = cut_pages();
-        let (map, _) = super::super::map::map(&path).unwrap();
-        let sum = |bytes: &[u8]| bytes.iter().map(|b| u64::from(*b)).sum::<u64>();
-        assert_eq!((sum(&map), cut_pages()), (7 << 20, before));
-        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 16).unwrap();
-        assert_eq!(sum(&map), 7 << 16, "what is left, and zeros");
-        std::fs::remove_file(&path).unwrap();
-        let page = PAGE.load(Ordering::SeqCst) as u64;
-        assert_eq!(cut_pages() - before, ((1 << 20) - (1 << 16)) / page);
-    }
-}

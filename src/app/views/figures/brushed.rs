@@ -35,18 +35,17 @@ pub(super) fn rows_ui(cx: &ViewCx<'_>, details: &RunDetails, brushed: &Brush, pa
     let rows = brushed.rows.get(start..(start + PAGE_ROWS).min(brushed.rows.len())).unwrap_or_default();
     let head = details.tables.get(brushed.table);
     // Most rows stand in the part of the table that is read with the run.
-    let (table, places) = match head.filter(|head| rows.iter().all(|row| *row < head.rows())) {
-        Some(head) => (head, rows.iter().map(|row| Some(*row)).collect()),
-        None => {
-            let file = details.table_files.get(brushed.table).map_or("", String::as_str);
-            let want = Want::rows(&details.id, file, rows);
-            let places = want.places(rows);
-            let ask = |want| cx.send(Command::Run(RunCommand::Rows(Viewer::Brush, want)));
-            match pager.part(Viewer::Brush, want, &cx.state.runs.parts, ask) {
-                Found::Here(table) => (table, places),
-                Found::Coming => return loading_ui("Reading rows…", ui),
-                Found::Failed(trouble) => return trouble_ui(cx, "The rows cannot be read", trouble, ui),
-            }
+    let (table, places) = if let Some(head) = head.filter(|head| rows.iter().all(|row| *row < head.rows())) {
+        (head, rows.iter().map(|row| Some(*row)).collect())
+    } else {
+        let file = details.table_files.get(brushed.table).map_or("", String::as_str);
+        let want = Want::rows(&details.id, file, rows);
+        let places = want.places(rows);
+        let ask = |want| cx.send(Command::Run(RunCommand::Rows(Viewer::Brush, want)));
+        match pager.part(Viewer::Brush, want, &cx.state.runs.parts, ask) {
+            Found::Here(table) => (table, places),
+            Found::Coming => return loading_ui("Reading rows…", ui),
+            Found::Failed(trouble) => return trouble_ui(cx, "The rows cannot be read", trouble, ui),
         }
     };
     let shown = shown(table);

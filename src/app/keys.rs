@@ -130,7 +130,7 @@ mod tests {
         assert!(keys.change(Action::ShowLog, KeyChange::Set(letter)).is_err(), "a letter is text");
         keys.change(Action::ShowLog, KeyChange::Set(ctrl(Key::L))).unwrap();
         assert_eq!(keys.of(Action::ShowLog), Some(ctrl(Key::L)));
-        keys.change(Action::ShowRuns, KeyChange::Set(ctrl(Key::Num8))).unwrap();
+        keys.change(Action::ShowRuns, KeyChange::Set(ctrl(Key::Num9))).unwrap();
         assert!(keys.change(Action::ShowLog, KeyChange::Reset).is_err(), "its own keys have another action now");
         assert_eq!(keys.of(Action::ShowLog), Some(ctrl(Key::L)), "a refusal changes nothing");
         let kept: Keys = serde_json::from_str(&serde_json::to_string(&keys).unwrap()).unwrap();

@@ -236,7 +236,7 @@ impl<'a> Map<'a> {
             }
             // Where there is no room for a view of its own, a surface is seen from above.
             Mark::Contour(surface) | Mark::Surface { map: surface, .. } => {
-                self.draw_surface(plot, series, surface, &shape.lines)
+                self.draw_surface(plot, series, surface, &shape.lines);
             }
             Mark::Reference { from, to } => {
                 // A straight line on linear axes bends on logarithmic ones.

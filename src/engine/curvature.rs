@@ -4,7 +4,7 @@
 //! for cross-entropy is the Fisher matrix of the model's own predictions; it is never indefinite.
 //! Source: Schraudolph 2002, "Fast curvature matrix-vector products for second-order gradient descent".
 
-use crate::GradSink;
+use crate::GradSink as _;
 use crate::error::{Error, Result};
 use crate::hooks::NoTap;
 use crate::hvp::{Directed, Direction};

@@ -33,7 +33,7 @@ pub fn scale(a: &mut [Real], c: f64) {
 }
 
 /// Removes from `a` its parts along `others`, which have norm 1. Twice, so that rounding leaves nothing behind.
-pub fn orthogonalize<'a>(a: &mut [Real], others: impl Iterator<Item = &'a [Real]> + Clone) {
+pub fn orthogonalize<'a>(a: &mut [Real], others: &(impl Iterator<Item = &'a [Real]> + Clone)) {
     for _ in 0..2 {
         for other in others.clone() {
             add(a, -dot(a, other), other);
@@ -69,7 +69,7 @@ mod tests {
         let mut first = vec![3.0, 4.0, 0.0];
         normalize(&mut first);
         let mut second = vec![1.0, 2.0, 3.0];
-        orthogonalize(&mut second, std::iter::once(&first[..]));
+        orthogonalize(&mut second, &std::iter::once(&first[..]));
         assert!(dot(&first, &second).abs() < 1e-7 && second[2] == 3.0, "{second:?}");
     }
 }

@@ -46,12 +46,11 @@ impl Walker {
                     return Err(Error::bug(format!("a direction for {name} has {n} numbers, not {want}")));
                 }
                 let own = (k, Arc::clone(numbers));
-                match moving.iter_mut().find(|m| m.id == *id) {
-                    Some(known) => known.along.push(own),
-                    None => {
-                        let start = weight.values().into_owned().into();
-                        moving.push(Moving { id: *id, start, along: vec![own] });
-                    }
+                if let Some(known) = moving.iter_mut().find(|m| m.id == *id) {
+                    known.along.push(own);
+                } else {
+                    let start = weight.values().into_owned().into();
+                    moving.push(Moving { id: *id, start, along: vec![own] });
                 }
             }
         }

@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_circle_has_its_radius_and_its_area() {
-        let cone = surface(81, |x, y| x.hypot(y));
+        let cone = surface(81, f64::hypot);
         let lines = cone.lines(0.5);
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].first(), lines[0].last(), "closed");
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn levels_and_colors() {
-        let cone = surface(21, |x, y| x.hypot(y));
+        let cone = surface(21, f64::hypot);
         let levels = cone.levels();
         assert!(levels.len() >= 5 && levels.windows(2).all(|w| w[0] < w[1]), "{levels:?}");
         let color = |value: f64| cone.shades().color(value, Theme::Light);

@@ -304,7 +304,7 @@ pub(super) fn occupied(figure: &Figure, plot: &Plot<'_>) -> Vec<[f64; 2]> {
                 taken.extend(values.iter().any(|v| v.is_finite()).then_some(middle));
             }
             Mark::Contour(_) | Mark::Surface { .. } => {
-                taken.push([plot.rect.x + plot.rect.w / 2.0, plot.rect.y + plot.rect.h / 2.0])
+                taken.push([plot.rect.x + plot.rect.w / 2.0, plot.rect.y + plot.rect.h / 2.0]);
             }
             Mark::Reference { .. } => {}
         }

@@ -32,7 +32,8 @@ pub(super) fn npy(figures: &[Figure]) -> Result<Vec<u8>> {
     // magic, version, length and header together fill blocks of 64 bytes; the last byte is a line end
     let width = (START + header.len() + 1).next_multiple_of(64) - START - 1;
     header = format!("{header:width$}\n");
-    let length = u16::try_from(header.len()).map_err(|_| Error::bug("the header of an npy file is too long"))?;
+    let length =
+        u16::try_from(header.len()).map_err(|e| Error::bug(format!("the header of an npy file is too long: {e}")))?;
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend(length.to_le_bytes());
     bytes.extend(header.as_bytes());
@@ -73,8 +74,10 @@ pub(super) fn vtp(figures: &[Figure], spec: &ExportSpec) -> Result<Vec<u8>> {
             }
         }
     }
-    let about: String =
-        notes::provenance(figure, spec).iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    let mut about = String::new();
+    for (name, value) in notes::provenance(figure, spec) {
+        put(&mut about, format_args!("{name}: {value}\n"));
+    }
     // two hyphens would end a comment
     let about = about.replace("--", "\u{2013}");
     let array = |name: &str, kind: &str, more: &str, text: &str| {

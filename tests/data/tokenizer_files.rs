@@ -17,7 +17,7 @@ fn good() -> Value {
 fn refused(content: impl AsRef<[u8]>) -> String {
     let (folder, _) = file("tokenizer.json", content);
     let start = Instant::now();
-    let error = Tokenizer::load(folder.path()).err().expect("must be refused").to_string();
+    let error = Tokenizer::load(folder.path()).expect_err("must be refused").to_string();
     assert!(error.contains("tokenizer.json"), "the error must name the file: {error}");
     assert!(start.elapsed().as_secs_f64() < 3.0, "{:?}", start.elapsed());
     error

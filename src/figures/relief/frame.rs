@@ -144,7 +144,7 @@ fn marked(
     }
     let title = axis_title(axis, found.exponent);
     if !title.is_empty() {
-        let middle = [0, 1, 2].map(|i| (edge.ends[0][i] + edge.ends[1][i]) / 2.0);
+        let middle = [0, 1, 2].map(|i| f64::midpoint(edge.ends[0][i], edge.ends[1][i]));
         frame.texts.push(text(projector, edge, middle, TITLE, title, true));
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn lanczos(
         }
         held.push(v);
         if keep {
-            orthogonalize(&mut w, held.iter().map(|v| &v[..]));
+            orthogonalize(&mut w, &held.iter().map(|v| &v[..]));
         } else if held.len() > 1 {
             held.remove(0);
         }
@@ -145,7 +145,9 @@ pub(super) fn density(runs: &[Ritz], points: usize, width: f64) -> Vec<[f64; 2]>
     let mut curve: Vec<[f64; 2]> = (0..points).map(|i| low + step * i as f64).map(|x| [x, at(x)]).collect();
     let area: f64 = curve.iter().map(|p| p[1]).sum::<f64>() * step;
     if area > 0.0 {
-        curve.iter_mut().for_each(|p| p[1] /= area);
+        for p in &mut curve {
+            p[1] /= area;
+        }
     }
     curve
 }

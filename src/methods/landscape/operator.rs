@@ -110,7 +110,7 @@ impl<'a> LossCurvature<'a> {
     }
 
     /// The gradient of the loss.
-    pub(super) fn gradient(&mut self, tick: &mut Tick<'_>) -> Result<Vec<Real>> {
+    pub(super) fn gradient(&self, tick: &mut Tick<'_>) -> Result<Vec<Real>> {
         let wants = |p: ParamId| self.layout.wants(p);
         let mut sum = vec![0.0; self.layout.len()];
         for (i, batch) in self.batches.iter().enumerate() {

@@ -43,7 +43,7 @@ pub(super) fn next_pair(
     tick: &mut Tick<'_>,
 ) -> Result<Pair> {
     let others = || found.iter().map(|pair| &pair.vector[..]);
-    orthogonalize(&mut v, others());
+    orthogonalize(&mut v, &others());
     if normalize(&mut v) == 0.0 {
         return Err(Error::config("there are no more eigenvalues than parameters").hint("ask for fewer eigenvalues"));
     }
@@ -60,7 +60,7 @@ pub(super) fn next_pair(
             return Err(Error::data("a product with the Hessian is not finite")
                 .hint("the loss of the model has no finite gradient on this text set"));
         }
-        orthogonalize(&mut w, others());
+        orthogonalize(&mut w, &others());
         if converged || normalize(&mut w) == 0.0 {
             pair.converged = true;
             break;

@@ -4,6 +4,7 @@ use super::operator::{Operator, Tick};
 use crate::engine::Real;
 use crate::error::Result;
 
+#[expect(clippy::unnecessary_wraps, reason = "a tick may stop the work")]
 pub(super) fn no_tick(_: usize, _: usize) -> Result<()> {
     Ok(())
 }

@@ -39,20 +39,19 @@ pub(super) fn common_range(figures: &[&Arc<Figure>], log: bool) -> Option<[f64; 
 /// The difference of two maps, kept while they are the same.
 #[derive(Default)]
 pub(super) struct Difference {
-    known: Option<(Arc<Figure>, Arc<Figure>, Option<Arc<Figure>>)>,
+    of: Option<[Arc<Figure>; 2]>,
+    made: Option<Arc<Figure>>,
 }
 
 impl Difference {
     /// The first minus the second; none when their grids differ.
     pub(super) fn of(&mut self, first: &Arc<Figure>, second: &Arc<Figure>) -> Option<Arc<Figure>> {
-        match &self.known {
-            Some((a, b, made)) if Arc::ptr_eq(a, first) && Arc::ptr_eq(b, second) => made.clone(),
-            _ => {
-                let made = difference(first, second).map(Arc::new);
-                self.known = Some((Arc::clone(first), Arc::clone(second), made.clone()));
-                made
-            }
+        let is_known = |[a, b]: &[Arc<Figure>; 2]| Arc::ptr_eq(a, first) && Arc::ptr_eq(b, second);
+        if !self.of.as_ref().is_some_and(is_known) {
+            self.made = difference(first, second).map(Arc::new);
+            self.of = Some([Arc::clone(first), Arc::clone(second)]);
         }
+        self.made.clone()
     }
 }
 

@@ -126,6 +126,12 @@ impl Landscape {
         });
     }
 
+    /// The heights that all maps share, if they do.
+    fn range(&self, figures: &[&Arc<Figure>]) -> Option<[f64; 2]> {
+        let shared = || self.relief.range.or_else(|| common_range(figures, self.relief.log));
+        if self.own_ranges { None } else { shared() }
+    }
+
     fn figures<'a>(&self, maps: &[Map<'a>]) -> Vec<&'a Arc<Figure>> {
         let of = |key: &(String, String)| maps.iter().find(|m| m.key() == *key).map(|m| m.figure);
         self.shown.iter().filter_map(of).collect()
@@ -154,36 +160,34 @@ impl Landscape {
             plot_ui(&figure, "landscape difference", height - 10.0, None, ui);
             return;
         }
-        let look = self.look;
-        let range = if self.own_ranges { None } else { self.relief.range.or(common_range(&figures, self.relief.log)) };
-        let relief = Relief { range, ..self.relief };
-        let mut next = None;
+        let relief = Relief { range: self.range(&figures), ..self.relief };
         self.picked = None;
         columns_ui(figures.len(), ui, |columns| {
             for (i, (column, figure)) in columns.iter_mut().zip(&figures).enumerate() {
                 column.label(RichText::new(&figure.title).font(semibold(size::BODY)));
-                let extent = vec2(column.available_width(), height);
-                if look == Look::Space {
-                    let id = Id::unique(("landscape", i));
-                    match surface_ui(figure, relief, id, extent, column) {
-                        Some((camera, picked)) => {
-                            next = Some(camera).filter(|c| *c != relief.camera).or(next);
-                            self.picked = picked.map(|p| (figure.title.clone(), p)).or(self.picked.take());
-                        }
-                        None => {
-                            column.label(soft(column, "No defined values in range."));
-                        }
-                    }
+                if self.look == Look::Space {
+                    self.surface_ui(figure, relief, i, height, column);
                 } else {
                     plot_ui(figure, &format!("landscape {i} {}", figure.id), height, None, column);
                 }
             }
         });
-        // one camera for all: whichever was turned
-        if let Some(camera) = next {
+        ui.label(caption(ui, "Drag to turn, Shift and drag to move, wheel to enlarge, double click to reset."));
+    }
+
+    /// One surface; turning it turns all.
+    fn surface_ui(&mut self, figure: &Arc<Figure>, relief: Relief, place: usize, height: f32, ui: &mut Ui) {
+        let extent = vec2(ui.available_width(), height);
+        let Some((camera, picked)) = surface_ui(figure, relief, Id::unique(("landscape", place)), extent, ui) else {
+            ui.label(soft(ui, "No defined values in range."));
+            return;
+        };
+        if camera != relief.camera {
             self.relief.camera = camera;
         }
-        ui.label(caption(ui, "Drag to turn, Shift and drag to move, wheel to enlarge, double click to reset."));
+        if let Some(picked) = picked {
+            self.picked = Some((figure.title.clone(), picked));
+        }
     }
 
     /// The page of figures that looks like this.
@@ -192,7 +196,7 @@ impl Landscape {
         let details: Vec<&Arc<RunDetails>> =
             cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.details.get(id)).collect();
         let figures = self.figures(&maps_of(&details));
-        let range = if self.own_ranges { None } else { self.relief.range.or(common_range(&figures, self.relief.log)) };
+        let range = self.range(&figures);
         let panel = |(run, file): &(String, String)| {
             let run = cx.state.runs.find(run)?;
             let figure = std::path::Path::new(file).file_stem()?.to_string_lossy().into_owned();

@@ -379,7 +379,8 @@ mod tests {
     #[test]
     fn numbers_keep_four_digits() {
         assert_eq!(rounded(0.123_456), 0.1235);
-        assert_eq!(rounded(123_456.0), 123_500.0);
+        assert_eq!(rounded(123_456.7), 123_500.0);
+        assert_eq!(rounded(123_456.0), 123_456.0, "a count");
         assert_eq!(rounded(0.0), 0.0);
         assert_eq!(digits(0.141_42, 2), 0.14);
     }

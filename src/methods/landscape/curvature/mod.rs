@@ -62,8 +62,8 @@ pub(super) const CARD: Card = Card {
     group: "landscape",
     title: "Curvature",
     about: "How sharp the loss of each text set is around a model: largest eigenvalues, trace and spectrum of the Hessian.",
-    formula: "v ← H·v / ‖H·v‖, λ = vᵀ·H·v; trace ≈ mean of vᵀ·H·v, v = ±1; density ≈ Σ wⱼ · N(θⱼ, σ²) with the eigenvalues \
-        θⱼ of the tridiagonal matrix of Lanczos and the squared first components wⱼ of its eigenvectors",
+    formula: "v ← H·v / ‖H·v‖, λ = v·H·v; trace ≈ mean of v·H·v, v = ±1; density ≈ Σ w · N(θ, σ²) over the eigenvalues θ of the \
+        tridiagonal matrix of Lanczos, w the squared first components of its eigenvectors",
     conventions: "Products with the Hessian are exact: value and tangent through the same code, no finite differences. \
         Where a ReLU bends, its second derivative is 0. Eigenvalues are those of largest magnitude and may be negative; \
         each is at most ‖H·v − λ·v‖ from a true one. The interval of the trace is two standard errors. Gauss-Newton and \

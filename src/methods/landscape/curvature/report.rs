@@ -197,7 +197,9 @@ fn densities(config: &Config, found: &[Found]) -> Figure {
     for f in found.iter().filter(|f| !f.runs.is_empty()) {
         let mut points = density(&f.runs, POINTS, config.density_width);
         let floor = FLOOR * points.iter().fold(0f64, |m, p| m.max(p[1]));
-        points.iter_mut().for_each(|p| p[1] = p[1].max(floor));
+        for p in &mut points {
+            p[1] = p[1].max(floor);
+        }
         let one_model = found.iter().all(|other| other.model == f.model);
         let name = if one_model { f.set.0.clone() } else { format!("{}, {}", f.set.0, f.model) };
         let mark = Mark::Line { points, band: None, dashed: false };

@@ -57,7 +57,9 @@ fn of_block(put: &mut Put<'_>, layer: usize, block: &BlockParams) {
     match block.projection {
         ProjectionParams::Fused { qkv, .. } => linear(put, layer, qkv, Kind::Attention),
         ProjectionParams::Separate { q, k, v } => {
-            [q, k, v].map(|l| linear(put, layer, l, Kind::Attention)).into_iter().collect()
+            for l in [q, k, v] {
+                linear(put, layer, l, Kind::Attention);
+            }
         }
     }
     linear(put, layer, block.attn_out, Kind::Attention);

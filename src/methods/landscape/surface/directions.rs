@@ -250,7 +250,7 @@ fn gradients(config: &Config, cx: &mut Context<'_>, model: &LoadedModel, sets: &
     let mut gradients: Vec<Vec<Real>> = Vec::new();
     for set in sets.iter().take(config.axes) {
         let stage = format!("gradient of {}", set.name);
-        let mut curvature = LossCurvature::new(&model.decoder, set, config.mean, &layout, (Matrix::Hessian, ROWS));
+        let curvature = LossCurvature::new(&model.decoder, set, config.mean, &layout, (Matrix::Hessian, ROWS));
         let gradient = once(cx, &stage, |cx| curvature.gradient(&mut |done, of| cx.progress(&stage, done, of)))?;
         let length = vectors::norm(&gradient);
         let label = format!("Norm of the gradient on {}", set.name);

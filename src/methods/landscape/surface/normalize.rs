@@ -55,7 +55,9 @@ pub(super) fn dot(a: &Numbers, b: &Numbers) -> f64 {
 
 /// Multiplies all numbers.
 pub(super) fn scale(direction: &mut Numbers, factor: f64) {
-    direction.iter_mut().for_each(|d| crate::engine::vectors::scale(d, factor));
+    for d in direction.iter_mut() {
+        crate::engine::vectors::scale(d, factor);
+    }
 }
 
 /// ‖θ‖
@@ -111,11 +113,15 @@ fn li(d: &mut [Real], theta: &[Real], weight: &Weight, how: Normalize) {
     match how {
         Normalize::Filter => slices(d, theta, weight, |d, theta| {
             let factor = square(theta).sqrt() / (square(d).sqrt() + TINY);
-            d.iter_mut().for_each(|d| times(d, factor));
+            for d in d.iter_mut() {
+                times(d, factor);
+            }
         }),
         Normalize::UnitFilter => slices(d, theta, weight, |d, _| {
             let factor = 1.0 / (square(d).sqrt() + TINY);
-            d.iter_mut().for_each(|d| times(d, factor));
+            for d in d.iter_mut() {
+                times(d, factor);
+            }
         }),
         other => tensor(d, theta, weight, other),
     }
@@ -144,7 +150,9 @@ fn slices(d: &mut [Real], theta: &[Real], weight: &Weight, scale: impl Fn(&mut [
 /// Brings a slice to a norm.
 fn stretch(d: &mut [Real], wanted: f64) {
     let factor = ratio(wanted, square(d).sqrt());
-    d.iter_mut().for_each(|d| times(d, factor));
+    for d in d.iter_mut() {
+        times(d, factor);
+    }
 }
 
 fn square(values: &[Real]) -> f64 {

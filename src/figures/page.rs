@@ -3,7 +3,8 @@
 use super::canvas::{Canvas, Rect, escape, num};
 use super::fonts::{Fonts, css_families, family_name};
 use super::legend::{Entry, Legend, agree, entries};
-use super::panel::{Margins, Panel};
+use super::margins::Margins;
+use super::panel::Panel;
 use super::spec::{ExportSpec, Format, LegendPosition, pt_from_mm};
 use super::style::Style;
 use super::text::{put, tidy};

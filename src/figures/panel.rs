@@ -6,6 +6,7 @@ use super::fonts::{CAP_HEIGHT, DESCENT, Fonts};
 use super::heat::Bar;
 use super::labels::{AxisLabels, lay_out};
 use super::legend::{Entry, Legend, best_corner, corners, entries};
+use super::margins::Margins;
 use super::marks::{self, Plot};
 use super::spec::LegendPosition;
 use super::style::{Style, wrap};
@@ -20,36 +21,6 @@ const CORNERS: [LegendPosition; 4] =
     [LegendPosition::TopRight, LegendPosition::TopLeft, LegendPosition::BottomRight, LegendPosition::BottomLeft];
 /// Largest share of the marks that a legend inside may cover.
 const COVERED: f64 = 0.005;
-
-/// Room around the axes in points.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Margins {
-    pub(super) left: f64,
-    pub(super) right: f64,
-    pub(super) top: f64,
-    pub(super) bottom: f64,
-}
-
-impl Margins {
-    /// The larger of each.
-    pub(super) fn max(self, other: Self) -> Self {
-        Self {
-            left: self.left.max(other.left),
-            right: self.right.max(other.right),
-            top: self.top.max(other.top),
-            bottom: self.bottom.max(other.bottom),
-        }
-    }
-
-    pub(super) fn inside(self, outer: Rect) -> Rect {
-        Rect {
-            x: outer.x + self.left,
-            y: outer.y + self.top,
-            w: (outer.w - self.left - self.right).max(8.0),
-            h: (outer.h - self.top - self.bottom).max(8.0),
-        }
-    }
-}
 
 /// A figure that knows its text but not yet its place.
 pub(super) struct Panel<'a> {

@@ -11,9 +11,10 @@ use super::panel::Panel;
 use super::relief::Camera;
 use super::spec::{ExportSpec, FontFamily, LegendPosition, pt_from_mm};
 use super::style::Style;
+use super::tex_maps::{coarse, nodes, symmetric};
 use super::text::{Label, put, tidy};
-use super::ticks::{axis_title, ticks};
-use super::{Contour, Figure, Mark, Scale, Series, notes, palette, thin};
+use super::ticks::axis_title;
+use super::{Figure, Mark, Scale, Series, notes, palette, thin};
 use crate::error::Result;
 
 /// The figures as one standalone document, `columns` axes in a row.
@@ -304,39 +305,6 @@ impl Picture<'_> {
     }
 }
 
-/// A surface as cells around its nodes.
-fn nodes(out: &mut String, surface: &Contour, in_space: bool) {
-    let columns = surface.columns.max(1);
-    let node = |(i, value): (usize, &f64)| {
-        let [x, y] = surface.place((i % columns) as f64, (i / columns) as f64);
-        numbers(&[x, y, *value])
-    };
-    let data: String = surface.values.iter().enumerate().map(node).collect();
-    let plot = if in_space {
-        format!("\\addplot3[surf, shader=faceted interp, mesh/cols={columns}] table[x index=0, y index=1, z index=2]")
-    } else {
-        format!(
-            "\\addplot[matrix plot*, mesh/cols={columns}, point meta=explicit] \
-             table[x index=0, y index=1, meta index=2]"
-        )
-    };
-    put(out, format_args!("{plot} {{\n{data}}};\n"));
-}
-
-/// How pgfplots draws a symmetric logarithmic axis: its map, the map back, and the marks.
-fn symmetric(name: &str, dim: &Dimension) -> [String; 3] {
-    const MOST: usize = 7;
-    let knee = dim.knee;
-    let marks = ticks(dim.scale, dim.range, knee, MOST).major;
-    let places: Vec<String> = marks.iter().map(|tick| tick.value.to_string()).collect();
-    let names: Vec<String> = marks.iter().map(|tick| format!("{{{}}}", flat(&tick.label))).collect();
-    [
-        format!("{name} coord trafo/.code={{\\pgfmathparse{{sign(#1)*ln(1+abs(#1)/{knee})/ln(10)}}}}"),
-        format!("{name} coord inv trafo/.code={{\\pgfmathparse{{sign(#1)*{knee}*(10^abs(#1)-1)}}}}"),
-        format!("{name}tick={{{}}}, {name}ticklabels={{{}}}", places.join(","), names.join(",")),
-    ]
-}
-
 /// What the document simplifies, as sentences: TeX's memory is small.
 pub(super) fn notices(figures: &[Figure]) -> Vec<String> {
     let mut notices = Vec::new();
@@ -367,28 +335,11 @@ pub(super) fn notices(figures: &[Figure]) -> Vec<String> {
     notices
 }
 
-/// Columns and values of a map with at most 50 cells a side, by averaging blocks; undefined cells do not count.
-fn coarse(columns: usize, values: &[f64]) -> (usize, Vec<f64>) {
-    const SIDE: usize = 50;
-    let rows = values.len() / columns.max(1);
-    let (across, down) = (columns.div_ceil(SIDE).max(1), rows.div_ceil(SIDE).max(1));
-    if across == 1 && down == 1 {
-        return (columns, values.to_vec());
-    }
-    let (new_columns, new_rows) = (columns.div_ceil(across), rows.div_ceil(down));
-    let mut sums = vec![(0.0, 0.0); new_columns * new_rows];
-    for (i, value) in values.iter().enumerate().filter(|(_, v)| v.is_finite()) {
-        let (sum, n) = &mut sums[i / columns / down * new_columns + i % columns / across];
-        (*sum, *n) = (*sum + value, *n + 1.0);
-    }
-    (new_columns, sums.into_iter().map(|(sum, n)| sum / n).collect())
-}
-
 fn plot(out: &mut String, options: &str, rows: &str) {
     put(out, format_args!("\\addplot[{options}] table {{\n{rows}}};\n"));
 }
 
-fn numbers(values: &[f64]) -> String {
+pub(super) fn numbers(values: &[f64]) -> String {
     let texts: Vec<String> =
         values.iter().map(|v| if v.is_finite() { format!("{v}") } else { "nan".to_owned() }).collect();
     texts.join(" ") + "\n"
@@ -420,7 +371,7 @@ fn mark(index: usize) -> &'static str {
 }
 
 /// A label with superscripts in math.
-fn flat(label: &Label) -> String {
+pub(super) fn flat(label: &Label) -> String {
     label
         .0
         .iter()

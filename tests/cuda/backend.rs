@@ -298,11 +298,21 @@ fn every_method_reports_the_numbers_of_the_processor() {
     };
     let (members, nonmembers) = (start_of("members.jsonl"), start_of("nonmembers.jsonl"));
     let paraphrases = sample.join("paraphrases.json").to_str().unwrap().to_owned();
-    let methods: [&[&str]; 6] = [
+    let people = scratch.path().join("people.jsonl").to_str().unwrap().to_owned();
+    let made = program(&["make", "bios", "--people", "6", "--out", &people], &[]);
+    assert!(made.is_none_or(|made| made.status.success()));
+    let few = ["--eigenvalues", "1", "--max-products", "2", "--probes", "1", "--lanczos-steps", "2"];
+    let curvature =
+        [&["curvature", "--data", &members, "--limit", "1", "--matrix", "gauss_newton", "--kinds", "norm"], &few[..]]
+            .concat();
+    let methods: [&[&str]; 9] = [
+        &curvature,
+        &["landscape", "--data", &members, "--axes", "1", "--steps", "3"],
         &["perplexity", "--data", &members],
         &["memorization-score", "--data", &members, "--k", "8", "--l", "4"],
         &["mia", "--members", &members, "--nonmembers", &nonmembers],
         &["gradient-alignment", "--data", &paraphrases, "--limit", "1"],
+        &["qa", "--data", &people, "--people", "1", "--formats", "likelihood"],
         &["train", "--data", &members, "--length.steps", "2"],
         &[
             "unlearn",

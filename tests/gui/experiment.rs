@@ -13,9 +13,9 @@ fn experiment_window(runs: &std::path::Path, method: &str) -> Harness<'static, W
     let open = [sample(), sample().join("paraphrases.json")];
     let mut harness = window_that_opens(&open, runs, false, 1.0);
     wait(&mut harness, "model and data", |w| w.state().model.ready().is_some() && w.state().sheet().is_some());
-    harness.get_by_label("Experiment").click();
+    harness.get_by_label("Experiment").click_accesskit();
     harness.run_steps(3);
-    harness.get_by_role_and_label(Role::Button, method).click();
+    harness.get_by_role_and_label(Role::Button, method).click_accesskit();
     harness.run_steps(3);
     harness
 }

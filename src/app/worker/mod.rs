@@ -3,6 +3,7 @@
 //! Requests lie in a mailbox with one place a kind, so the newest request wins and nothing piles up.
 //! Answers come through a bounded channel that the window empties every frame.
 
+mod asks;
 mod engine;
 mod laboratory;
 mod mailbox;
@@ -11,10 +12,11 @@ mod run_folder;
 mod run_work;
 mod sheet;
 
+pub use asks::{FileAnswer, FileAsk};
 pub use engine::{Answer, Ask, EngineThread, Side};
 pub use laboratory::{Laboratory, ModelCard};
 pub use mailbox::{Mailbox, Ticket};
-pub use reader::{FileAnswer, FileAsk, ReaderThread};
+pub use reader::ReaderThread;
 pub use run_work::Picture;
 pub use sheet::DataSheet;
 

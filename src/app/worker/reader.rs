@@ -6,120 +6,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use super::asks::{FileAnswer, FileAsk};
 use super::run_folder::RunFolder;
-use super::run_work::{self, Picture};
+use super::run_work::{self};
 use super::{DataSheet, Trouble};
-use crate::app::curves::RunLog;
-use crate::app::log::LogLine;
 use crate::app::names::RunNames;
-use crate::app::parts::{TablePart, Viewer, Want};
-use crate::app::runs::{NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
+use crate::app::parts::TablePart;
+use crate::app::runs::QueueState;
 use crate::app::shared::SharedRows;
-use crate::data::{DataSpec, Tokenizer};
+use crate::data::Tokenizer;
 use crate::engine::cuda::{self, Cards};
 use crate::error::{Error, Result};
-use crate::figures::ExportSpec;
 use crate::runs::inputs::Access;
 use crate::runs::queue::Queue;
-use crate::runs::sweep::{Checked, check};
+use crate::runs::sweep::check;
 use crate::runs::{Experiment, Page};
 
 /// Run folders are looked at this often.
 const POLL: Duration = Duration::from_millis(300);
-
-/// A request.
-#[derive(Debug)]
-pub enum FileAsk {
-    /// Read a data file.
-    Data(PathBuf, DataSpec),
-    /// Count the tokens of a data file with the tokenizer of this model folder, whose context has so many.
-    Count(PathBuf, Arc<DataSheet>, PathBuf, usize),
-    /// How much memory is in use, here and on the cards.
-    Memory,
-    /// Everything of a run.
-    Details(String),
-    /// Start experiments, one after the other.
-    Start(Vec<Experiment>),
-    /// Start every run of an experiment with a sweep.
-    StartSweep(Box<Experiment>),
-    /// What an experiment will need.
-    Estimate(Box<Experiment>, u64),
-    /// Stop a run.
-    Cancel(String),
-    /// Go on with a run.
-    Resume(String),
-    /// Move a run to the trash.
-    Trash(String),
-    /// Take a run out of the trash.
-    Restore(String),
-    /// What is in the trash.
-    Trashed,
-    /// Star, note, tags of a run.
-    Note(String, NoteChange),
-    /// Order and pause of the queue.
-    Queue(QueueChange),
-    /// The events of a run.
-    Events(String),
-    /// Rows that the tables of this id share.
-    Share(Vec<Arc<RunDetails>>, String),
-    /// Rows of a table of a run, for somebody.
-    Rows(Viewer, Want),
-    /// Write a whole table of a run as CSV.
-    SaveTable(String, String, PathBuf),
-    /// Draw a page as it will be written, so many pixels wide; the key comes back with it.
-    Preview(u64, Box<Page>, u32),
-    /// Write a page, and its description beside it when asked to.
-    Export(Box<Page>, PathBuf, bool),
-    /// Write every figure and table of a run.
-    ExportAll(String, Box<ExportSpec>),
-    /// Read the file of a page.
-    Page(PathBuf),
-    /// Write text, such as an experiment or a table.
-    Write(PathBuf, String),
-    /// Read an experiment file.
-    Experiment(PathBuf),
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub enum FileAnswer {
-    /// A data file.
-    Data(PathBuf, Result<Arc<DataSheet>, Trouble>),
-    /// The same data file with lengths in tokens.
-    Counted(PathBuf, Arc<DataSheet>),
-    /// Bytes used by this program and installed, and the busy share of all processors, 0 to 1.
-    Memory(u64, u64, f32),
-    /// The cards that compute.
-    Cards(Arc<Cards>),
-    /// All runs, newest first, and the names in them.
-    Runs(Result<(Vec<Arc<RunEntry>>, Arc<RunNames>), Trouble>),
-    /// Everything of a run.
-    Details(Arc<RunDetails>),
-    /// What runs said.
-    Log(Vec<LogLine>),
-    /// Events of a run, from the start.
-    Events(Arc<RunLog>),
-    /// Runs that wait.
-    Queue(QueueState),
-    /// Runs in the trash: id and name.
-    Trashed(Vec<(String, String)>),
-    /// Rows that tables share.
-    Shared(Arc<SharedRows>),
-    /// Rows of a table, for somebody.
-    Rows(Viewer, Arc<TablePart>),
-    /// Done, in words; or not.
-    Said(Result<String, Trouble>),
-    /// Runs were put into the queue.
-    Started(Vec<String>),
-    /// An experiment file.
-    Experiment(Box<Experiment>),
-    /// The page with this key as it will be written.
-    Preview(u64, Result<Picture, Trouble>),
-    /// A page from its file.
-    Page(Result<Box<Page>, Trouble>),
-    /// What an experiment will need, for the draft of this serial.
-    Estimated(u64, Result<Box<Checked>, Trouble>),
-}
 
 /// Handle of the thread.
 pub struct ReaderThread {

@@ -78,11 +78,11 @@ fn wait_for_copy(harness: &mut Harness<'static, Window>) -> String {
     panic!("nothing was copied");
 }
 
-/// Steps until `is_there`, for at most a minute.
+/// Steps until `is_there`, for at most three minutes.
 fn wait(harness: &mut Harness<'static, Window>, what: &str, is_there: impl Fn(&Window) -> bool) {
     let start = Instant::now();
     while !is_there(harness.state()) {
-        assert!(start.elapsed() < Duration::from_mins(1), "waited for {what}");
+        assert!(start.elapsed() < Duration::from_mins(3), "waited for {what}");
         std::thread::sleep(Duration::from_millis(15));
         harness.run_steps(1);
     }

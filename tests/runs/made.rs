@@ -39,7 +39,7 @@ fn made_rows_are_planned_hashed_and_run() {
     assert_eq!(more["rows"].as_u64(), Some(5));
     assert_ne!(more["hash"], first["hash"]);
     let whole = bench.whole_run("first");
-    assert_eq!(whole["tables/0-texts.csv"], bench.whole_run("second")["tables/0-texts.csv"]);
+    assert_eq!(whole["tables/texts.csv"], bench.whole_run("second")["tables/texts.csv"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! rows on every machine.
 //!
 //! [`Make`] names one generator with its parameters; [`Make::each`] hands out its records one by one,
-//! [`Make::dataset`] gathers them, [`line`] writes one as a line of JSON, which reads back as the same record.
+//! [`Make::dataset`] gathers them, [`line()`] writes one as a line of JSON, which reads back as the same record.
 
 pub mod bios;
 pub mod encode;
@@ -135,7 +135,7 @@ impl Make {
         }
     }
 
-    /// The records that `spec` asks for as a data set; its hash is that of the file of all [`line`]s.
+    /// The records that `spec` asks for as a data set; its hash is that of the file of all [`line()`]s.
     ///
     /// # Errors
     /// As [`Self::each`], or no record is asked for.

@@ -1,6 +1,6 @@
 //! Training: fresh models, optimizers, clipping and learning-rate schedules.
 //!
-//! A step is: a [`SumGrads`](crate::sinks::SumGrads) gathers the gradient of a batch, [`clip`] bounds it,
+//! A step is: a [`SumGrads`](crate::sinks::SumGrads) gathers the gradient of a batch, [`clip()`] bounds it,
 //! [`Optimizer::step`] moves the parameters. What is not given to the sink's `wants` is frozen and costs nothing.
 
 #[cfg(test)]

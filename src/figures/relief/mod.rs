@@ -1,7 +1,7 @@
 //! Surfaces in space: where they are looked at from, and their drawing as vectors.
 //!
 //! The window draws the same surface with its own pipeline; both take positions from [`Projector`], the box from
-//! [`frame`] and colors from [`Field::color`], so that an exported file is the picture of the window.
+//! [`frame()`] and colors from [`Field::color`], so that an exported file is the picture of the window.
 
 mod camera;
 pub mod contour;

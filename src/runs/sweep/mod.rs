@@ -2,7 +2,7 @@
 //!
 //! [`points`] says which runs an experiment means, [`check()`] plans all of them before anything starts, and a
 //! [`Sweep`] is the folder that knows them: each is a run folder like any other, beside it. They are worked on by the
-//! local queue ([`drive`]) or by Slurm (`runs::slurm`); [`merge`] writes what they found as one table and its figures.
+//! local queue ([`drive()`]) or by Slurm (`runs::slurm`); [`merge()`] writes what they found as one table and its figures.
 
 mod check;
 mod drive;

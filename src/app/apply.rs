@@ -109,6 +109,13 @@ impl Window {
                 self.ask_path(ctx, Dialog::File("Data", DATA), "Open a data file", "", Command::OpenData);
             }
             Action::OpenSample => self.open_sample(ctx),
+            Action::RunDemo => match crate::runs::demo::demo(false) {
+                Ok(study) => {
+                    self.reader.ask(FileAsk::Start(vec![study]));
+                    shell::show(&mut self.tree, ViewId::Runs);
+                }
+                Err(error) => self.say(&error.to_string()),
+            },
             Action::ShowStart => shell::show(&mut self.tree, ViewId::Start),
             Action::ShowModel => shell::show(&mut self.tree, ViewId::Model),
             Action::ShowData => shell::show(&mut self.tree, ViewId::Data),

@@ -125,6 +125,7 @@ actions! {
     OpenModelFolder "Open model folder…" "A folder with config.json and safetensors" ctrl(Key::O),
     OpenDataFile "Open data file…" "JSONL, JSON, CSV, TXT or Parquet" ctrl_shift(Key::O),
     OpenSample "Open the sample" "A tiny model with members, non-members and paraphrases" None,
+    RunDemo "Run the demo study" "Trains a small model on made-up people, measures, makes it forget, looks around it" None,
     ShowStart "Go to Start" "Open things, recent items" ctrl(Key::Num1),
     ShowModel "Go to Model" "Tensors, configuration, tokenizer" ctrl(Key::Num2),
     ShowData "Go to Data" "Rows, columns, token lengths" ctrl(Key::Num3),

@@ -10,6 +10,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod corpus;
+pub mod demo;
 pub mod estimate;
 pub mod event_files;
 mod execute;

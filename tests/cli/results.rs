@@ -317,3 +317,18 @@ fn a_landscape_is_computed_and_written_for_other_programs() {
     let refused = bench.output(&["export", "again", "--table", "points", "--npy"]);
     assert_eq!(refused.status.code(), Some(2));
 }
+
+#[test]
+fn the_demo_study_runs_to_its_end() {
+    let bench = Bench::new(1);
+    let output = bench.output(&["demo", "--fast", "--out", "demo", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["complete"], true);
+    let methods: Vec<&str> = report["steps"].as_array().unwrap().iter().filter_map(|s| s["method"].as_str()).collect();
+    for method in ["train", "memorization-score", "mia", "gradient-alignment", "qa", "unlearn", "landscape"] {
+        assert!(methods.contains(&method), "{method} is not among {methods:?}");
+    }
+    let made = report["steps"][0]["models"].as_array().unwrap();
+    assert!(made.iter().any(|model| model["name"] == "final"), "{made:?}");
+}

@@ -94,6 +94,9 @@ impl Start {
                         cx.act(Action::OpenSample);
                     }
                 });
+                if link(ui, "Run the demo study").on_hover_text(Action::RunDemo.about()).clicked() {
+                    cx.act(Action::RunDemo);
+                }
             });
         });
     }

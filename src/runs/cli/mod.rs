@@ -7,6 +7,7 @@
 mod columns;
 mod compose;
 mod control;
+mod demo;
 mod devices;
 mod events;
 mod export;
@@ -86,7 +87,7 @@ pub fn command() -> Command {
         .subcommand_required(false)
         .disable_help_subcommand(true)
         .args(global_args());
-    let verbs = [run::command(), sweep::command(), run::resume_command(), run::cancel_command()];
+    let verbs = [run::command(), demo::command(), sweep::command(), run::resume_command(), run::cancel_command()];
     let shows = [show::list_command(), show::describe_command(), show::runs_command()];
     let files = [
         export::command(),
@@ -126,6 +127,7 @@ fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
     let Some((verb, args)) = matches.subcommand() else { return (streams.window)(Vec::new()).map(|()| 0) };
     let done = match verb {
         "run" => run::run(args, streams),
+        "demo" => demo::demo(args, streams),
         "sweep" => sweep::sweep(args, streams),
         "resume" => run::resume(args, streams),
         "cancel" => run::cancel(args, streams),

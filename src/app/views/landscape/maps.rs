@@ -10,13 +10,18 @@ use crate::figures::{Contour, Figure, Mark, Rows, Scale, Series};
 pub(super) fn maps_of<'a>(details: &[&'a Arc<RunDetails>]) -> Vec<Map<'a>> {
     let of_run = |details: &&'a Arc<RunDetails>| {
         let details: &'a RunDetails = details;
-        details.figures.iter().filter(|(_, figure)| map_in(figure).is_some()).map(|(file, figure)| Map {
-            run: &details.id,
-            file,
-            figure,
-        })
+        details
+            .figures
+            .iter()
+            .filter(|(_, figure)| is_flat(figure) && map_in(figure).is_some())
+            .map(|(file, figure)| Map { run: &details.id, file, figure })
     };
     details.iter().flat_map(of_run).collect()
+}
+
+/// The same map may be in a report twice, as bands and in space; here it is once.
+fn is_flat(figure: &Figure) -> bool {
+    figure.series.iter().any(|s| matches!(s.mark, Mark::Contour(_)))
 }
 
 /// The first map in a figure.

@@ -12,6 +12,7 @@ mod perplexity;
 mod published;
 mod qa;
 mod resume;
+mod robustness;
 mod train;
 mod unlearn;
 

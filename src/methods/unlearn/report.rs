@@ -5,6 +5,7 @@ use super::charts::{before_after, curves, ratios_figure, tensors_figure, units_f
 use super::config::Config;
 use super::edit::Edit;
 use super::picked::tensors;
+use super::robustness::{self, Findings, Plain};
 use super::scores::ScoreMap;
 use super::sets::Sets;
 use super::technique::Technique;
@@ -36,6 +37,7 @@ pub(super) struct Found<'a> {
     pub(super) curves: Vec<(String, Vec<[f64; 2]>)>,
     pub(super) notes: Vec<String>,
     pub(super) models: Vec<Made>,
+    pub(super) robustness: Findings,
 }
 
 pub(super) fn report(found: Found<'_>) -> Report {
@@ -54,6 +56,10 @@ pub(super) fn report(found: Found<'_>) -> Report {
         report.tables.push(ratios_table(&found));
         report.figures.push(ratios_figure(&found));
     }
+    let (plain, options) = (Plain { before: &found.before, after: &main.metrics }, &found.config.robustness);
+    report.scalars.extend(robustness::scalars(&found.robustness, options));
+    report.tables.extend(robustness::tables(&found.robustness, &plain, options));
+    report.figures.extend(robustness::figures(&found.robustness, &plain, options));
     report.models = found.models;
     report
 }
@@ -237,6 +243,8 @@ fn ratios_table(found: &Found<'_>) -> Table {
 
 fn notes(found: &Found<'_>, main: &Outcome) -> Vec<String> {
     let mut notes = sentences(&found.before, &main.metrics, found.base.decoder.config.vocab_size);
+    let plain = Plain { before: &found.before, after: &main.metrics };
+    notes.extend(robustness::notes(&found.robustness, &plain, &found.config.robustness));
     notes.extend(found.sets.notes.iter().cloned());
     notes.extend(found.notes.iter().cloned());
     if main.n_tied > 0 {

@@ -13,6 +13,9 @@ use super::verdict::sentences;
 use crate::methods::common::tables::{float, int, some_int, text};
 use crate::methods::{LoadedModel, Made, Report, Scalar, Table};
 
+/// What comes first: what was removed, and what it cost.
+const HEADLINE: [&str; 2] = ["forget.exact", "retain.accuracy"];
+
 /// The model after one ratio.
 pub(super) struct Outcome {
     pub(super) ratio: f64,
@@ -77,8 +80,9 @@ fn scalars(found: &Found<'_>, main: &Outcome) -> Vec<Scalar> {
         scalar.unit(metric.unit)
     };
     let mut list = Vec::new();
-    for before in &found.before {
-        let Some(after) = after(main, before) else { continue };
+    let pairs = || found.before.iter().filter_map(|before| Some((before, after(main, before)?)));
+    let is_headline = |metric: &Metric| HEADLINE.contains(&metric.id);
+    for (before, after) in pairs().filter(|p| is_headline(p.0)).chain(pairs().filter(|p| !is_headline(p.0))) {
         let change = after.value.zip(before.value).map(|(a, b)| a - b);
         list.push(number(format!("after.{}", before.id), format!("{}, after", before.label), after, after.value));
         list.push(number(format!("before.{}", before.id), format!("{}, before", before.label), before, before.value));

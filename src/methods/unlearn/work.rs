@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::battery::{Measured, Metric, facts, measure, metrics, quiz};
 use super::choose::{Cut, choose};
-use super::config::Config;
+use super::config::{Config, Trained};
 use super::edit::{About, Edit};
 use super::job::Job;
 use super::loss::train::train;
@@ -42,14 +42,34 @@ pub(super) fn work(config: &Config, amount: &Amount) -> Work {
         (How::Objective(_), _) => epochs * 2 * tokens("forget"),
         (How::Localize(_), _) => epochs * tokens("forget"),
     };
-    let forward_tokens = phases * measured + decoded + passes;
+    let asked = phases * questions(config, amount);
+    let forward_tokens = phases * measured + decoded + passes + asked;
     let tried = robustness::work(config, amount);
     Work {
         forward_tokens: forward_tokens + tried.forward_tokens,
         backward_tokens: passes + tried.backward_tokens,
         decoded_tokens: decoded + tried.decoded_tokens,
-        fleeting_tokens: tried.fleeting_tokens + passes,
-        vectors: tried.vectors,
+        fleeting_tokens: tried.fleeting_tokens + passes + asked,
+        vectors: tried.vectors.max(held(technique, config)),
+    }
+}
+
+/// Tokens of the questions to one model: six a person, each with four options twice.
+fn questions(config: &Config, amount: &Amount) -> u64 {
+    const A_PERSON: u64 = 6 * 4 * 2 * 22;
+    let rows = amount.with_facts.values().map(|rows| (*rows).min(config.qa_people as u64));
+    rows.sum::<u64>() * A_PERSON
+}
+
+/// Vectors as long as the model that a technique holds: what it changes, and what its optimizer keeps.
+fn held(technique: &Technique, config: &Config) -> u64 {
+    match &technique.how {
+        How::Objective(_) if config.train == Trained::Lora => 1,
+        // the copy and two moments
+        How::Objective(_) => 3,
+        // Of the feed-forward matrices, about half of a model: the copy, and weights, scores and velocity of the mask,
+        // less the gradients of everything else, which are not formed.
+        How::Edit(_) | How::Localize(_) => 1,
     }
 }
 

@@ -3,6 +3,7 @@
 mod alignment;
 mod closed_forms;
 mod curvature;
+mod facts;
 mod fixtures;
 mod forgetting;
 mod landscape;

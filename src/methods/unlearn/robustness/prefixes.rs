@@ -76,8 +76,11 @@ pub(super) fn run(
     Ok(Prefixes { tried, notes })
 }
 
-/// What is tried, by name.
-fn list(config: &Config, base: &LoadedModel, sets: &Sets<'_>) -> Result<(Vec<(String, Before)>, Vec<String>)> {
+/// What is put before prompts, and how it is called.
+type Named = (String, Before);
+
+/// What is tried, and sentences about what cannot be.
+fn list(config: &Config, base: &LoadedModel, sets: &Sets<'_>) -> Result<(Vec<Named>, Vec<String>)> {
     let mut list = vec![("nothing".to_owned(), Before::Tokens(Vec::new()))];
     let mut notes = Vec::new();
     if let Some(bos) = base.decoder.config.bos {

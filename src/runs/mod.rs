@@ -21,6 +21,7 @@ pub mod index;
 pub mod inputs;
 pub mod inspect;
 mod kernel_cache;
+pub mod lineage;
 mod made;
 mod page;
 mod plan;

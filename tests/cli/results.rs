@@ -332,3 +332,42 @@ fn the_demo_study_runs_to_its_end() {
     let made = report["steps"][0]["models"].as_array().unwrap();
     assert!(made.iter().any(|model| model["name"] == "final"), "{made:?}");
 }
+
+#[test]
+fn what_was_measured_before_and_after_training_stands_together() {
+    let bench = Bench::new(30);
+    let (rows, model) = (bench.path("rows.jsonl"), model());
+    let experiment = json!({
+        "name": "tuning",
+        "model": {"path": model},
+        "models": {"tuned": {"step": 1, "output": "final"}},
+        "data": {"data": {"path": rows}},
+        "steps": [
+            {"method": "perplexity"},
+            {"method": "train", "config": {"length": {"steps": 4}, "lr": {"peak": 0.003}}},
+            {"method": "perplexity", "inputs": {"model": "tuned"}},
+        ],
+    });
+    std::fs::write(bench.path("tuning.json"), experiment.to_string()).unwrap();
+    let output = bench.output(&["run", "tuning.json", "--out", "runs/tuning"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let runs = bench.path("runs").display().to_string();
+    let (code, out, err) = memoscope(&["pairs", &runs, "--json"]);
+    assert_eq!(code, 0, "{err}");
+    let pairs: Value = serde_json::from_str(&out).unwrap();
+    let comparison = &pairs["families"][0]["comparisons"][0];
+    assert_eq!(comparison["method"], "perplexity");
+    let losses: Vec<f64> = comparison["measured"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["scalars"].as_array()?.iter().find(|s| s["id"] == "loss.token_mean")?["value"].as_f64())
+        .collect();
+    assert_eq!(losses.len(), 2, "{comparison}");
+    assert!(losses[1] < losses[0], "training lowers the loss of its own texts: {losses:?}");
+    let (_, out, _) = memoscope(&["pairs", &runs]);
+    assert!(out.contains("final · train in tuning"), "{out}");
+    let (_, out, _) = memoscope(&["pairs", &bench.path("nowhere").display().to_string()]);
+    assert!(out.contains("no model here was made of another"), "{out}");
+}

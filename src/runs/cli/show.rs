@@ -11,7 +11,8 @@ use crate::methods::common::tables::counted;
 use crate::methods::schema::{Field, FieldKind, range_text};
 use crate::methods::{Method, Scalar, Table, Values, find, registry};
 use crate::runs::estimate::bytes_text;
-use crate::runs::store::{Notes, SavedReport, list_runs};
+use crate::runs::index::{self, Row};
+use crate::runs::store::SavedReport;
 use crate::runs::sweep::Sweep;
 use crate::runs::{Plan, RunDir, clock};
 
@@ -71,18 +72,18 @@ pub(super) fn runs(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     }
     let mut rows = Vec::new();
     let mut values = Vec::new();
-    for run in list_runs(Path::new(&folder))? {
-        let (status, notes) = (run.status(clock::now())?, Notes::read(&run)?);
+    for row in index::rows(Path::new(&folder))? {
+        let (status, notes) = (&row.status, &row.notes);
         let percent = (status.total > 0).then(|| format!("{} %", 100 * status.done / status.total));
         rows.push([
-            run.name(),
+            row.name(),
             status.state.name().to_owned(),
             if status.state.is_over() { String::new() } else { percent.unwrap_or_default() },
             status.started.map(clock::written).unwrap_or_default(),
             clock::duration(status.worked_secs),
-            headline(&run),
+            row.trouble.clone().unwrap_or_else(|| headline(&row)),
         ]);
-        values.push(json!({"name": run.name(), "path": run.path(), "status": status, "notes": notes}));
+        values.push(json!({"name": row.name(), "path": row.path, "status": status, "notes": notes}));
     }
     if args.get_flag("json") {
         return streams.json(&values);
@@ -160,11 +161,9 @@ pub(super) fn number(value: f64) -> String {
     text.to_owned()
 }
 
-fn headline(run: &RunDir) -> String {
-    let report = SavedReport::read(run).ok().flatten().unwrap_or_default();
-    let first =
-        report.scalars().next().map(|s| (s.label.clone(), s.value.map_or_else(|| "undefined".to_owned(), number)));
-    first.map(|(label, value)| format!("{label} {value}")).unwrap_or_default()
+fn headline(row: &Row) -> String {
+    let Some((label, value)) = &row.headline else { return String::new() };
+    format!("{label} {}", value.map_or_else(|| "undefined".to_owned(), number))
 }
 
 fn description(method: &dyn Method) -> String {

@@ -311,7 +311,8 @@ fn what_was_measured_before_and_after_stands_together() {
     assert_eq!(code, 0, "{err}");
     let mut harness = super::window_that_opens(&[run], root.path(), false, 1.0);
     wait(&mut harness, "the run", |w| w.state().runs.current_details().is_some_and(|d| d.id == "tuning"));
-    harness.get_by_label("Before/after").click();
+    harness.run_steps(4);
+    harness.get_by_label("Show: Before/after").click();
     harness.run_steps(4);
     assert!(is_listed(&harness, "Training, in this run"), "the tuned model is below the sample");
     let runs = &harness.state().state().runs;

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod corpus;
 pub mod demo;
+pub mod document;
 pub mod estimate;
 pub mod event_files;
 mod execute;

@@ -12,7 +12,8 @@ use crate::figures::{
 use crate::methods::common::tables::counted;
 use crate::methods::{Table, Values};
 use crate::runs::RunDir;
-use crate::runs::store::{self, SavedReport, SavedTable};
+use crate::runs::document::document;
+use crate::runs::store::{self, SavedReport, SavedTable, slug};
 use crate::runs::sweep::{Sweep, merge};
 
 pub(super) fn command() -> Command {
@@ -42,6 +43,7 @@ pub(super) fn command() -> Command {
         )
         .args(events::args())
         .arg(flag("all", "Every figure, and every table as CSV, into the folder --out [default: exports in the run]"))
+        .arg(flag("html", "The whole run as one document: inputs, numbers, figures, method cards"))
         .arg(flag("spec", "Also write FILE.page.json, from which `memoscope export` draws the file again"))
         .arg(flag("svg", "Vector graphics; text stays text"))
         .arg(flag("pdf", "Vector graphics with embedded fonts"))
@@ -95,7 +97,7 @@ pub(super) fn command() -> Command {
                 .help("File to write [default: the id with the extension, in the current folder]"),
         )
         .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "jsonl", "tex", "npy", "vtp", "md", "latex"]))
-        .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all"]))
+        .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all", "html"]))
 }
 
 pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
@@ -122,6 +124,9 @@ pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()>
             .hint("`memoscope resume` goes on with it")
             .at(run.path()));
     };
+    if args.get_flag("html") {
+        return save(args, &slug(&report.name), "html", document(&run)?.as_bytes(), streams).map(drop);
+    }
     if args.get_flag("all") {
         return compose::all(&run, &report, args, streams);
     }

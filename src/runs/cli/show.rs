@@ -151,7 +151,7 @@ fn scalar_row(scalar: &Scalar) -> [String; 3] {
 }
 
 /// Six significant digits, without trailing zeros.
-pub(super) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
         return format!("{value}");
     }

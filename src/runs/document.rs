@@ -206,10 +206,47 @@ h1{font-size:1.7rem;margin:0 0 .6rem}h2{font-size:1.2rem;margin:2.2rem 0 .6rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:0}dt{color:var(--soft)}dd{margin:0}
 table{border-collapse:collapse;font-size:.9rem}th,td{text-align:left;padding:.25rem .8rem .25rem 0;vertical-align:top;
 border-bottom:1px solid var(--line)}th{color:var(--soft);font-weight:600}.number{text-align:right;
-font-variant-numeric:tabular-nums}.wide{overflow-x:auto}td{max-width:26rem;overflow-wrap:anywhere}
+white-space:nowrap;font-variant-numeric:tabular-nums}.wide{overflow-x:auto}td{max-width:26rem}
 pre,code{font:.85em ui-monospace,monospace}pre{background:var(--fill);padding:.6rem .8rem;border-radius:6px;
-white-space:pre-wrap}.print{font:.85em ui-monospace,monospace}.note{color:var(--soft);margin:.4rem 0}
+white-space:pre-wrap}code,.print{overflow-wrap:anywhere}.print{font:.85em ui-monospace,monospace}.note{color:var(--soft);margin:.4rem 0}
 .warning{color:var(--warn);font-weight:600}.figures{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:.6rem 0}
 figcaption{color:var(--soft);max-width:28rem}img{max-width:100%}details{margin:.5rem 0}summary{cursor:pointer}
 @media print{body{max-width:none;margin:0}section,figure,tr{break-inside:avoid}}
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::{Report, Table, Values};
+    use crate::runs::Experiment;
+    use crate::runs::store::{save_step, write_json};
+
+    #[test]
+    fn it_holds_numbers_cards_and_tables_and_nothing_of_it_is_taken_for_markup() {
+        let root = tempfile::tempdir().unwrap();
+        let experiment = Experiment { name: "a <b> & c".to_owned(), ..Experiment::default() };
+        let run = RunDir::create_below(root.path(), &experiment, "2026-01-02", 0.0).unwrap();
+        assert!(document(&run).unwrap_err().to_string().contains("no results yet"));
+        let texts = (0..20).map(|i| format!("<script>{i}</script>")).collect();
+        let report = Report {
+            scalars: vec![Scalar { interval: Some([0.25, 0.75]), ..Scalar::new("score", "Score", 0.123_456_789, 20) }],
+            notes: vec!["one text was cut".to_owned()],
+            tables: vec![Table::new("rows", "Rows").column("text", "", "the text", Values::Text(texts))],
+            ..Report::default()
+        };
+        let method = crate::methods::find("perplexity").unwrap();
+        let step = save_step(&run, "", method.card(), &Value::Null, &report).unwrap();
+        let saved = SavedReport { steps: vec![step], ..SavedReport::new("a <b> & c", 7) };
+        write_json(&run.report_path(), &saved).unwrap();
+        let page = document(&run).unwrap();
+        for wanted in ["a &lt;b&gt; &amp; c", "0.123457", "0.25 to 0.75", "one text was cut", "Not all steps"] {
+            assert!(page.contains(wanted), "{wanted} is missing");
+        }
+        assert!(page.contains("&lt;script&gt;11&lt;") && !page.contains("<script"), "texts are data");
+        assert!(
+            !page.contains("&lt;script&gt;12&lt;") && page.contains("The first 12 rows"),
+            "the beginning of a table"
+        );
+        assert!(page.contains(method.card().source.split('<').next().unwrap()), "the source of the formula");
+    }
+}

@@ -13,6 +13,7 @@ use super::worker::Trouble;
 use crate::figures::Figure;
 use crate::methods::Table;
 use crate::runs::Experiment;
+use crate::runs::lineage::{Lineage, Studied};
 use crate::runs::store::SavedStep;
 
 /// Where a run stands.
@@ -88,10 +89,12 @@ pub struct RunEntry {
     pub trouble: Option<Trouble>,
     /// Everything that was set: dotted name and value.
     pub config: BTreeMap<String, String>,
-    /// Headline numbers by id.
+    /// Headline numbers by name; the same id in several steps has the step's index before it.
     pub scalars: BTreeMap<String, f64>,
-    /// Their ids in the order of the report.
+    /// Their names in the order of the report.
     pub order: Vec<String>,
+    /// What its finished steps did with models.
+    pub studied: Vec<Studied>,
     /// Whether the results belong to an older version of a method.
     pub stale: Vec<String>,
     /// Marked by the user.
@@ -215,6 +218,8 @@ pub struct RunList {
     pub entries: Vec<Arc<RunEntry>>,
     /// Names of everything in `entries`.
     pub names: Arc<RunNames>,
+    /// How their models descend from each other.
+    pub lineage: Arc<Lineage>,
     /// Raised when `entries` changes.
     pub serial: u64,
     /// Why the folder of runs cannot be read.

@@ -15,6 +15,7 @@ use crate::data::DataSpec;
 use crate::engine::cuda::Cards;
 use crate::error::Result;
 use crate::figures::ExportSpec;
+use crate::runs::lineage::Lineage;
 use crate::runs::sweep::Checked;
 use crate::runs::{Experiment, Page};
 
@@ -71,6 +72,17 @@ pub enum FileAsk {
     Experiment(PathBuf),
 }
 
+/// All runs, and what is gathered from them beside the window.
+#[derive(Debug)]
+pub struct AllRuns {
+    /// Newest first.
+    pub entries: Vec<Arc<RunEntry>>,
+    /// The names in them.
+    pub names: Arc<RunNames>,
+    /// How their models descend from each other.
+    pub lineage: Arc<Lineage>,
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub enum FileAnswer {
@@ -82,8 +94,8 @@ pub enum FileAnswer {
     Memory(u64, u64, f32),
     /// The cards that compute.
     Cards(Arc<Cards>),
-    /// All runs, newest first, and the names in them.
-    Runs(Result<(Vec<Arc<RunEntry>>, Arc<RunNames>), Trouble>),
+    /// All runs.
+    Runs(Result<AllRuns, Trouble>),
     /// Everything of a run.
     Details(Arc<RunDetails>),
     /// What runs said.

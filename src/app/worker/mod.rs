@@ -12,7 +12,7 @@ mod run_folder;
 mod run_work;
 mod sheet;
 
-pub use asks::{FileAnswer, FileAsk};
+pub use asks::{AllRuns, FileAnswer, FileAsk};
 pub use engine::{Answer, Ask, EngineThread, Side};
 pub use laboratory::{Laboratory, ModelCard};
 pub use mailbox::{Mailbox, Ticket};

@@ -8,8 +8,8 @@
 //! ROUGE-L recall on retain and holdout.
 //! Source: `locuslab/open-unlearning`, `src/evals`; Maini et al. 2024, arXiv:2401.06121; Shi et al. 2024 (MUSE),
 //! arXiv:2407.06460.
-//! Differs from the original: it gives an extraction strength of 1/|y| where no end matches and drops the last token;
-//! paper mode does so too.
+//! Differs from the original: it gives an extraction strength of 1/|y| where no end matches, and drops the last token for
+//! it, for token accuracy, Min-K% and Min-K%++; paper mode does so too.
 
 use super::ks::ks;
 use super::rouge;
@@ -70,7 +70,7 @@ pub fn metrics(
     list.extend(of_side("holdout", &sets.holdout, &found.holdout, tokenizer));
     let utility: Vec<f64> = list.iter().filter(|m| UTILITY.contains(&m.id)).filter_map(|m| m.value).collect();
     list.push(metric("utility", "Model utility", "", Better::Higher, harmonic(&utility), utility.len()));
-    list.extend(membership(sets, found, reference));
+    list.extend(membership(config, sets, found, reference));
     if let Some(reference) = reference {
         let (own, other) = (statistics(sets, &found.forget), statistics(sets, &reference.forget));
         let p = ks(&own, &other).map(|[_, p]| p);
@@ -275,13 +275,18 @@ fn totals(texts: &[&[f64]]) -> (f64, f64) {
     (-texts.iter().copied().flatten().sum::<f64>(), n)
 }
 
-/// Scores of the texts of a set, larger = more like a member: loss, Min-K%, Min-K%++.
-fn attacks(items: &[Item], side: &Side) -> [Vec<f64>; 3] {
+/// Scores of the texts of a set, larger = more like a member: loss, Min-K%, Min-K%++. In paper mode the last token, the
+/// end of a text there, counts for the loss alone.
+fn attacks(items: &[Item], side: &Side, is_paper: bool) -> [Vec<f64>; 3] {
     let mut scores: [Vec<f64>; 3] = Default::default();
     for (item, pass) in items.iter().zip(&side.passes) {
         let (log_probs, moments) = (labelled(item, &pass.log_probs), labelled(item, &pass.moments));
-        let found =
-            [mean(log_probs), min_k(log_probs, MIN_K, false), min_k_plus_plus(log_probs, moments, MIN_K, false)];
+        let n = log_probs.len().saturating_sub(usize::from(is_paper));
+        let found = [
+            mean(log_probs),
+            min_k(&log_probs[..n], MIN_K, false),
+            min_k_plus_plus(&log_probs[..n], &moments[..n.min(moments.len())], MIN_K, false),
+        ];
         scores.iter_mut().zip(found).for_each(|(list, value)| list.extend(value));
     }
     scores
@@ -294,12 +299,13 @@ fn auroc(members: &[f64], others: &[f64]) -> Option<f64> {
     Curve::new(&scores, &labels).map(|c| c.auroc())
 }
 
-fn membership(sets: &Sets<'_>, found: &Measured, reference: Option<&Measured>) -> Vec<Metric> {
+fn membership(config: &Config, sets: &Sets<'_>, found: &Measured, reference: Option<&Measured>) -> Vec<Metric> {
     if sets.holdout.is_empty() {
         return Vec::new();
     }
     let areas = |m: &Measured| {
-        let (inside, outside) = (attacks(&sets.forget, &m.forget), attacks(&sets.holdout, &m.holdout));
+        let scores = |items: &[Item], side: &Side| attacks(items, side, config.is_paper());
+        let (inside, outside) = (scores(&sets.forget, &m.forget), scores(&sets.holdout, &m.holdout));
         [0, 1, 2].map(|i| auroc(&inside[i], &outside[i]))
     };
     let [loss, min_k, min_k_plus_plus] = areas(found);
@@ -332,6 +338,18 @@ mod tests {
             assert_eq!(extraction_strength(&hits, false), correct, "{hits:?}");
             assert_eq!(extraction_strength(&hits, true), paper, "{hits:?}");
         }
+    }
+
+    /// The last token of the first text is its least likely one.
+    #[test]
+    fn the_last_token_of_a_text_in_both_modes() {
+        let item = Item { labelled: 1, ..Item::default() };
+        let pass =
+            |log_probs: [f64; 3]| Pass { log_probs: log_probs.to_vec(), hits: vec![], moments: vec![[0.0, 1.0]; 3] };
+        let side = Side { passes: vec![pass([-1.0, -2.0, -9.0])], ..Side::default() };
+        let found = |is_paper| attacks(std::slice::from_ref(&item), &side, is_paper).map(|list| list[0]);
+        assert_eq!(found(false), [-4.0, -9.0, -9.0]);
+        assert_eq!(found(true), [-4.0, -2.0, -2.0]);
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub struct Record {
     pub label: Option<u8>,
     /// Where the row came from (`source` of Amber and the Pile).
     pub source: Option<String>,
-    /// Paraphrases of `text`, or its neighbors for the neighborhood attack.
+    /// Paraphrases of `text`, or its neighbors for the neighborhood attack; of a row with a prompt and a continuation, the
+    /// prompt with the continuation in other words.
     pub paraphrases: Vec<String>,
     /// Paraphrases of the file that were left out of `paraphrases`.
     #[serde(default)]

@@ -125,6 +125,33 @@ impl Contour {
         nice.iter().map(|t| t.value).filter(|v| *v > low + width && *v < high - width).collect()
     }
 
+    /// Values at the centers of `across` × `up` equal cells, row by row from the top: linear between the four nodes
+    /// around each, and missing where one of them is.
+    pub fn sampled(&self, across: usize, up: usize) -> Vec<f64> {
+        if self.columns < 2 || self.rows() < 2 {
+            return vec![f64::NAN; across * up];
+        }
+        let log = self.usable_scale() == Scale::Log;
+        let node = |row: usize, column: usize| {
+            let value = self.values.get(row * self.columns + column).copied().unwrap_or(f64::NAN);
+            if log { value.ln() } else { value }
+        };
+        let along = |i: usize, n: usize, nodes: usize| {
+            let at = (i as f64 + 0.5) / n as f64 * (nodes - 1) as f64;
+            let lower = (at as usize).min(nodes - 2);
+            (lower, at - lower as f64)
+        };
+        let value = |i: usize| {
+            let (column, s) = along(i % across, across, self.columns);
+            let (row, t) = along(up - 1 - i / across, up, self.rows());
+            let low = node(row, column) * (1.0 - s) + node(row, column + 1) * s;
+            let high = node(row + 1, column) * (1.0 - s) + node(row + 1, column + 1) * s;
+            let value = low * (1.0 - t) + high * t;
+            if log { value.exp() } else { value }
+        };
+        (0..across * up).map(value).collect()
+    }
+
     /// Colors of its values.
     pub fn shades(&self) -> Shades {
         let map = if self.diverging { Colormap::Diverging } else { Colormap::Viridis };
@@ -320,6 +347,18 @@ mod tests {
         assert!(flat.lines(f64::NEG_INFINITY).is_empty(), "the edge of a hole is no line");
         let none = Contour { values: vec![f64::NAN; 4], columns: 2, ..Contour::default() };
         assert!(none.region(0.0).is_empty() && none.levels().is_empty() && none.limits().is_none());
+    }
+
+    #[test]
+    fn a_sampled_slope_is_the_slope_from_the_top() {
+        let slope = surface(3, |x, y| 2.0 * x + y);
+        let found = slope.sampled(4, 2);
+        let wanted = [-1.0, 0.0, 1.0, 2.0, -2.0, -1.0, 0.0, 1.0];
+        assert!(found.iter().zip(wanted).all(|(f, w)| (f - w).abs() < 1e-12), "{found:?}");
+        let mut hole = slope;
+        hole.values[0] = f64::NAN;
+        let found = hole.sampled(2, 2);
+        assert!(found[2].is_nan() && found[0].is_finite() && found[3].is_finite(), "{found:?}");
     }
 
     #[test]

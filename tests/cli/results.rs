@@ -288,7 +288,7 @@ fn a_landscape_is_computed_and_written_for_other_programs() {
     let panels = "loss_rows,loss_rows,exact_rows";
     let missing = bench.output(&["export", "plane", "--compose", panels, "--pdf", "--out", "p.pdf"]);
     assert!(!missing.status.success(), "no text is memorized, so there is no such figure");
-    run(&["export", "plane", "--compose", "loss_rows,surface.rows", "--pdf", "--out", "p.pdf"]);
+    run(&["export", "plane", "--compose", "loss_rows,loss_rows", "--camera", "40,30", "--pdf", "--out", "p.pdf"]);
     run(&["export", "plane", "--figure", "loss_rows", "--npy"]);
     run(&["export", "plane", "--figure", "loss_rows", "--out", "surface.vtp"]);
     let npy = std::fs::read(bench.path("loss_rows.npy")).unwrap();

@@ -31,7 +31,6 @@ pub(super) fn figures(
             let what = format!("Loss on {} around {}", set.name, a.name);
             let look = Look { range: shared, log, diverging: false, label: "loss (nats/token)" };
             figures.push(plane.contour(&id("loss", set, i), &what, losses_of(a, s).collect(), &look, set.texts.len()));
-            figures.push(plane.surface(&id("surface.", set, i), &what, losses_of(a, s), set.texts.len()));
         }
     }
     for (i, a) in around.iter().enumerate().skip(1) {
@@ -109,36 +108,6 @@ impl Plane<'_> {
     }
 }
 
-impl Plane<'_> {
-    /// The same values as cells around the nodes, from the top row down: what is seen in space.
-    fn surface(&self, id: &str, title: &str, values: impl Iterator<Item = f64>, n: usize) -> Figure {
-        let columns = self.grid.x.len();
-        let values: Vec<f64> = values.collect();
-        let values = values.chunks(columns.max(1)).rev().flatten().copied().collect();
-        let mark = Mark::Heatmap { columns, values, diverging: false, label: "loss (nats/token)".to_owned() };
-        let axis = |label: &String, nodes: &[f64]| Axis {
-            label: label.clone(),
-            range: Some(around_nodes(nodes)),
-            ..Axis::default()
-        };
-        Figure {
-            id: id.to_owned(),
-            title: title.to_owned(),
-            x: axis(&self.found.labels[0], &self.grid.x),
-            y: axis(&self.found.labels[1], &self.grid.y),
-            series: vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }],
-            caption: caption(&CARD, &format!("{title};"), n),
-        }
-    }
-}
-
-/// The range of cells whose centers are at even nodes.
-fn around_nodes(nodes: &[f64]) -> [f64; 2] {
-    let (low, high) = (nodes.first().copied().unwrap_or(0.0), nodes.last().copied().unwrap_or(0.0));
-    let half = (high - low) / nodes.len().saturating_sub(1).max(1) as f64 / 2.0;
-    [low - half, high + half]
-}
-
 fn losses(sets: &[TextSet], grid: &Grid, around: &[Around], found: &Directions) -> Figure {
     let values = around.iter().flat_map(|a| (0..sets.len()).flat_map(|s| losses_of(a, s)));
     let log = range(values).is_some_and(|[low, high]| low > 0.0 && high / low > WIDE);
@@ -197,6 +166,5 @@ fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
 /// Name of a figure: what, of which set, around which model.
 fn id(what: &str, set: &TextSet, model: usize) -> String {
     let set = &set.slug;
-    let joint = if what.ends_with('.') { "" } else { "_" };
-    if model == 0 { format!("{what}{joint}{set}") } else { format!("{what}{joint}{set}_{}", model + 1) }
+    if model == 0 { format!("{what}_{set}") } else { format!("{what}_{set}_{}", model + 1) }
 }

@@ -71,7 +71,8 @@ impl Placed {
         {
             return known;
         }
-        let mut placed = Self { theme, ..Self::new(figure, scales) };
+        let mut placed = Self::new(figure, scales);
+        placed.theme = theme;
         for (series, shape) in figure.series.iter().zip(&mut placed.series) {
             if let Mark::Contour(surface) | Mark::Surface { map: surface, .. } = &series.mark {
                 shape.bands = Some(ui.load_texture(name, picture(surface, theme), TextureOptions::LINEAR));
@@ -90,7 +91,15 @@ impl Placed {
             _ => 1.0,
         };
         let knees = [knee(0), knee(1)];
-        let mut placed = Self { figure: Arc::clone(figure), scales, lows, knees, series: Vec::new(), corner };
+        let mut placed = Self {
+            figure: Arc::clone(figure),
+            scales,
+            lows,
+            knees,
+            series: Vec::new(),
+            corner,
+            theme: Theme::default(),
+        };
         placed.series = figure.series.iter().map(|s| placed.shape(&s.mark)).collect();
         placed.corner = placed.quiet_corner();
         placed

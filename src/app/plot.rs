@@ -11,7 +11,7 @@ use egui_plot::{
     PlotImage, PlotPoint, PlotPoints, PlotUi, Points,
 };
 
-use super::placed::{Bent, Placed};
+use super::placed::{Bent, Placed, Shape};
 use super::style::tokens;
 use super::zoom::Zoom;
 use crate::figures::palette::{self, Colormap, Marker, Rgb, Theme};

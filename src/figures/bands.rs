@@ -1,8 +1,6 @@
 //! A surface over a rectangle as bands of color between lines of equal value.
 //!
-//! Values are known at the nodes of a grid and linear along its edges (of the logarithm, on a log scale); lines come
-//! from marching squares, and where a cell is ambiguous the mean of its corners decides.
-//! Source: Lorensen and Cline 1987 in two dimensions.
+//! Values are known at the nodes of a grid and linear along its edges (of the logarithm, on a log scale).
 
 use std::collections::BTreeMap;
 
@@ -10,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Scale;
 use super::figure::empty_cells;
+use super::march::pieces;
 use super::palette::{Colormap, Rgb, Theme};
 use super::ticks::ticks;
 
@@ -221,18 +220,9 @@ impl Contour {
             for column in -1..columns {
                 let corners = [(row, column), (row, column + 1), (row + 1, column + 1), (row + 1, column)];
                 let values = corners.map(|(r, c)| self.node(r, c));
-                let high = values.map(|v| v.is_some_and(|v| v >= level));
-                let crossed: Vec<usize> = (0..4).filter(|i| high[*i] != high[(i + 1) % 4]).collect();
-                let known: Vec<f64> = values.iter().flatten().copied().collect();
-                let edge = known.len() < 4;
-                let joined = !edge && known.iter().sum::<f64>() / 4.0 >= level;
+                let edge = values.iter().any(Option::is_none);
                 let name = |i: usize| Edge::between(corners[i], corners[(i + 1) % 4]);
-                for (k, i) in crossed.iter().enumerate().filter(|(_, i)| high[**i]) {
-                    // a piece goes from where the walk around the cell leaves the region to where it comes back
-                    let n = crossed.len();
-                    let back = crossed[if joined && n == 4 { (k + 1) % n } else { (k + n - 1) % n }];
-                    segments.insert(name(*i), (name(back), edge));
-                }
+                segments.extend(pieces(values, level).map(|[from, to]| (name(from), (name(to), edge))));
             }
         }
         segments

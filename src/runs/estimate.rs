@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::inputs;
 use super::plan::{Plan, PlannedModel, PlannedStep};
@@ -162,6 +163,8 @@ fn step_work(
         _ => None,
     };
     let n_ctx = model.map_or(usize::MAX, |model| model.n_ctx);
+    let limit = step.config.get("limit").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+    let read = |set: &'_ Dataset| limit.map_or(set.records.len(), |limit| limit.min(set.records.len()));
     let mut amount = Amount::default();
     for (slot, names) in &step.inputs {
         let sets: Vec<&Dataset> = names.iter().filter_map(|name| data.get(name)).collect();
@@ -169,11 +172,12 @@ fn step_work(
             amount.models.insert(slot.clone(), names.len() as u64);
             continue;
         }
-        let counted: Vec<Counted> = sets.iter().map(|set| count(set, tokenizer.as_ref(), n_ctx)).collect();
+        let counted: Vec<Counted> =
+            sets.iter().map(|set| count(&set.records[..read(set)], tokenizer.as_ref(), n_ctx)).collect();
         for (set, counted) in sets.iter().zip(&counted) {
             warnings.extend(short_rows(set, counted, &needs)?);
         }
-        let records = || sets.iter().flat_map(|set| &set.records);
+        let records = || sets.iter().flat_map(|set| &set.records[..read(set)]);
         let labelled = |label: u8| records().filter(|r| r.label == Some(label)).count() as u64;
         amount.labels.insert(slot.clone(), [labelled(0), labelled(1)]);
         let with_paraphrases = records().filter(|r| !r.paraphrases.is_empty()).count() as u64;
@@ -195,10 +199,10 @@ struct Counted {
     lengths: Vec<usize>,
 }
 
-fn count(set: &Dataset, tokenizer: Option<&Tokenizer>, n_ctx: usize) -> Counted {
-    let texts: u64 = set.records.iter().map(|r| 1 + r.paraphrases.len() as u64).sum();
-    let stride = (set.records.len() / SAMPLE_TEXTS).max(1);
-    let lengths: Vec<usize> = set.records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).collect();
+fn count(records: &[Record], tokenizer: Option<&Tokenizer>, n_ctx: usize) -> Counted {
+    let texts: u64 = records.iter().map(|r| 1 + r.paraphrases.len() as u64).sum();
+    let stride = (records.len() / SAMPLE_TEXTS).max(1);
+    let lengths: Vec<usize> = records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).collect();
     let cut = lengths.iter().map(|n| (*n).min(n_ctx)).sum::<usize>();
     let mean = cut as f64 / lengths.len().max(1) as f64;
     Counted { texts, tokens: (mean * texts as f64).round() as u64, lengths }

@@ -52,6 +52,9 @@ fn a_plan_is_printed_and_nothing_runs() {
     assert_eq!(plan["models"]["model"]["n_ctx"], 32);
     assert_eq!(plan["estimate"]["work"]["forward_tokens"], 900);
     assert!(plan["estimate"]["memory_bytes"].as_u64() > Some(0), "{out}");
+    let (_, out, _) = memoscope(&["run", &path, "--plan", "--json", "--set", "steps.0.config.limit=10"]);
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["estimate"]["work"]["forward_tokens"], 300, "only the rows that are read count");
     assert!(!bench.path("runs").exists(), "nothing runs");
 }
 

@@ -4,8 +4,9 @@ use super::super::sets::TextSet;
 use super::CARD;
 use super::components::Path;
 use super::directions::Directions;
-use super::evaluate::Value;
+use super::evaluate::{Value, Values};
 use super::grid::Grid;
+use super::partial;
 use super::report::Around;
 use crate::figures::{Axis, Contour, Figure, Mark, Rows, Scale, Series};
 use crate::methods::common::tables::caption;
@@ -24,12 +25,10 @@ pub(super) fn figures(
     }
     let plane = Plane { grid, found, path };
     let mut figures = Vec::new();
+    let look = shared(around.iter().flat_map(|a| (0..sets.len()).flat_map(|s| losses_of(a, s))));
     for (s, set) in sets.iter().enumerate() {
-        let shared = range(around.iter().flat_map(|a| losses_of(a, s)));
-        let log = shared.is_some_and(|[low, high]| low > 0.0 && high / low > WIDE);
         for (i, a) in around.iter().enumerate() {
             let what = format!("Loss on {} around {}", set.name, a.name);
-            let look = Look { range: shared, log, diverging: false, label: "loss (nats/token)" };
             figures.push(plane.contour(&id("loss", set, i), &what, losses_of(a, s).collect(), &look, set.texts.len()));
         }
     }
@@ -57,6 +56,43 @@ pub(super) fn figures(
     figures
 }
 
+/// The losses as far as they are known: around the models that are done, and around the one at work. Lines are not shown.
+pub(super) fn on_the_way(
+    sets: &[TextSet],
+    grid: &Grid,
+    done: &[Around],
+    (model, values, known): (&str, &Values, &[bool]),
+    (found, path): (&Directions, &Path),
+) -> Vec<Figure> {
+    if !grid.plane {
+        return Vec::new();
+    }
+    let plane = Plane { grid, found, path };
+    let (n, all) = (known.iter().filter(|k| **k).count(), grid.len());
+    let now: Vec<Vec<f64>> = values.iter().map(|values| partial::losses(grid, values, known)).collect();
+    let before = done.iter().flat_map(|a| (0..sets.len()).flat_map(|s| losses_of(a, s)));
+    let look = shared(before.chain(now.iter().flatten().copied()));
+    let mut figures = Vec::new();
+    for ((s, set), now) in sets.iter().enumerate().zip(now) {
+        let before = done.iter().map(|a| (&a.name[..], losses_of(a, s).collect()));
+        for (i, (model, values)) in before.chain([(model, now)]).enumerate() {
+            let what = format!("Loss on {} around {model}", set.name);
+            figures.push(plane.contour(&id("loss", set, i), &what, values, &look, set.texts.len()));
+        }
+        if let Some(last) = figures.last_mut() {
+            last.caption = format!("{n} of {all} points; between those of a coarser grid the surface is linear.");
+        }
+    }
+    figures
+}
+
+/// One range of colors for every loss, whatever the text set and the model.
+fn shared(losses: impl Iterator<Item = f64>) -> Look {
+    let range = range(losses);
+    let log = range.is_some_and(|[low, high]| low > 0.0 && high / low > WIDE);
+    Look { range, log, diverging: false, label: LOSS }
+}
+
 /// How values become colors.
 struct Look {
     range: Option<[f64; 2]>,
@@ -65,6 +101,7 @@ struct Look {
     label: &'static str,
 }
 
+const LOSS: &str = "loss (nats/token)";
 const DIFFERENCE: Look = Look { range: None, log: false, diverging: true, label: "difference (nats/token)" };
 const SHARE: Look = Look { range: Some([0.0, 1.0]), log: false, diverging: false, label: "share of texts" };
 

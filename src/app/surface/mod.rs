@@ -15,7 +15,7 @@ use super::style::tokens;
 use super::style::tokens::{Tokens, size};
 use crate::figures::Figure;
 use crate::figures::palette::{Theme, series};
-use crate::figures::relief::{Camera, Field, Fit, Frame, FrameText, Projector, Trail, frame, trails};
+use crate::figures::relief::{Camera, Field, Fit, Frame, FrameText, Place, Projector, Trail, frame, trails};
 use crate::figures::{Mark, Relief};
 
 pub use gpu::install;
@@ -197,16 +197,13 @@ fn draw_texts(frame: &Frame, fit: &Fit, t: &Tokens, painter: &Painter) {
         let size = galley(text).size();
         [f64::from(size.x), f64::from(size.y)]
     };
-    let middles = fit.texts(frame, &extent);
-    for ((text, galley), middle) in frame.texts.iter().zip(galleys).zip(middles) {
-        let Some([x, y]) = middle else { continue };
-        let (middle, half) = (pos2(x as f32, y as f32), galley.size() / 2.0);
-        let (corner, angle) = if text.is_upright {
-            (middle + vec2(-half.y, half.x), -std::f32::consts::FRAC_PI_2)
-        } else {
-            (middle - half, 0.0)
-        };
-        painter.add(egui::epaint::TextShape::new(corner, galley, t.text).with_angle(angle));
+    let places = fit.texts(frame, &extent);
+    for (galley, place) in galleys.into_iter().zip(places) {
+        let Some(Place { middle: [x, y], half, angle }) = place else { continue };
+        let (sin, cos) = angle.sin_cos();
+        let corner = [x - half[0] * cos + half[1] * sin, y - half[0] * sin - half[1] * cos];
+        let corner = pos2(corner[0] as f32, corner[1] as f32);
+        painter.add(egui::epaint::TextShape::new(corner, galley, t.text).with_angle(angle as f32));
     }
 }
 

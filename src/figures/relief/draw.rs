@@ -7,7 +7,7 @@ use super::super::march::{cell_lines, levels};
 use super::super::palette::{Marker, series};
 use super::super::style::Style;
 use super::facets::{Facet, facets};
-use super::{Field, Fit, Frame, FrameText, HEIGHT, Projector, Relief, Trail, frame, trails};
+use super::{Field, Fit, Frame, FrameText, HEIGHT, Place, Projector, Relief, Trail, frame, trails};
 
 /// Draws `figure` as a surface into `rect`. False when it holds no grid of values.
 pub(in super::super) fn draw(
@@ -112,17 +112,17 @@ fn draw_trail(canvas: &mut Canvas<'_>, trail: &Trail, place: &dyn Fn([f64; 2]) -
 fn draw_texts(canvas: &mut Canvas<'_>, frame: &Frame, fit: &Fit, rect: Rect, style: &Style) {
     let font = |text: &FrameText| if text.is_title { style.label } else { style.tick };
     let shown = |text: &FrameText| {
-        let most = if text.is_upright { rect.h } else { rect.w * 0.7 };
+        let most = if text.axis == 2 { rect.h } else { rect.w * 0.7 };
         canvas.fonts().fit(&text.label, font(text), most)
     };
     let size = |text: &FrameText| [canvas.fonts().width(&shown(text), font(text), false), font(text) * CAP_HEIGHT];
-    let middles = fit.texts(frame, &size);
-    let placed: Vec<_> = frame.texts.iter().zip(middles).map(|(text, at)| (text, shown(text), at)).collect();
-    for (text, label, at) in placed {
-        let Some([x, y]) = at else { continue };
-        let (size, rotate) = (font(text), if text.is_upright { -90.0 } else { 0.0 });
-        let down = size * CAP_HEIGHT / 2.0;
-        let at = if text.is_upright { [x + down, y] } else { [x, y + down] };
-        canvas.text(&label, at, TextStyle { rotate, ..style.text(size, Anchor::Middle) });
+    let places = fit.texts(frame, &size);
+    let placed: Vec<_> = frame.texts.iter().zip(places).map(|(text, place)| (text, shown(text), place)).collect();
+    for (text, label, place) in placed {
+        let Some(Place { middle: [x, y], angle, .. }) = place else { continue };
+        // the point of a text is on its base line
+        let (down, (sin, cos)) = (font(text) * CAP_HEIGHT / 2.0, angle.sin_cos());
+        let style = TextStyle { rotate: angle.to_degrees(), ..style.text(font(text), Anchor::Middle) };
+        canvas.text(&label, [x - down * sin, y + down * cos], style);
     }
 }

@@ -41,8 +41,10 @@ pub struct FrameText {
     pub label: Label,
     /// The name of an axis, not a number.
     pub is_title: bool,
-    /// Reads upward.
-    pub is_upright: bool,
+    /// The axis: 0 and 1 on the floor, 2 upright.
+    pub axis: usize,
+    /// The direction of the axis on the screen.
+    pub along: [f64; 2],
 }
 
 /// One axis of the box, ready to be marked.
@@ -168,6 +170,15 @@ impl Edge {
         if length > 1e-9 { away.map(|v| v / length) } else { [0.0, -1.0] }
     }
 
+    /// The direction of the edge on the screen; heights go straight up.
+    fn along(&self, projector: &Projector) -> [f64; 2] {
+        if self.axis == 2 {
+            return [0.0, 1.0];
+        }
+        let [from, to] = self.ends.map(|end| projector.project(end));
+        [to.x - from.x, to.y - from.y]
+    }
+
     /// The end of a mark that begins at a point of the edge.
     fn beyond(&self, at: [f64; 3]) -> [f64; 3] {
         [0, 1, 2].map(|i| at[i] + self.outward[i] * MARK)
@@ -193,9 +204,10 @@ fn text(projector: &Projector, edge: &Edge, at: [f64; 3], label: Label, is_title
     FrameText {
         at: edge.end_of_mark(projector, at),
         outward: edge.outward_on_screen(projector, at),
+        along: edge.along(projector),
         label,
         is_title,
-        is_upright: is_title && edge.axis == 2,
+        axis: edge.axis,
     }
 }
 
@@ -247,8 +259,10 @@ mod tests {
     fn numbers_of_the_heights_stand_left_of_the_box() {
         let frame = framed(Camera::default());
         let title = frame.texts.iter().find(|t| t.is_title && t.label.text().starts_with("Loss")).unwrap();
-        let leftmost = frame.back.iter().flat_map(|l| [l.from[0], l.to[0]]).fold(f64::INFINITY, f64::min);
-        assert!(title.at[0] < leftmost && title.outward[0] < 0.0, "{title:?} {leftmost}");
+        assert!(title.along == [0.0, 1.0] && title.outward == [-1.0, 0.0], "{title:?}");
+        let upright = frame.back.iter().filter(|l| l.is_edge).take(3).map(|l| l.from[0].min(l.to[0]));
+        let leftmost = upright.fold(f64::INFINITY, f64::min);
+        assert!((title.at[0] - leftmost).abs() < 0.15, "beside the edge at {leftmost}: {title:?}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where box and texts lie in a picture: numbers beyond their marks, names of axes beyond the numbers, all inside.
 
+use std::f64::consts::FRAC_PI_2;
+
 use super::{Camera, Frame, FrameText, Projector};
 
 /// Sides of what is around the box, in heights of a number: names and numbers left of the upright edge, numbers at the
@@ -37,7 +39,9 @@ impl Fit {
 
     /// The camera with the box moved to its place.
     pub fn projector(&self, camera: Camera) -> Projector {
-        let shift = [camera.shift[0] + self.shift[0], camera.shift[1] + self.shift[1]];
+        // seen from below, the texts of the floor are above
+        let up = if camera.elevation >= 0.0 { self.shift[1] } else { -self.shift[1] };
+        let shift = [camera.shift[0] + self.shift[0], camera.shift[1] + up];
         Projector::new(Camera { shift, ..camera })
     }
 
@@ -54,67 +58,85 @@ impl Fit {
         (1.6 * self.unit / (NUMBER * self.text)).ceil().clamp(2.0, MOST) as usize
     }
 
-    /// The middle of each text of `frame`, given its width and height; none where a number would lie on another.
-    pub fn texts(&self, frame: &Frame, size: &dyn Fn(&FrameText) -> [f64; 2]) -> Vec<Option<[f64; 2]>> {
-        let mut taken: Vec<Place> = Vec::new();
-        let mut middles = vec![None; frame.texts.len()];
-        for titles in [false, true] {
-            for (text, middle) in frame.texts.iter().zip(&mut middles).filter(|(t, _)| t.is_title == titles) {
-                let [w, h] = size(text);
-                let half = if text.is_upright { [h / 2.0, w / 2.0] } else { [w / 2.0, h / 2.0] };
-                let found = if titles { Some(self.title(text, half, &taken)) } else { self.number(text, half, &taken) };
-                taken.extend(found);
-                *middle = found.map(|place| place.middle);
+    /// Where each text of `frame` lies, given its width and height; none where a number would lie on another.
+    pub fn texts(&self, frame: &Frame, size: &dyn Fn(&FrameText) -> [f64; 2]) -> Vec<Option<Place>> {
+        let mut places: Vec<Option<Place>> = vec![None; frame.texts.len()];
+        for (i, text) in frame.texts.iter().enumerate().filter(|(_, t)| !t.is_title) {
+            let place = self.number(text, size(text).map(|v| v / 2.0));
+            let is_free = !places.iter().flatten().any(|other| other.meets(&place));
+            if let Some(own) = places.get_mut(i).filter(|_| is_free) {
+                *own = Some(place);
             }
         }
-        middles
-    }
-
-    fn number(&self, text: &FrameText, half: [f64; 2], taken: &[Place]) -> Option<Place> {
-        let place = self.beyond(text, half, self.text * 0.25);
-        (!taken.iter().any(|other| other.meets(&place, 0.0))).then_some(place)
-    }
-
-    /// As near as the numbers allow.
-    fn title(&self, text: &FrameText, half: [f64; 2], taken: &[Place]) -> Place {
-        let gap = self.text * 0.2;
-        let steps = (0..200).map(|i| self.beyond(text, half, f64::from(i) * self.text * 0.1));
-        let mut last = self.beyond(text, half, self.text * 2.0);
-        for place in steps {
-            let inside = self.inside(place);
-            if !taken.iter().any(|other| other.meets(&inside, gap)) {
-                return inside;
+        for (i, text) in frame.texts.iter().enumerate().filter(|(_, t)| t.is_title) {
+            let numbers = frame.texts.iter().zip(&places).filter(|(t, _)| t.axis == text.axis && !t.is_title);
+            let numbers: Vec<Place> = numbers.filter_map(|(_, place)| *place).collect();
+            let place = self.title(text, size(text).map(|v| v / 2.0), &numbers);
+            if let Some(own) = places.get_mut(i) {
+                *own = Some(place);
             }
-            last = inside;
         }
-        last
+        places
     }
 
-    /// A text that lies beyond its point by `by`.
-    fn beyond(&self, text: &FrameText, half: [f64; 2], by: f64) -> Place {
+    /// A number lies beyond its mark.
+    fn number(&self, text: &FrameText, half: [f64; 2]) -> Place {
         let ([x, y], [across, up]) = (self.place(text.at), text.outward);
-        Place { middle: [x + across * (half[0] + by), y - up * (half[1] + by)], half }
+        let by = self.text * 0.25;
+        Place { middle: [x + across * (half[0] + by), y - up * (half[1] + by)], half, angle: 0.0 }
+    }
+
+    /// A name lies along its axis, beyond the numbers, and reads to the right or upward.
+    fn title(&self, text: &FrameText, half: [f64; 2], numbers: &[Place]) -> Place {
+        let at = self.place(text.at);
+        let [dx, dy] = [text.along[0], -text.along[1]];
+        let angle = if dx.abs() < 1e-6 { -FRAC_PI_2 } else { (dy / dx).atan() };
+        let (sin, cos) = angle.sin_cos();
+        let outward = [text.outward[0], -text.outward[1]];
+        let sign = if outward[1] * cos - outward[0] * sin >= 0.0 { 1.0 } else { -1.0 };
+        let away = [-sin * sign, cos * sign];
+        let reach = |corner: [f64; 2]| (corner[0] - at[0]) * away[0] + (corner[1] - at[1]) * away[1];
+        let farthest = numbers.iter().flat_map(Place::corners).map(reach).fold(0.0, f64::max);
+        let by = farthest + self.text * 0.35 + half[1];
+        self.inside(Place { middle: [at[0] + by * away[0], at[1] + by * away[1]], half, angle })
     }
 
     fn inside(&self, place: Place) -> Place {
         let [left, top, width, height] = self.rect;
+        let extent = |axis: usize| {
+            let far = |corner: [f64; 2]| (corner[axis] - place.middle[axis]).abs();
+            place.corners().into_iter().map(far).fold(0.0, f64::max)
+        };
         let within = |middle: f64, half: f64, low: f64, size: f64| middle.min(low + size - half).max(low + half);
         let [x, y] = place.middle;
-        let middle = [within(x, place.half[0], left, width), within(y, place.half[1], top, height)];
+        let middle = [within(x, extent(0), left, width), within(y, extent(1), top, height)];
         Place { middle, ..place }
     }
 }
 
 /// The rectangle of a text.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    middle: [f64; 2],
-    half: [f64; 2],
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// Its middle.
+    pub middle: [f64; 2],
+    /// Half of width and height, before it is turned.
+    pub half: [f64; 2],
+    /// Radians by which it is turned about the middle, clockwise as `y` grows downward.
+    pub angle: f64,
 }
 
 impl Place {
-    fn meets(&self, other: &Self, gap: f64) -> bool {
-        (0..2).all(|i| (self.middle[i] - other.middle[i]).abs() < self.half[i] + other.half[i] + gap)
+    /// Of texts that are not turned.
+    fn meets(&self, other: &Self) -> bool {
+        (0..2).all(|i| (self.middle[i] - other.middle[i]).abs() < self.half[i] + other.half[i])
+    }
+
+    fn corners(&self) -> [[f64; 2]; 4] {
+        let (sin, cos) = self.angle.sin_cos();
+        [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]].map(|[i, j]| {
+            let [x, y] = [i * self.half[0], j * self.half[1]];
+            [self.middle[0] + x * cos - y * sin, self.middle[1] + x * sin + y * cos]
+        })
     }
 }
 
@@ -147,6 +169,19 @@ mod tests {
         [text.label.text().chars().count() as f64 * 3.6, 7.0]
     }
 
+    /// By their separating axes.
+    fn overlap(a: &Place, b: &Place) -> bool {
+        [a.angle, a.angle + FRAC_PI_2, b.angle, b.angle + FRAC_PI_2].into_iter().all(|angle| {
+            let (sin, cos) = angle.sin_cos();
+            let shadow = |p: &Place| {
+                let along = p.corners().map(|[x, y]| x * cos + y * sin);
+                along.into_iter().fold([f64::MAX, f64::MIN], |[l, h], v| [l.min(v), h.max(v)])
+            };
+            let ([a, b], [c, d]) = (shadow(a), shadow(b));
+            a < d && c < b
+        })
+    }
+
     /// A third of a page and half a screen, from all sides.
     #[test]
     fn texts_keep_apart_and_inside_and_all_names_are_there() {
@@ -158,17 +193,15 @@ mod tests {
                 for elevation in [-30.0, 10.0, 28.0, 60.0] {
                     let projector = fit.projector(Camera { azimuth, elevation, ..Camera::default() });
                     let frame = frame(&figure, &field, &projector, fit.marks());
-                    let middles = fit.texts(&frame, &size);
-                    let place = |(text, middle): (&FrameText, &Option<[f64; 2]>)| {
-                        let [w, h] = size(text);
-                        let half = if text.is_upright { [h / 2.0, w / 2.0] } else { [w / 2.0, h / 2.0] };
-                        middle.map(|middle| Place { middle, half })
-                    };
-                    let places: Vec<Place> = frame.texts.iter().zip(&middles).filter_map(place).collect();
-                    let names = frame.texts.iter().zip(&middles).filter(|(t, m)| t.is_title && m.is_some()).count();
+                    let found = fit.texts(&frame, &size);
+                    let names = frame.texts.iter().zip(&found).filter(|(t, p)| t.is_title && p.is_some()).count();
                     assert_eq!(names, 3);
+                    let places: Vec<Place> = found.into_iter().flatten().collect();
                     for (i, a) in places.iter().enumerate() {
-                        assert!(!places[..i].iter().any(|b| a.meets(b, 0.0)), "{width} {azimuth} {elevation}: {a:?}");
+                        let what = format!("{width} {azimuth} {elevation}: {a:?}");
+                        assert!(!places[..i].iter().any(|b| overlap(a, b)), "{what}");
+                        let inside = |[x, y]: [f64; 2]| x > 9.9 && y > 19.9 && x < width + 10.1 && y < height + 20.1;
+                        assert!(a.corners().into_iter().all(inside), "{what}");
                     }
                     assert!(places.len() >= 8, "{width} {azimuth} {elevation}: {}", places.len());
                 }

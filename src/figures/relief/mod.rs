@@ -18,7 +18,7 @@ pub(super) use draw::draw;
 pub use facets::shade;
 pub use field::Field;
 pub use frame::{Frame, FrameLine, FrameText, frame};
-pub use layout::Fit;
+pub use layout::{Fit, Place};
 pub use trail::{Station, Trail, TrailPiece, trails};
 
 /// How a surface is drawn.

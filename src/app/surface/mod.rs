@@ -8,7 +8,7 @@ use std::sync::Arc;
 use eframe::egui_wgpu::Callback;
 use egui::{
     Color32, Id, Modifiers, Painter, PointerButton, Pos2, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
+    pos2,
 };
 
 use super::style::tokens;

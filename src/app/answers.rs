@@ -122,6 +122,13 @@ impl Window {
             FileAnswer::Events(log) => {
                 self.state.runs.logs.insert(log.id.clone(), log);
             }
+            FileAnswer::Partial(id, figures) => {
+                if figures.is_empty() {
+                    self.state.runs.partial.remove(&id);
+                } else {
+                    self.state.runs.partial.insert(id, figures);
+                }
+            }
             FileAnswer::Queue(queue) => self.state.runs.queue = queue,
             FileAnswer::Trashed(runs) => self.state.runs.trash = runs,
             FileAnswer::Shared(rows) => self.state.runs.shared = Some(rows),

@@ -230,6 +230,8 @@ pub struct RunList {
     pub details: BTreeMap<String, Arc<RunDetails>>,
     /// Events of the runs that are looked at or at work.
     pub logs: BTreeMap<String, Arc<RunLog>>,
+    /// Figures of runs at work, as far as they are known, by the names that their files will have.
+    pub partial: BTreeMap<String, Vec<(String, Arc<Figure>)>>,
     /// Chosen runs that charts leave out.
     pub hidden: BTreeSet<String>,
     /// Runs that wait.

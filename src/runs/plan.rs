@@ -320,7 +320,9 @@ fn load_data(
 ) -> Result<(Dataset, Option<String>)> {
     let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
     if let Some(make) = &data.make {
-        return Ok((inputs::make_data(data, make, experiment.seed)?, None));
+        let made = inputs::make_data(data, make, experiment.seed)?;
+        // several sets come from one generator, so its name would tell nothing
+        return Ok((Dataset { name: name.to_owned(), ..made }, None));
     }
     let (file, note) = match pinned {
         Some(file) => (file, None),

@@ -14,7 +14,7 @@ use crate::app::shared::SharedRows;
 use crate::data::DataSpec;
 use crate::engine::cuda::Cards;
 use crate::error::Result;
-use crate::figures::ExportSpec;
+use crate::figures::{ExportSpec, Figure};
 use crate::runs::lineage::Lineage;
 use crate::runs::sweep::Checked;
 use crate::runs::{Experiment, Page};
@@ -102,6 +102,8 @@ pub enum FileAnswer {
     Log(Vec<LogLine>),
     /// Events of a run, from the start.
     Events(Arc<RunLog>),
+    /// Figures of a run as far as they are known, by the names that their files will have; none when it is done.
+    Partial(String, Vec<(String, Arc<Figure>)>),
     /// Runs that wait.
     Queue(QueueState),
     /// Runs in the trash: id and name.

@@ -132,6 +132,9 @@ impl Reader {
         for log in logs {
             self.send(FileAnswer::Events(log));
         }
+        for (id, figures) in self.folder.poll_partial() {
+            self.send(FileAnswer::Partial(id, figures));
+        }
         self.tell_queue();
     }
 

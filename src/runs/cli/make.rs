@@ -142,6 +142,16 @@ fn table_path<'a>(kind: &str, args: &'a ArgMatches) -> Option<&'a PathBuf> {
     if kind == "prefixes" { args.get_one("table") } else { None }
 }
 
+/// Writes the rows of a set as JSON lines.
+///
+/// # Errors
+/// Parameters that do not fit, files that cannot be read or written.
+pub fn write_made(make: &Make, seed: u64, path: &Path) -> Result<()> {
+    let mut file = Target::create(path)?;
+    make.each(seed, &mut |record| file.write(&make::line(&record)?))?;
+    file.finish().map(drop)
+}
+
 /// The generator that the options describe; errors name the field.
 fn parse(kind: &str, config: Map<String, Value>) -> Result<Make> {
     let mut value = Map::new();

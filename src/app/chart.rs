@@ -1,7 +1,7 @@
 //! A chart of numbers over time: lines of one quantity, smoothed or not, on linear or logarithmic axes.
 
 use egui::{Id, Ui};
-use egui_plot::{GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints};
+use egui_plot::{GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Points};
 
 use super::curves::Abscissa;
 use super::numbers::{duration, rounded};
@@ -11,6 +11,9 @@ use super::style::fonts::semibold;
 use super::style::tokens;
 use super::style::tokens::{TIGHT, size};
 use super::widgets::caption;
+
+/// Lines of at most so many points have marks: one point alone is no line.
+const MARKED: usize = 24;
 
 /// Lines that stand in one chart.
 pub(super) struct Chart {
@@ -104,6 +107,10 @@ pub(super) fn chart_ui(chart: &Chart, frame: Frame, ui: &mut Ui) {
                 let smooth =
                     Line::new("", PlotPoints::Borrowed(&line.smooth)).allow_band(false).id(2 * i + 1).color(ink);
                 plot.line(smooth.width(2.0).style(style));
+            }
+            if line.raw.len() <= MARKED {
+                let points = Points::new("", PlotPoints::Borrowed(&line.raw)).color(faint).radius(2.5);
+                plot.points(points.id(2 * chart.lines.len() + i).allow_hover(false));
             }
         }
     });

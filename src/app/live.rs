@@ -149,7 +149,7 @@ impl Live {
     }
 
     fn arrange_by_kind(&mut self, shown: &[(&RunEntry, &Arc<RunLog>, usize)]) {
-        let mut names: Vec<&str> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         let mut orders = Vec::new();
         for (_, log, place) in shown {
             for curve in log.curves.iter().filter(|curve| !Abscissa::carries(&curve.name)) {
@@ -157,10 +157,10 @@ impl Live {
                 // The same rows have the same color in every chart.
                 let color = names.iter().position(|n| *n == line).unwrap_or(names.len());
                 if color == names.len() {
-                    names.push(line);
+                    names.push(line.clone());
                 }
                 orders.push((chart.to_owned(), order));
-                self.add(chart, log, curve, (line.to_owned(), color, *place));
+                self.add(chart, log, curve, (line, color, *place));
             }
         }
         self.charts.sort_by_key(|c| orders.iter().find(|(name, _)| *name == c.name).map(|(_, order)| *order));
@@ -182,25 +182,29 @@ impl Live {
 }
 
 /// Place and title of the chart to which a number belongs, and which rows it is about.
-fn kind(name: &str) -> (usize, &str, &str) {
-    const KINDS: [(&str, &str); 7] = [
-        ("test_loss.", "Loss"),
-        ("memorized.", "Memorized share"),
-        ("memorized_clean_prefix.", "Memorized share, from the clean prefix"),
-        ("backdoor_success.", "Backdoor success"),
-        ("answers.", "Answers that are right"),
-        ("accuracy.", "Accuracy"),
-        ("perplexity.", "Perplexity"),
+fn kind(name: &str) -> (usize, &str, String) {
+    /// Beginning of the name, title, and what is said of the rows: numbers of test rows alone do not say so.
+    const KINDS: [(&str, &str, &str); 7] = [
+        ("test_loss.", "Loss", " (test)"),
+        ("memorized.", "Memorized share", ""),
+        ("memorized_clean_prefix.", "Memorized share, from the clean prefix", ""),
+        ("backdoor_success.", "Backdoor success", ""),
+        ("answers.", "Answers that are right", ""),
+        ("accuracy.", "Accuracy", " (test)"),
+        ("perplexity.", "Perplexity", " (test)"),
     ];
-    if name == "train_loss" {
-        return (0, "Loss", "training");
-    }
-    let known = KINDS.iter().enumerate().find_map(|(i, (prefix, title))| Some((i, *title, name.strip_prefix(prefix)?)));
-    known.unwrap_or_else(|| match name {
-        "lr" => (KINDS.len(), "Learning rate", "training"),
-        "grad_norm" => (KINDS.len() + 1, "Gradient norm", "training"),
-        _ if name.starts_with("units/s") => (KINDS.len() + 3, "Tokens a second", "training"),
-        _ => (KINDS.len() + 2, name, "training"),
+    let known = KINDS.iter().enumerate().find_map(|(order, (prefix, title, rows))| {
+        Some((order, *title, format!("{}{rows}", name.strip_prefix(prefix)?)))
+    });
+    known.unwrap_or_else(|| {
+        let (order, title) = match name {
+            "train_loss" => (0, "Loss"),
+            "lr" => (KINDS.len(), "Learning rate"),
+            "grad_norm" => (KINDS.len() + 1, "Gradient norm"),
+            _ if name.starts_with("units/s") => (KINDS.len() + 3, "Tokens a second"),
+            _ => (KINDS.len() + 2, name),
+        };
+        (order, title, "training".to_owned())
     })
 }
 
@@ -251,8 +255,8 @@ mod tests {
             .collect();
         let wanted = [
             ("Loss", vec![("training", 1)]),
-            ("Memorized share", vec![("main", 0), ("x10", 2)]),
-            ("Accuracy", vec![("main", 0)]),
+            ("Memorized share", vec![("main", 0), ("x10", 3)]),
+            ("Accuracy", vec![("main (test)", 2)]),
         ];
         assert_eq!(shown, wanted);
     }

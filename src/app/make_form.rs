@@ -63,6 +63,7 @@ impl Kind {
                     rows: Some(600),
                     n_test: 100,
                     n_noise: 60,
+                    noise_share: 0.25,
                     length: 8,
                     max_ctx: 64,
                     extra_constants: Vec::new(),
@@ -156,7 +157,7 @@ impl Form<'_> {
         let wrong: Vec<&Problem> = self.wrong.iter().filter(|p| p.path == path).chain(&refused).collect();
         let mut new = None;
         let [label, width] = self.widths;
-        let shown = item.path.replace('_', " ");
+        let shown = sentence(&item.path);
         line_ui(self.cx, label, &shown, &about(item), value != item.default, &wrong, ui, |ui| {
             let named = Field { path: path.clone(), ..item.clone() };
             new = value_ui(self.cx, &named, &value, !wrong.is_empty(), width, typed, ui);
@@ -166,6 +167,13 @@ impl Form<'_> {
         });
         changed(name, self.make, &item.path, &new?).ok()
     }
+}
+
+/// `n_noise` as `N noise`.
+fn sentence(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}", letters.as_str().replace('_', " "))
 }
 
 /// The set with another value of a parameter.

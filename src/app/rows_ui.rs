@@ -150,7 +150,9 @@ impl RowsLook {
 }
 
 fn group_text(group: &RowGroup) -> String {
-    let copies = if group.copies > 1 { format!(" ×{}", group.copies) } else { String::new() };
+    // Classes of duplicates are named by their copies.
+    let is_named = group.group == format!("x{}", group.copies);
+    let copies = if group.copies > 1 && !is_named { format!(" ×{}", group.copies) } else { String::new() };
     format!("{}{copies} · {}", group.title(), group.n)
 }
 

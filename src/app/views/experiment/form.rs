@@ -1,23 +1,22 @@
 //! The fields: inputs, run settings, and the configuration of the method.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use egui::{RichText, Role, TextEdit, Ui, WidgetInfo};
 use serde_json::Value;
 
-use super::vary;
+use super::{slots, vary};
 use crate::app::command::Command;
-use crate::app::context::{ViewCx, short_path};
+use crate::app::context::ViewCx;
 use crate::app::draft::{DraftCommand, field};
 use crate::app::fields::{self, Typed, about, shown, value_ui};
-use crate::app::paths::full;
+use crate::app::rows_ui::RowsLook;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
-use crate::app::style::tokens::{PAD, TIGHT, size};
+use crate::app::style::tokens::{PAD, size};
 use crate::app::widgets::{caption, icon_button, segmented, soft, title};
 use crate::engine::Precision;
 use crate::methods::schema::{Field, Problem};
-use crate::methods::{Input, InputKind};
 
 pub(super) const LABEL: f32 = 190.0;
 pub(super) const FIELD: f32 = 240.0;
@@ -36,7 +35,13 @@ pub(super) fn line_ui(
 }
 
 /// Draws the whole form.
-pub(super) fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui) {
+pub(super) fn form_ui(
+    cx: &ViewCx<'_>,
+    problems: &[Problem],
+    typed: &mut Typed,
+    rows: &mut BTreeMap<String, RowsLook>,
+    ui: &mut Ui,
+) {
     let Some(method) = cx.state.draft.method() else {
         ui.label(soft(ui, "Choose a method at the left."));
         return;
@@ -47,7 +52,7 @@ pub(super) fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, 
     ui.add_space(PAD);
     ui.label(title("Inputs"));
     for input in method.inputs() {
-        slot_ui(cx, input, problems, typed, ui);
+        slots::slot_ui(cx, input, problems, (typed, rows), ui);
     }
     ui.add_space(PAD);
     let config = cx.state.draft.config();
@@ -64,90 +69,8 @@ pub(super) fn form_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, 
     ui.add_space(PAD);
 }
 
-fn wrong<'a>(problems: &'a [Problem], path: &str) -> Vec<&'a Problem> {
+pub(super) fn wrong<'a>(problems: &'a [Problem], path: &str) -> Vec<&'a Problem> {
     problems.iter().filter(|p| p.path == path || p.path.starts_with(&format!("{path}."))).collect()
-}
-
-fn slot_ui(cx: &ViewCx<'_>, input: &Input, problems: &[Problem], typed: &mut Typed, ui: &mut Ui) {
-    let given = cx.state.draft.inputs(input);
-    let known: Vec<PathBuf> = match input.kind {
-        InputKind::Model => {
-            let open = cx.state.model.ready().map(|c| c.path.clone());
-            open.into_iter().chain(cx.state.settings.recent_models.clone()).collect()
-        }
-        InputKind::Data => {
-            cx.state.data.iter().map(|d| d.path.clone()).chain(cx.state.settings.recent_data.clone()).collect()
-        }
-    };
-    let label = if input.required { input.name.to_owned() } else { format!("{} (optional)", input.name) };
-    let set = |paths: Vec<PathBuf>| cx.send(Command::Edit(DraftCommand::Input(input.name.to_owned(), paths)));
-    let wrong = wrong(problems, &format!("steps.0.inputs.{}", input.name));
-    line_ui(cx, &label, input.about, !given.is_empty(), &wrong, ui, |ui| {
-        ui.vertical(|ui| {
-            ui.spacing_mut().item_spacing.y = TIGHT;
-            for (i, path) in given.iter().enumerate() {
-                ui.horizontal(|ui| {
-                    let icon = if input.kind == InputKind::Model { Icon::Model } else { Icon::Data };
-                    icon.show(ui, 16.0, cx.tokens.text_soft);
-                    let name = path
-                        .file_name()
-                        .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-                    ui.scope(|ui| {
-                        ui.set_max_width(FIELD - 20.0);
-                        ui.add(egui::Label::new(name).truncate()).on_hover_text(short_path(path));
-                    });
-                    if icon_button(ui, Icon::Close, &format!("Remove from {}", input.name), false).clicked() {
-                        set(given.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| p.clone()).collect());
-                    }
-                });
-            }
-            if given.is_empty() || input.many {
-                choose_ui(input, &given, &known, typed, &set, ui);
-            }
-        });
-    });
-}
-
-/// Open and recent items, or a typed path or hub id.
-fn choose_ui(
-    input: &Input,
-    given: &[PathBuf],
-    known: &[PathBuf],
-    typed: &mut Typed,
-    set: &dyn Fn(Vec<PathBuf>),
-    ui: &mut Ui,
-) {
-    let with = |path: PathBuf| given.iter().cloned().chain([path]).collect::<Vec<_>>();
-    ui.horizontal(|ui| {
-        let key = format!("slot {}", input.name);
-        let text = typed.entry(key).or_default();
-        let edit = TextEdit::singleline(text)
-            .hint_text("Path or owner/name")
-            .desired_width(FIELD - 36.0)
-            .margin(egui::Margin::symmetric(8, 6));
-        let response = ui.add(edit);
-        response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, format!("Path for {}", input.name)));
-        if response.lost_focus() && !text.trim().is_empty() {
-            set(with(full(Path::new(text.trim()))));
-            text.clear();
-        }
-        let mut fresh: Vec<&PathBuf> = known.iter().filter(|p| !given.contains(p)).collect();
-        fresh.dedup();
-        let menu = ui.menu_button("▾", |ui| {
-            for path in &fresh {
-                let name =
-                    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-                if ui.button(name).on_hover_text(short_path(path)).clicked() {
-                    set(with((*path).clone()));
-                    ui.close();
-                }
-            }
-            if fresh.is_empty() {
-                ui.label("Nothing is open yet");
-            }
-        });
-        menu.response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open items for {}", input.name)));
-    });
 }
 
 /// One option: its value, and the one of the preset, from which a changed one differs.

@@ -145,7 +145,8 @@ fn card_ui(cx: &ViewCx<'_>, start: Start, width: f32, ui: &mut Ui) -> bool {
     let fill = if response.hovered() { t.hover } else { t.surface };
     let ink = if response.hovered() || response.has_focus() { t.accent } else { t.border };
     ui.painter().rect(rect, RADIUS_CARD, fill, egui::Stroke::new(1.0, ink), egui::StrokeKind::Inside);
-    let mut inner = ui.new_child(UiBuilder::new().max_rect(rect.shrink(PAD)));
+    let layout = egui::Layout::top_down(egui::Align::Min);
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(rect.shrink(PAD)).layout(layout));
     inner.spacing_mut().item_spacing.y = GAP;
     inner.horizontal(|ui| {
         start.icon().show(ui, 20.0, t.accent);

@@ -70,7 +70,7 @@ impl Setup {
         let lines = Lines::new(cx);
         needs_ui(cx, &lines, ui);
         ui.add_space(GAP);
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(caption(ui, "Begin with"));
             for start in Start::ALL.into_iter().filter(|s| *s != Start::OpenModel || cx.state.model.ready().is_some()) {
                 if ui.small_button(start.title()).clicked() {

@@ -10,6 +10,7 @@ use crate::app::context::ViewCx;
 use crate::app::live::{Arrange, Live};
 use crate::app::numbers::duration;
 use crate::app::runs::{RunEntry, RunState};
+use crate::app::shell::count;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{PAD, size};
 use crate::app::widgets::{badge, caption, card, region, trouble_ui};
@@ -91,7 +92,7 @@ fn progress_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
     if let Some(share) = share {
         ui.add(egui::ProgressBar::new(share).desired_height(6.0).fill(ink));
         let rate = run.rate.filter(|_| run.state == RunState::Running);
-        let rate = rate.map_or_else(String::new, |r| format!(", {r:.0} tokens a second"));
+        let rate = rate.map_or_else(String::new, |r| format!(", {} tokens a second", count(r as usize)));
         let text = RichText::new(format!("{:.0} %{rate}", 100.0 * share)).font(semibold(size::BODY));
         ui.label(text);
     }

@@ -225,6 +225,7 @@ fn publish_point(host: &mut dyn Host, point: &Point) {
     for (name, value) in [("train_loss", point.loss), ("lr", point.lr), ("grad_norm", point.grad_norm)] {
         host.metric(name, point.step, value);
     }
+    publish_place(host, point.step, point.tokens, point.epoch);
     if point.penalty > 0.0 {
         host.metric("penalty", point.step, point.penalty);
     }
@@ -233,9 +234,16 @@ fn publish_point(host: &mut dyn Host, point: &Point) {
     }
 }
 
+/// What charts can have on their horizontal axis instead of steps.
+fn publish_place(host: &mut dyn Host, step: u64, tokens: u64, epoch: f64) {
+    host.metric("tokens", step, tokens as f64);
+    host.metric("epoch", step, epoch);
+}
+
 fn publish_check(host: &mut dyn Host, prepared: &Prepared, checked: &Checked) {
     use super::check::Protocol;
     let step = checked.step;
+    publish_place(host, step, checked.tokens, checked.epoch);
     for (set, q) in prepared.test.iter().zip(&checked.quality) {
         host.metric(&format!("test_loss.{}", set.name), step, q.loss);
         host.metric(&format!("accuracy.{}", set.name), step, q.accuracy);

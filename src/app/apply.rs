@@ -78,6 +78,7 @@ impl Window {
                 shell::show(&mut self.tree, ViewId::Experiment);
             }
             Command::Run(command) => self.apply_run(ctx, command),
+            Command::Unlearn(command) => self.apply_unlearn(ctx, command),
             Command::Desk(_)
             | Command::Preview(..)
             | Command::ExportPage(..)
@@ -122,6 +123,7 @@ impl Window {
             Action::ShowCompare => shell::show(&mut self.tree, ViewId::Compare),
             Action::ShowExperiment => shell::show(&mut self.tree, ViewId::Experiment),
             Action::ShowRuns => shell::show(&mut self.tree, ViewId::Runs),
+            Action::ShowUnlearn => shell::show(&mut self.tree, ViewId::Unlearn),
             Action::ShowLandscape => shell::show(&mut self.tree, ViewId::Landscape),
             Action::ShowFigures => shell::show(&mut self.tree, ViewId::Figures),
             Action::ShowLog => shell::show(&mut self.tree, ViewId::Log),
@@ -203,7 +205,7 @@ impl Window {
     /// left there, the last change of layout, columns, notes, or a deletion.
     fn step_history(&mut self, is_back: bool) {
         let shown = &self.state.shown;
-        let is_draft = shown.contains(&ViewId::Experiment);
+        let is_draft = shown.contains(&ViewId::Experiment) || shown.contains(&ViewId::Unlearn);
         let is_page = shown.contains(&ViewId::Figures) && !is_draft;
         let can = |[undo, redo]: [bool; 2]| if is_back { undo } else { redo };
         if is_page && can(self.state.desk.history()) {

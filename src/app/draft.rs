@@ -24,6 +24,8 @@ pub enum DraftCommand {
     Vary(String, Option<Vec<Value>>),
     /// Give an input slot these paths or hub ids.
     Input(String, Vec<PathBuf>),
+    /// Give a data slot this set with its filters; `None` empties it.
+    Data(String, Option<Box<DataRef>>),
     /// Name of the run.
     Name(String),
     /// Seed.
@@ -187,6 +189,12 @@ impl Draft {
                 self.experiment.sweep.shift_remove(&path);
             }
             DraftCommand::Input(slot, paths) => self.set_input(&slot, &paths),
+            DraftCommand::Data(slot, data) => {
+                self.set_input(&slot, &[]);
+                if let Some(data) = data {
+                    self.experiment.data.insert(slot, *data);
+                }
+            }
             DraftCommand::Name(name) => self.experiment.name = name,
             DraftCommand::Seed(seed) => {
                 self.experiment.seed = seed;

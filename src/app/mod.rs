@@ -31,6 +31,7 @@ pub mod state;
 pub mod style;
 pub mod surface;
 pub mod table;
+pub mod unlearn;
 pub mod views;
 pub mod widgets;
 mod window;

@@ -13,6 +13,7 @@ use super::keys::Keys;
 use super::log::LogBuffer;
 use super::runs::RunList;
 use super::table::TableLook;
+use super::unlearn::UnlearnState;
 use super::views::ViewId;
 use super::worker::{DataSheet, ModelCard, Trouble};
 use crate::engine::cuda::Cards;
@@ -235,6 +236,8 @@ pub struct State {
     pub runs: RunList,
     /// The experiment that is being set up.
     pub draft: Draft,
+    /// The Unlearn view.
+    pub unlearn: UnlearnState,
     /// The page of figures.
     pub desk: Desk,
     /// What happened.

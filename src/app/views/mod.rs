@@ -9,6 +9,7 @@ mod log;
 mod model;
 mod runs;
 mod start;
+mod unlearn;
 
 use egui::Ui;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub enum ViewId {
     Experiment,
     /// Progress and results.
     Runs,
+    /// Make a model forget.
+    Unlearn,
     /// The loss around a model.
     Landscape,
     /// Charts and export.
@@ -41,13 +44,14 @@ pub enum ViewId {
 
 impl ViewId {
     /// All, in the order of the rail.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Start,
         Self::Model,
         Self::Data,
         Self::Compare,
         Self::Experiment,
         Self::Runs,
+        Self::Unlearn,
         Self::Landscape,
         Self::Figures,
         Self::Log,
@@ -62,6 +66,7 @@ impl ViewId {
             Self::Compare => "Compare",
             Self::Experiment => "Experiment",
             Self::Runs => "Runs",
+            Self::Unlearn => "Unlearn",
             Self::Landscape => "Landscape",
             Self::Figures => "Figures",
             Self::Log => "Log",
@@ -77,6 +82,7 @@ impl ViewId {
             Self::Compare => Icon::Compare,
             Self::Experiment => Icon::Experiment,
             Self::Runs => Icon::Runs,
+            Self::Unlearn => Icon::Unlearn,
             Self::Landscape => Icon::Landscape,
             Self::Figures => Icon::Figures,
             Self::Log => Icon::Log,
@@ -99,6 +105,7 @@ pub struct Views {
     compare: compare::Compare,
     experiment: experiment::Experiment,
     runs: runs::Runs,
+    unlearn: unlearn::Unlearn,
     landscape: landscape::Landscape,
     figures: figures::Figures,
     log: log::Log,
@@ -114,6 +121,7 @@ impl Views {
             ViewId::Compare => &mut self.compare,
             ViewId::Experiment => &mut self.experiment,
             ViewId::Runs => &mut self.runs,
+            ViewId::Unlearn => &mut self.unlearn,
             ViewId::Landscape => &mut self.landscape,
             ViewId::Figures => &mut self.figures,
             ViewId::Log => &mut self.log,

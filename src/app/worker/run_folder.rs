@@ -18,6 +18,7 @@ use crate::methods::Table;
 use crate::runs::RunDir;
 use crate::runs::store::{Event, Notes, SavedReport, SavedTable, State, Tail, list_runs};
 use crate::runs::sweep::point_of;
+use crate::runs::unlearned::outcomes;
 
 /// Follows all runs below a folder.
 pub(super) struct RunFolder {
@@ -209,6 +210,7 @@ fn read_entry(run: &RunDir) -> RunEntry {
         entry.scalars = report.scalars().filter_map(|s| Some((s.id.clone(), s.value?))).collect();
         entry.order = report.scalars().map(|s| s.id.clone()).collect();
         entry.stale = stale_methods(&report);
+        entry.unlearned = outcomes(&report);
     }
     if let Ok(notes) = Notes::read(run) {
         entry.is_starred = notes.star;

@@ -14,7 +14,6 @@ mod sweep;
 mod table;
 mod tail;
 mod waiting;
-mod words;
 
 use egui::{Rect, Ui};
 

@@ -92,7 +92,8 @@ fn side(config: &Config, cx: &mut Context<'_>, model: &Decoder, items: &[Item], 
     Ok(Side { passes, generated, paraphrases, answers })
 }
 
-fn passes(model: &Decoder, items: &[Item]) -> Result<Vec<Pass>> {
+/// What one pass says about some texts.
+pub(super) fn passes(model: &Decoder, items: &[Item]) -> Result<Vec<Pass>> {
     let ids: Vec<&[u32]> = items.iter().map(|i| i.text.ids.as_slice()).collect();
     let scores = score_tokens(model, &ids, Want { moments: true, ..Want::default() })?;
     let pass = |(scores, ids): (Vec<TokenScore>, &&[u32])| Pass {

@@ -181,8 +181,12 @@ fn serve(mailbox: &Mailbox<Ask, KINDS>, answers: &SyncSender<Answer>, wake: &(im
                 return;
             }
         }
-        let can_be_late =
-            matches!(answer, Answer::Measured(..) | Answer::Aligned(..) | Answer::Live(..) | Answer::Ratio(..));
+        // What a ratio did stays true when another one is wanted by now.
+        let can_be_late = match &answer {
+            Answer::Measured(..) | Answer::Aligned(..) | Answer::Live(..) => true,
+            Answer::Ratio(_, _, found) => found.is_err(),
+            _ => false,
+        };
         let stale = can_be_late && !ticket.is_current();
         if !stale && answers.send(answer).is_err() {
             return;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::live::{self, LiveAsk};
 use super::mailbox::Ticket;
@@ -39,6 +39,9 @@ pub struct ModelCard {
     /// Time to open it, seconds.
     pub seconds: f64,
 }
+
+/// A measurement that is not wanted any more goes on for so long.
+const PATIENCE: Duration = Duration::from_millis(1200);
 
 /// Model and tokenizer, if one is open.
 #[derive(Default)]
@@ -140,7 +143,9 @@ impl Laboratory {
         let model = self.model()?;
         let live = self.live.as_ref().filter(|(known, _)| *known == key);
         let (_, live) = live.ok_or_else(|| Error::config("there are no scores").hint("compute them first"))?;
-        live.at(model, ratio, &|| ticket.is_current())
+        // A slider that keeps moving would see nothing if every new place stopped the measurement of the last one.
+        let started = Instant::now();
+        live.at(model, ratio, &|| ticket.is_current() || started.elapsed() < PATIENCE)
     }
 
     /// Writes the model with this much removed as a folder.

@@ -1,12 +1,12 @@
 //! Before and after as a table: the same measurements on the model and on its edited copy.
 
-use egui::{Grid, RichText, Ui};
+use egui::{Align2, Color32, FontId, Response, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::result::section_ui;
 use crate::app::context::ViewCx;
 use crate::app::style::fonts::semibold;
-use crate::app::style::tokens::size;
-use crate::app::widgets::{caption, card, soft};
+use crate::app::style::tokens::{GAP, size};
+use crate::app::widgets::card;
 use crate::methods::{Table, Values};
 
 /// Sets that the ids of measurements begin with, and their names.
@@ -72,23 +72,27 @@ fn lines(table: &Table) -> Vec<Line<'_>> {
     (0..table.rows()).map(line).collect()
 }
 
+/// Height of a line.
+const ROW: f32 = 21.0;
+/// Widths of before, after, change and word.
+const COLUMNS: [f32; 4] = [58.0, 58.0, 62.0, 46.0];
+
 /// Draws the table in groups.
 pub(super) fn battery_ui(cx: &ViewCx<'_>, table: &Table, ui: &mut Ui) {
     let lines = lines(table);
     card(ui, |ui| {
         ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 0.0;
         section_ui("Before and after", "", ui);
-        Grid::new("battery").num_columns(5).spacing([12.0, 4.0]).show(ui, |ui| {
-            for head in ["", "before", "after", "change", ""] {
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| ui.label(caption(ui, head)));
-            }
-            ui.end_row();
-            for (prefix, name) in GROUPS {
-                group_ui(cx, name, lines.iter().filter(|l| l.id.starts_with(prefix)), ui);
-            }
-            let others = lines.iter().filter(|l| !GROUPS.iter().any(|(prefix, _)| l.id.starts_with(prefix)));
-            group_ui(cx, "Altogether", others, ui);
-        });
+        let t = cx.tokens;
+        let small = FontId::proportional(size::SMALL);
+        let heads = ["before", "after", "change", ""].map(|head| (head.to_owned(), small.clone(), t.text_faint));
+        cells_ui(("", t.text_faint, small.clone()), &heads, ui);
+        for (prefix, name) in GROUPS {
+            group_ui(cx, name, lines.iter().filter(|l| l.id.starts_with(prefix)), ui);
+        }
+        let others = lines.iter().filter(|l| !GROUPS.iter().any(|(prefix, _)| l.id.starts_with(prefix)));
+        group_ui(cx, "Altogether", others, ui);
     });
 }
 
@@ -97,34 +101,53 @@ fn group_ui<'a>(cx: &ViewCx<'_>, name: &str, lines: impl Iterator<Item = &'a Lin
     if lines.peek().is_none() {
         return;
     }
-    ui.label(RichText::new(name).font(semibold(size::SMALL)).color(cx.tokens.text_soft));
-    ui.end_row();
+    ui.add_space(GAP);
+    cells_ui((name, cx.tokens.text_soft, semibold(size::SMALL)), &[], ui);
     for line in lines {
         line_ui(cx, line, ui);
-        ui.end_row();
     }
 }
 
 fn line_ui(cx: &ViewCx<'_>, line: &Line<'_>, ui: &mut Ui) {
     let t = cx.tokens;
     let short = line.label.rsplit_once(", ").filter(|(_, set)| ["forget", "retain", "holdout"].contains(set));
-    let name = ui.label(soft(ui, short.map_or(line.label, |(name, _)| name)));
-    let n = line.n.map_or_else(String::new, |n| format!("\nn = {n}"));
-    let unit = if line.unit.is_empty() { String::new() } else { format!("\nin {}", line.unit) };
-    name.on_hover_text(format!("{}{unit}\nWanted: {}{n}", line.label, line.wanted));
-    let right = |ui: &mut Ui, text: RichText| {
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| ui.label(text));
-    };
-    right(ui, RichText::new(number(line.before)));
-    right(ui, RichText::new(number(line.after)).font(semibold(size::BODY)));
+    let name = short.map_or(line.label, |(name, _)| name);
     let change = line.change().map_or_else(|| "–".to_owned(), signed);
     let (ink, word) = match line.is_good() {
         Some(true) => (t.good, "better"),
         Some(false) => (t.bad, "worse"),
         None => (t.text_faint, ""),
     };
-    right(ui, RichText::new(change).color(ink));
-    ui.label(RichText::new(word).size(size::SMALL).color(ink));
+    let body = || FontId::proportional(size::BODY);
+    let cells = [
+        (number(line.before), body(), t.text),
+        (number(line.after), semibold(size::BODY), t.text),
+        (change, body(), ink),
+        (word.to_owned(), FontId::proportional(size::SMALL), ink),
+    ];
+    let response = cells_ui((name, t.text_soft, body()), &cells, ui);
+    let n = line.n.map_or_else(String::new, |n| format!("\nn = {n}"));
+    let unit = if line.unit.is_empty() { String::new() } else { format!("\nin {}", line.unit) };
+    response.on_hover_text(format!("{}{unit}\nWanted: {}{n}", line.label, line.wanted));
+}
+
+/// A line: a name that may be cut short, and columns at the right.
+fn cells_ui(name: (&str, Color32, FontId), cells: &[(String, FontId, Color32)], ui: &mut Ui) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+    let (text, ink, font) = name;
+    let said = cells.iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(" ");
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{text} {said}").trim_end()));
+    let mut right = rect.right();
+    for (cell, width) in cells.iter().zip(COLUMNS).rev() {
+        let at = pos2(right, rect.center().y);
+        ui.painter().text(at, Align2::RIGHT_CENTER, &cell.0, cell.1.clone(), cell.2);
+        right -= width;
+    }
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, ink);
+    job.wrap = egui::text::TextWrapping::truncate_at_width((right - rect.left() - GAP).max(20.0));
+    let galley = ui.painter().layout_job(job);
+    ui.painter().galley(pos2(rect.left(), rect.center().y - galley.size().y / 2.0), galley, ink);
+    response
 }
 
 pub(super) fn number(value: Option<f64>) -> String {

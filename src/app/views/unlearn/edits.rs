@@ -31,22 +31,22 @@ pub(super) fn actions_ui(cx: &ViewCx<'_>, unit: &Unit<'_>, step: &SavedStep, ui:
         }
         let saved = step.models.first().map(|made| unit.run.path.join(&made.path));
         if let Some(folder) = &saved {
-            let open = button(ui, Some(Icon::Model), "Open the edited model");
-            if open.on_hover_text("In Model, Compare and here").clicked() {
+            let open = button(ui, Some(Icon::Model), "Open edited");
+            if open.on_hover_text("The edited model, in Model, Compare and here").clicked() {
                 cx.send(Command::OpenModel(folder.clone()));
                 cx.send(Command::Show(ViewId::Compare));
             }
-            let around = button(ui, Some(Icon::Landscape), "Loss from original to edited");
+            let around = button(ui, Some(Icon::Landscape), "Loss between both");
             if around.on_hover_text("Sets up a landscape along the line between both models").clicked() {
                 landscape(cx, unit, folder);
             }
         }
-        let go_on = button(ui, Some(Icon::Plus), "Build on this edit");
+        let go_on = button(ui, Some(Icon::Plus), "Build on it");
         if go_on.on_hover_text("The next run starts from the model with this edit; it can be undone").clicked() {
             build_on(cx, unit);
             page = Some(Page::SetUp);
         }
-        let again = button(ui, Some(Icon::Copy), "Use its settings");
+        let again = button(ui, Some(Icon::Copy), "Reuse settings");
         if again.on_hover_text("Takes the experiment of this run to Set up").clicked()
             && let Some(experiment) = experiment_of(cx, unit)
         {

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egui::{ComboBox, DragValue, Label, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
+use egui::{
+    Align2, ComboBox, DragValue, FontId, Label, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2,
+};
 
 use super::battery::number;
 use super::result::name_of;
@@ -15,12 +17,13 @@ use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, TIGHT, size};
 use crate::app::unlearn::UnlearnCommand;
-use crate::app::widgets::{accent_button, badge, button, caption, card, empty_ui, region, soft, title};
-use crate::figures::Figure;
+use crate::app::widgets::{accent_button, button, caption, card, empty_ui, region, soft, title};
+use crate::figures::palette::{self, Marker};
+use crate::figures::{Figure, Mark, Rows, Series};
 use crate::methods::unlearn::pareto::{KEPT, LEFT, Measure, Outcome, Plane, best, plane};
 
 const SIDE: f32 = 320.0;
-const ROW: f32 = 44.0;
+const ROW: f32 = 46.0;
 
 /// Transient state.
 pub(super) struct Front {
@@ -108,7 +111,8 @@ impl Front {
     fn plot_ui(&self, cx: &ViewCx<'_>, all: &[Unit<'_>], step: &mut Option<(String, usize)>, ui: &mut Ui) {
         let Some((_, figure, plane)) = &self.made else { return };
         let height = (ui.available_height() - 44.0).max(160.0);
-        if let Some(hit) = plot_ui(figure, "unlearn pareto", height, None, ui) {
+        let marked = marked(figure, all, [self.left, self.kept], step.as_ref());
+        if let Some(hit) = plot_ui(&marked, "unlearn pareto", height, None, ui) {
             let behind = plane.behind.get(hit.series).and_then(|points| points.get(hit.point).copied().flatten());
             if let Some(unit) = behind.and_then(|i| all.get(i)) {
                 choose(cx, unit, step);
@@ -162,6 +166,24 @@ impl Front {
     }
 }
 
+/// The figure with the chosen edit marked; the mark is no part of what is saved.
+fn marked(
+    figure: &Arc<Figure>,
+    all: &[Unit<'_>],
+    axes: [&Measure; 2],
+    step: Option<&(String, usize)>,
+) -> Arc<Figure> {
+    let is_it = |u: &&Unit<'_>| step.is_some_and(|s| s.0 == u.run.id && s.1 == u.step);
+    let place = all.iter().find(is_it).and_then(|u| u.outcome?.place(axes, false));
+    let Some(place) = place else { return Arc::clone(figure) };
+    let mut marked = Figure::clone(figure);
+    let mark = Mark::Scatter { points: vec![place] };
+    // A cross of its own lies over the point.
+    let color = (0..palette::SERIES).find(|i| palette::marker(*i) == Marker::Cross).unwrap_or_default();
+    marked.series.push(Series { name: "chosen".to_owned(), color, mark, rows: Rows::default() });
+    Arc::new(marked)
+}
+
 fn axis_ui(name: &str, axis: &mut &'static Measure, all: &'static [Measure], ui: &mut Ui) {
     ui.label(caption(ui, name));
     let combo = ComboBox::from_id_salt(name).width(210.0).truncate().selected_text(axis.label);
@@ -204,21 +226,21 @@ fn row_ui(cx: &ViewCx<'_>, unit: &Unit<'_>, is_on: bool, marks: [bool; 2], score
     if is_on || response.hovered() {
         ui.painter().rect_filled(rect.shrink2(vec2(0.0, 1.0)), 6.0, if is_on { t.accent_soft } else { t.hover });
     }
-    let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(rect.shrink2(vec2(10.0, 4.0))));
-    inner.spacing_mut().item_spacing.y = 1.0;
-    inner.horizontal(|ui| {
-        let ink = if is_on { t.accent } else { t.text };
-        ui.add(Label::new(RichText::new(name).font(semibold(size::BODY)).color(ink)).selectable(false));
-        let [is_optimal, is_best] = marks;
-        if is_best {
-            Icon::Star.show(ui, 13.0, t.warn);
-        }
-        if is_optimal {
-            badge(ui, "nothing beats it", t.good, t.good_soft);
-        }
-    });
-    let score = if score.is_finite() { format!("{score:.3}") } else { "no score".to_owned() };
-    let text = caption(&inner, format!("{score}   {}", unit.run.name));
-    inner.add(Label::new(text).truncate().selectable(false));
+    let ink = if is_on { t.accent } else { t.text };
+    let painter = ui.painter().with_clip_rect(rect.shrink2(vec2(6.0, 0.0)).intersect(ui.clip_rect()));
+    let at = rect.left_top() + vec2(10.0, 6.0);
+    let mut x = painter.text(at, Align2::LEFT_TOP, name, semibold(size::BODY), ink).right() + 8.0;
+    let [is_optimal, is_best] = marks;
+    if is_best {
+        Icon::Star.paint(ui, Rect::from_min_size(pos2(x, rect.top() + 7.0), vec2(13.0, 13.0)), t.warn);
+        x += 20.0;
+    }
+    let small = FontId::proportional(size::SMALL);
+    if is_optimal {
+        painter.text(pos2(x, rect.top() + 7.0), Align2::LEFT_TOP, "nothing beats it", small.clone(), t.good);
+    }
+    let score = if score.is_finite() { format!("{score:.3}").replace('-', "−") } else { "no score".to_owned() };
+    let below = format!("{score}   {}", unit.run.name);
+    painter.text(rect.left_top() + vec2(10.0, 25.0), Align2::LEFT_TOP, below, small, t.text_faint);
     response.clicked()
 }

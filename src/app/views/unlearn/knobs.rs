@@ -113,6 +113,7 @@ impl Knobs {
             let slider = Slider::new(&mut value, low..=high).logarithmic(is_log).smallest_positive(low.max(1e-9));
             let slider = slider.clamping(egui::SliderClamping::Never).show_value(false);
             let slider = if is_whole { slider.integer() } else { slider };
+            ui.spacing_mut().interact_size.y = 20.0;
             let moved = ui.add(slider);
             moved.widget_info(|| WidgetInfo::slider(true, value, name.as_str()));
             let digits = |v: f64, _: std::ops::RangeInclusive<usize>| crate::figures::ticks::short(v);

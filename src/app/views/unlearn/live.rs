@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egui::{Grid, ProgressBar, RichText, Slider, Spinner, Ui, WidgetInfo};
+use egui::{Grid, ProgressBar, Rect, RichText, Sense, Slider, Spinner, Ui, WidgetInfo, vec2};
 use serde_json::Value;
 
 use super::knobs::two_digits;
@@ -10,7 +10,7 @@ use super::model::is_open;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::draft::DraftCommand;
-use crate::app::plot::plot_ui;
+use crate::app::plot::{plot_ui, run_color};
 use crate::app::shell::count;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
@@ -108,6 +108,7 @@ impl Live {
         let smallest = 1e-5;
         ui.horizontal(|ui| {
             ui.spacing_mut().slider_width = (ui.available_width() - 250.0).max(120.0);
+            ui.spacing_mut().interact_size.y = 20.0;
             let slider = Slider::new(&mut ratio, smallest..=1.0).logarithmic(true).smallest_positive(smallest);
             let moved = ui.add(slider.show_value(false));
             moved.widget_info(|| WidgetInfo::slider(true, ratio, "Ratio, live"));
@@ -200,15 +201,18 @@ fn numbers_ui(cx: &ViewCx<'_>, live: &LiveEdit, facts: &Facts, ui: &mut Ui) {
         }
     }
     let now = shown.map(|p| p.reading).unwrap_or_default();
+    let is_exact = facts.before.exact.is_some();
     let rows: [Line; 5] = [
-        ("Exact extraction, forget", |r| r.exact, true),
-        ("Token accuracy, forget", |r| r.forget_accuracy, true),
-        ("Loss, forget", |r| r.forget_loss, false),
-        ("Token accuracy, retain", |r| r.retain_accuracy, true),
-        ("Loss, retain", |r| r.retain_loss, false),
+        ("Exact extraction, forget", |r| r.exact, true, is_exact.then_some(0)),
+        ("Token accuracy, forget", |r| r.forget_accuracy, true, (!is_exact).then_some(0)),
+        ("Loss, forget", |r| r.forget_loss, false, None),
+        ("Token accuracy, retain", |r| r.retain_accuracy, true, Some(1)),
+        ("Loss, retain", |r| r.retain_loss, false, None),
     ];
-    Grid::new("live numbers").num_columns(3).spacing([GAP, 3.0]).show(ui, |ui| {
-        for (name, of, is_share) in rows {
+    ui.spacing_mut().interact_size.y = 18.0;
+    Grid::new("live numbers").num_columns(4).spacing([GAP, 2.0]).show(ui, |ui| {
+        for (name, of, is_share, color) in rows {
+            swatch_ui(color, ui);
             ui.label(soft(ui, name));
             ui.label(caption(ui, format!("{} →", number(of(&facts.before), is_share))));
             ui.label(RichText::new(number(of(&now), is_share)).font(semibold(size::BODY)));
@@ -230,8 +234,18 @@ fn numbers_ui(cx: &ViewCx<'_>, live: &LiveEdit, facts: &Facts, ui: &mut Ui) {
     }
 }
 
-/// Name, value, and whether it is a share.
-type Line = (&'static str, fn(&Reading) -> Option<f64>, bool);
+/// Name, value, whether it is a share, and the color of its curve if it has one.
+type Line = (&'static str, fn(&Reading) -> Option<f64>, bool, Option<usize>);
+
+/// The color of a curve, as its legend.
+fn swatch_ui(color: Option<usize>, ui: &mut Ui) {
+    let (rect, _) = ui.allocate_exact_size(vec2(10.0, 16.0), Sense::hover());
+    if let Some(color) = color {
+        let ink = run_color(color, ui.visuals().dark_mode);
+        let bar = Rect::from_center_size(rect.center(), vec2(10.0, 4.0));
+        ui.painter().rect_filled(bar, 1.0, ink);
+    }
+}
 
 fn number(value: Option<f64>, is_share: bool) -> String {
     match value {
@@ -242,29 +256,24 @@ fn number(value: Option<f64>, is_share: bool) -> String {
 }
 
 fn curve_of(points: &[Point]) -> Figure {
-    let line = |name: &str, color: usize, of: fn(&Reading) -> Option<f64>| {
-        let points = points.iter().filter(|p| p.ratio > 0.0).filter_map(|p| Some([p.ratio, of(&p.reading)?])).collect();
-        let mark = Mark::Line { points, band: None, dashed: color == 1 };
-        Series { name: name.to_owned(), color, mark, rows: Rows::default() }
-    };
-    let dot = |name: &str, color: usize, of: fn(&Reading) -> Option<f64>| {
-        let points = points.iter().filter(|p| p.ratio > 0.0).filter_map(|p| Some([p.ratio, of(&p.reading)?])).collect();
-        Series { name: name.to_owned(), color, mark: Mark::Scatter { points }, rows: Rows::default() }
+    let of_ratios = |of: fn(&Reading) -> Option<f64>| -> Vec<[f64; 2]> {
+        points.iter().filter(|p| p.ratio > 0.0).filter_map(|p| Some([p.ratio, of(&p.reading)?])).collect()
     };
     let has_exact = points.iter().any(|p| p.reading.exact.is_some());
-    let (name, of): (&str, fn(&Reading) -> Option<f64>) =
-        if has_exact { ("exact, forget", |r| r.exact) } else { ("accuracy, forget", |r| r.forget_accuracy) };
+    let forgotten: fn(&Reading) -> Option<f64> = if has_exact { |r| r.exact } else { |r| r.forget_accuracy };
+    let kept: fn(&Reading) -> Option<f64> = |r| r.retain_accuracy;
+    let series = |color: usize, mark: Mark| Series { name: String::new(), color, mark, rows: Rows::default() };
+    let both = [(0, forgotten), (1, kept)];
+    let lines = both.map(|(color, of)| {
+        series(color, Mark::Line { points: of_ratios(of), band: None, dashed: color == 1 })
+    });
+    let dots = both.map(|(color, of)| series(color, Mark::Scatter { points: of_ratios(of) }));
     Figure {
         id: "live".to_owned(),
         title: "What a larger ratio removes and costs".to_owned(),
         x: Axis { label: "ratio".to_owned(), scale: Scale::Log, ..Axis::default() },
-        y: Axis { label: "share".to_owned(), range: Some([0.0, 1.0]), ..Axis::default() },
-        series: vec![
-            line(name, 0, of),
-            line("accuracy, retain", 1, |r| r.retain_accuracy),
-            dot("", 0, of),
-            dot("", 1, |r| r.retain_accuracy),
-        ],
+        y: Axis { range: Some([0.0, 1.0]), ..Axis::default() },
+        series: lines.into_iter().chain(dots).collect(),
         caption: String::new(),
     }
 }

@@ -14,6 +14,7 @@ mod setup;
 mod texts;
 mod whereabouts;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use egui::{Align, Layout, Ui, vec2};
@@ -26,6 +27,7 @@ use crate::app::runs::{RunCommand, RunEntry};
 use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::tokens::GAP;
+use crate::app::unlearn::SLOTS;
 use crate::app::widgets::{accent_button, button, icon_button, segmented};
 use crate::methods::unlearn::pareto::Outcome;
 
@@ -81,13 +83,11 @@ impl Unlearn {
         if self.seen == id {
             return;
         }
-        let was_there =
-            self.seen.is_some() || id.as_ref().is_some_and(|id| self.step.as_ref().is_some_and(|s| s.0 == *id));
         if let Some(run) = current {
             if self.step.as_ref().is_none_or(|(known, _)| *known != run.id) {
                 self.step = first_step(run).map(|step| (run.id.clone(), step));
             }
-            if run.state.is_active() && self.page == Page::SetUp && was_there | run.state.is_active() {
+            if run.state.is_active() && self.page == Page::SetUp {
                 self.page = Page::Result;
             }
         }
@@ -189,7 +189,13 @@ fn work_ui(cx: &ViewCx<'_>, can_run: bool, ui: &mut Ui) {
     }
 }
 
-/// Makes the experiment one of unlearning.
+/// Makes the experiment one of unlearning; open files with the names of its sets are taken.
 fn take_method(cx: &ViewCx<'_>) {
     cx.send(Command::Edit(DraftCommand::Method(METHOD.to_owned())));
+    for slot in SLOTS {
+        let is_named = |path: &Path| path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case(slot));
+        if let Some(entry) = cx.state.data.iter().find(|d| is_named(&d.path)) {
+            cx.send(Command::Edit(DraftCommand::Input(slot.to_owned(), vec![entry.path.clone()])));
+        }
+    }
 }

@@ -54,9 +54,10 @@ impl Sets {
             left.set_max_height(height);
             right.set_max_height(height);
             head_ui(cx, "To forget", 0, &sheets, left);
-            self.set_ui(cx, 0, &sheets, left);
+            self.set_ui(cx, technique, 0, &sheets, left);
             let other = 1 + usize::from(self.is_holdout);
             right.horizontal(|ui| {
+                ui.set_min_height(34.0);
                 let choices = [
                     (false, "To retain", "What the model should still know"),
                     (true, "Holdout", "Texts of the same kind that it never saw"),
@@ -66,21 +67,20 @@ impl Sets {
                 }
                 count_ui(cx, other, &sheets, ui);
             });
-            if other == 1 {
-                overlap_ui(cx, &sheets, &mut self.lists[1].only_shared, right);
-                let given = sheets.sets[1].is_some();
-                if !given && technique.retain == Need::Yes {
-                    right.label(
-                        RichText::new(format!("{} needs texts to retain.", technique.title)).color(cx.tokens.warn),
-                    );
-                }
-            }
-            self.set_ui(cx, other, &sheets, right);
+            self.set_ui(cx, technique, other, &sheets, right);
         });
     }
 
-    fn set_ui(&mut self, cx: &ViewCx<'_>, slot: usize, sheets: &SetSheets, ui: &mut Ui) {
+    fn set_ui(&mut self, cx: &ViewCx<'_>, technique: &Technique, slot: usize, sheets: &SetSheets, ui: &mut Ui) {
         choose_ui(cx, slot, sheets, ui);
+        if slot == 1 {
+            let [_, list, _] = &mut self.lists;
+            overlap_ui(cx, sheets, &mut list.only_shared, ui);
+            if given(cx, 1).is_none() && technique.retain == Need::Yes {
+                let text = format!("{} needs texts to retain.", technique.title);
+                ui.label(RichText::new(text).color(cx.tokens.warn));
+            }
+        }
         let shared: &[bool] = if slot == 1 { &sheets.shared } else { &[] };
         match sheets.sets.get(slot).and_then(Option::as_ref) {
             Some(Ok(sheet)) => {
@@ -96,7 +96,7 @@ impl Sets {
 
 fn head_ui(cx: &ViewCx<'_>, name: &str, slot: usize, sheets: &SetSheets, ui: &mut Ui) {
     ui.horizontal(|ui| {
-        ui.set_min_height(32.0);
+        ui.set_min_height(34.0);
         ui.label(RichText::new(name).font(semibold(size::TITLE)));
         count_ui(cx, slot, sheets, ui);
     });

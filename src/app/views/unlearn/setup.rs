@@ -15,13 +15,16 @@ use crate::app::style::tokens::PAD;
 use crate::app::unlearn::UnlearnCommand;
 use crate::app::widgets::{accent_button, empty_ui, region};
 use crate::methods::schema::Problem;
-use crate::methods::unlearn::technique::{Technique, find};
+use crate::methods::unlearn::live::can_move;
+use crate::methods::unlearn::technique::{Need, Technique, find};
 use crate::runs::Experiment;
 
 const LIST: f32 = 190.0;
 const SIDE: f32 = 296.0;
 /// Height of the strip with the ratio.
-const STRIP: f32 = 236.0;
+const STRIP: f32 = 252.0;
+/// Its height where there is nothing to move.
+const LOW: f32 = 112.0;
 
 /// Transient state.
 #[derive(Default)]
@@ -50,7 +53,8 @@ impl Setup {
             pos2(room.left() + LIST + PAD, room.top()),
             pos2(room.right() - SIDE - PAD, room.bottom()),
         );
-        let split = (middle.bottom() - STRIP).max(middle.top() + 240.0);
+        let strip = if can_move(technique) { STRIP } else { LOW };
+        let split = (middle.bottom() - strip).max(middle.top() + 240.0);
         region(ui, middle.with_max_y(split - PAD), "texts", |ui| {
             model::model_ui(cx, ui);
             self.sets.sets_ui(cx, technique, ui);
@@ -76,13 +80,32 @@ impl Setup {
     fn update(&mut self, cx: &ViewCx<'_>) {
         let draft = &cx.state.draft;
         if self.problems.0 != Some(draft.serial) {
-            self.problems = (Some(draft.serial), draft.experiment.problems());
+            let mut problems = draft.experiment.problems();
+            problems.extend(technique(cx).into_iter().flat_map(|technique| missing(cx, technique)));
+            self.problems = (Some(draft.serial), problems);
         }
         let key = sets_key(cx);
         if cx.state.unlearn.sets_asked != Some(key) {
             cx.send(Command::Unlearn(UnlearnCommand::Sets(key, Box::new(draft.experiment.clone()))));
         }
     }
+}
+
+/// Inputs that the technique needs beside those of the method.
+fn missing(cx: &ViewCx<'_>, technique: &Technique) -> Vec<Problem> {
+    let experiment = &cx.state.draft.experiment;
+    let (Some(step), Some(method)) = (experiment.steps.first(), cx.state.draft.method()) else { return Vec::new() };
+    let needs = [("retain", technique.retain), ("answers", technique.answers)];
+    let is_missing = |(name, need): &(&str, Need)| {
+        let slot = method.inputs().iter().find(|slot| slot.name == *name);
+        *need == Need::Yes && slot.is_some_and(|slot| experiment.input_names(step, slot).is_empty())
+    };
+    let problem = |(name, _): (&str, Need)| Problem {
+        path: format!("steps.0.inputs.{name}"),
+        message: format!("`{name}` is missing: {} needs it", technique.title),
+        hint: (name == "answers").then(|| "give it under “All settings”: other answers to the same prompts".to_owned()),
+    };
+    needs.into_iter().filter(is_missing).map(problem).collect()
 }
 
 /// The technique that is set up.

@@ -10,7 +10,7 @@ use super::desk::{DeskCommand, Preview};
 use super::log::Level;
 use super::state::{MeasuredPair, Settings, Slot, Toast};
 use super::window::Window;
-use super::worker::{Answer, Ask, FileAnswer, Trouble};
+use super::worker::{AllRuns, Answer, Ask, FileAnswer, Trouble};
 use crate::methods::common::tables::counted;
 use crate::methods::compare::Pair;
 
@@ -116,7 +116,7 @@ impl Window {
             FileAnswer::Runs(entries) => {
                 self.state.runs.serial += 1;
                 match entries {
-                    Ok((entries, names)) => self.take_runs(entries, names),
+                    Ok(all) => self.take_runs(all),
                     Err(trouble) => self.state.runs.trouble = Some(trouble),
                 }
             }
@@ -213,7 +213,8 @@ impl Window {
         self.count_tokens();
     }
 
-    fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>, names: Arc<super::names::RunNames>) {
+    fn take_runs(&mut self, all: AllRuns) {
+        let AllRuns { entries, names, lineage } = all;
         let before = self.state.runs.entries.iter().filter(|e| e.state.is_active());
         let before: std::collections::HashMap<String, super::runs::RunState> =
             before.map(|e| (e.id.clone(), e.state)).collect();
@@ -228,6 +229,7 @@ impl Window {
         }
         self.state.runs.entries = entries;
         self.state.runs.names = names;
+        self.state.runs.lineage = lineage;
         self.state.runs.trouble = None;
         self.want_details();
     }

@@ -77,6 +77,7 @@ impl Window {
                 self.reader.ask(FileAsk::Experiment(path));
                 shell::show(&mut self.tree, ViewId::Experiment);
             }
+            Command::OpenRun(path) => self.open_run(ctx, &path),
             Command::Run(command) => self.apply_run(ctx, command),
             Command::Unlearn(command) => self.apply_unlearn(ctx, command),
             Command::Desk(_)

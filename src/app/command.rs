@@ -64,6 +64,8 @@ pub enum Command {
     OpenPage(PathBuf),
     /// Open an experiment file.
     OpenExperiment(PathBuf),
+    /// Look at a run: its folder.
+    OpenRun(PathBuf),
     /// Something of runs and experiments.
     Run(super::runs::RunCommand),
     /// Something of the Unlearn view.

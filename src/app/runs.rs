@@ -14,6 +14,7 @@ use crate::figures::Figure;
 use crate::methods::Table;
 use crate::methods::unlearn::pareto::Outcome;
 use crate::runs::Experiment;
+use crate::runs::lineage::{Lineage, Studied};
 use crate::runs::store::SavedStep;
 
 /// Where a run stands.
@@ -89,10 +90,12 @@ pub struct RunEntry {
     pub trouble: Option<Trouble>,
     /// Everything that was set: dotted name and value.
     pub config: BTreeMap<String, String>,
-    /// Headline numbers by id.
+    /// Headline numbers by name; the same id in several steps has the step's index before it.
     pub scalars: BTreeMap<String, f64>,
-    /// Their ids in the order of the report.
+    /// Their names in the order of the report.
     pub order: Vec<String>,
+    /// What its finished steps did with models.
+    pub studied: Vec<Studied>,
     /// Whether the results belong to an older version of a method.
     pub stale: Vec<String>,
     /// Marked by the user.
@@ -218,6 +221,8 @@ pub struct RunList {
     pub entries: Vec<Arc<RunEntry>>,
     /// Names of everything in `entries`.
     pub names: Arc<RunNames>,
+    /// How their models descend from each other.
+    pub lineage: Arc<Lineage>,
     /// Raised when `entries` changes.
     pub serial: u64,
     /// Why the folder of runs cannot be read.

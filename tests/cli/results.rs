@@ -122,8 +122,9 @@ fn figures_are_composed_drawn_again_and_exported_all() {
     let (code, out, err) = memoscope(&["export", &first, "--all", "--png", "--out", &folder]);
     assert_eq!(code, 0, "{err}");
     let is = |file: &str, extension: &str| std::path::Path::new(file).extension().is_some_and(|e| e == extension);
-    let (figures, tables): (Vec<&str>, Vec<&str>) = out.lines().partition(|l| is(l, "png"));
-    assert!(!figures.is_empty() && !tables.is_empty() && tables.iter().all(|t| is(t, "csv")), "{out}");
+    for (extension, n) in [("png", 1), ("csv", 2), ("html", 1)] {
+        assert_eq!(out.lines().filter(|line| is(line, extension)).count(), n, "{extension}: {out}");
+    }
     assert!(out.lines().all(|l| std::fs::metadata(l).is_ok_and(|m| m.len() > 0)), "{out}");
 
     let (code, _, err) = memoscope(&["export", &first, "--compose", "1,nothing"]);
@@ -331,4 +332,43 @@ fn the_demo_study_runs_to_its_end() {
     }
     let made = report["steps"][0]["models"].as_array().unwrap();
     assert!(made.iter().any(|model| model["name"] == "final"), "{made:?}");
+}
+
+#[test]
+fn what_was_measured_before_and_after_training_stands_together() {
+    let bench = Bench::new(30);
+    let (rows, model) = (bench.path("rows.jsonl"), model());
+    let experiment = json!({
+        "name": "tuning",
+        "model": {"path": model},
+        "models": {"tuned": {"step": 1, "output": "final"}},
+        "data": {"data": {"path": rows}},
+        "steps": [
+            {"method": "perplexity"},
+            {"method": "train", "config": {"length": {"steps": 4}, "lr": {"peak": 0.003}}},
+            {"method": "perplexity", "inputs": {"model": "tuned"}},
+        ],
+    });
+    std::fs::write(bench.path("tuning.json"), experiment.to_string()).unwrap();
+    let output = bench.output(&["run", "tuning.json", "--out", "runs/tuning"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let runs = bench.path("runs").display().to_string();
+    let (code, out, err) = memoscope(&["pairs", &runs, "--json"]);
+    assert_eq!(code, 0, "{err}");
+    let pairs: Value = serde_json::from_str(&out).unwrap();
+    let comparison = &pairs["families"][0]["comparisons"][0];
+    assert_eq!(comparison["method"], "perplexity");
+    let losses: Vec<f64> = comparison["measured"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["scalars"].as_array()?.iter().find(|s| s["id"] == "loss.token_mean")?["value"].as_f64())
+        .collect();
+    assert_eq!(losses.len(), 2, "{comparison}");
+    assert!(losses[1] < losses[0], "training lowers the loss of its own texts: {losses:?}");
+    let (_, out, _) = memoscope(&["pairs", &runs]);
+    assert!(out.contains("final · train in tuning"), "{out}");
+    let (_, out, _) = memoscope(&["pairs", &bench.path("nowhere").display().to_string()]);
+    assert!(out.contains("no model here was made of another"), "{out}");
 }

@@ -16,6 +16,7 @@ use crate::data::{DataSpec, Dataset};
 use crate::engine::cuda::Cards;
 use crate::error::Result;
 use crate::figures::{ExportSpec, Figure};
+use crate::runs::lineage::Lineage;
 use crate::runs::sweep::Checked;
 use crate::runs::unlearned::Overlaps;
 use crate::runs::{Experiment, Page};
@@ -81,6 +82,17 @@ pub enum FileAsk {
     ExportFigure(Box<Figure>, Vec<String>, Box<ExportSpec>, PathBuf),
 }
 
+/// All runs, and what is gathered from them beside the window.
+#[derive(Debug)]
+pub struct AllRuns {
+    /// Newest first.
+    pub entries: Vec<Arc<RunEntry>>,
+    /// The names in them.
+    pub names: Arc<RunNames>,
+    /// How their models descend from each other.
+    pub lineage: Arc<Lineage>,
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub enum FileAnswer {
@@ -92,8 +104,8 @@ pub enum FileAnswer {
     Memory(u64, u64, f32),
     /// The cards that compute.
     Cards(Arc<Cards>),
-    /// All runs, newest first, and the names in them.
-    Runs(Result<(Vec<Arc<RunEntry>>, Arc<RunNames>), Trouble>),
+    /// All runs.
+    Runs(Result<AllRuns, Trouble>),
     /// Everything of a run.
     Details(Arc<RunDetails>),
     /// What runs said.

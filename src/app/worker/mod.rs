@@ -14,7 +14,7 @@ mod run_work;
 mod sets;
 mod sheet;
 
-pub use asks::{FileAnswer, FileAsk};
+pub use asks::{AllRuns, FileAnswer, FileAsk};
 pub use engine::{Answer, Ask, EngineThread, Side};
 pub use laboratory::{Laboratory, ModelCard};
 pub use live::LiveAsk;

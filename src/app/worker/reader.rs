@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::asks::{FileAnswer, FileAsk};
+use super::asks::{AllRuns, FileAnswer, FileAsk};
 use super::run_folder::RunFolder;
 use super::run_work::{self};
 use super::sets;
@@ -19,6 +19,7 @@ use crate::data::Tokenizer;
 use crate::engine::cuda::{self, Cards};
 use crate::error::{Error, Result};
 use crate::runs::inputs::Access;
+use crate::runs::lineage::Lineage;
 use crate::runs::queue::Queue;
 use crate::runs::sweep::check;
 use crate::runs::unlearned::keep_model;
@@ -145,7 +146,9 @@ impl Reader {
         match self.folder.poll() {
             Ok(Some(entries)) => {
                 let names = Arc::new(RunNames::of(&entries));
-                self.send(FileAnswer::Runs(Ok((entries, names))));
+                let oldest_first = entries.iter().rev().map(|e| (e.id.as_str(), e.studied.as_slice()));
+                let lineage = Arc::new(Lineage::new(oldest_first));
+                self.send(FileAnswer::Runs(Ok(AllRuns { entries, names, lineage })));
             }
             Ok(None) => {}
             Err(error) => self.send(FileAnswer::Runs(Err(error.into()))),

@@ -103,6 +103,7 @@ pub struct Config {
     #[schemars(range(min = 1, max = 1024))]
     pub lora_rank: usize,
     /// Edits to put on the model first, in this order: folders that hold `edit.json`.
+    #[schemars(extend("x-path" = true))]
     pub apply: Vec<String>,
     /// Whether the edited model is also written as a folder of its own; the edit always is.
     pub save_model: bool,

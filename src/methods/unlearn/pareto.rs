@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::CARD;
@@ -17,7 +18,7 @@ use crate::methods::Scalar;
 use crate::methods::common::tables::caption;
 
 /// What one edit did.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Id of the technique.
     pub technique: String,

@@ -99,7 +99,8 @@ pub(super) fn seed_arg() -> Arg {
 /// The experiment of a file with what the options change.
 pub(super) fn read(args: &ArgMatches) -> Result<Experiment> {
     let path: &PathBuf = args.get_one("experiment").ok_or_else(|| Error::config("which experiment?"))?;
-    let mut value: Value = store::read_json(path)?;
+    let mut value: Value = store::read_json(path)
+        .map_err(|e| e.into_config("an experiment is a JSON object; `memoscope run --help` says what is in it"))?;
     for assignment in args.get_many::<String>("set").into_iter().flatten() {
         assign::set(&mut value, assignment)?;
     }

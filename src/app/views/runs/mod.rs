@@ -8,6 +8,7 @@ mod facts;
 mod group;
 mod live;
 mod menu;
+mod pairs;
 mod parallel;
 mod sample;
 mod sweep;

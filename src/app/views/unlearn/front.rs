@@ -167,12 +167,7 @@ impl Front {
 }
 
 /// The figure with the chosen edit marked; the mark is no part of what is saved.
-fn marked(
-    figure: &Arc<Figure>,
-    all: &[Unit<'_>],
-    axes: [&Measure; 2],
-    step: Option<&(String, usize)>,
-) -> Arc<Figure> {
+fn marked(figure: &Arc<Figure>, all: &[Unit<'_>], axes: [&Measure; 2], step: Option<&(String, usize)>) -> Arc<Figure> {
     let is_it = |u: &&Unit<'_>| step.is_some_and(|s| s.0 == u.run.id && s.1 == u.step);
     let place = all.iter().find(is_it).and_then(|u| u.outcome?.place(axes, false));
     let Some(place) = place else { return Arc::clone(figure) };

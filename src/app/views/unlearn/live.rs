@@ -35,7 +35,7 @@ impl Live {
     pub(super) fn live_ui(&mut self, cx: &ViewCx<'_>, technique: &Technique, key: u64, can_start: bool, ui: &mut Ui) {
         let room = ui.available_rect_before_wrap();
         card(ui, |ui| {
-            ui.set_min_size(egui::vec2(room.width() - 2.0 * PAD - 2.0, room.height() - 2.0 * PAD - 2.0));
+            ui.set_min_size(vec2(room.width() - 2.0 * PAD - 2.0, room.height() - 2.0 * PAD - 2.0));
             let live = &cx.state.unlearn.live;
             let is_same = live.key == Some(key);
             if !can_move(technique) {
@@ -264,9 +264,8 @@ fn curve_of(points: &[Point]) -> Figure {
     let kept: fn(&Reading) -> Option<f64> = |r| r.retain_accuracy;
     let series = |color: usize, mark: Mark| Series { name: String::new(), color, mark, rows: Rows::default() };
     let both = [(0, forgotten), (1, kept)];
-    let lines = both.map(|(color, of)| {
-        series(color, Mark::Line { points: of_ratios(of), band: None, dashed: color == 1 })
-    });
+    let lines =
+        both.map(|(color, of)| series(color, Mark::Line { points: of_ratios(of), band: None, dashed: color == 1 }));
     let dots = both.map(|(color, of)| series(color, Mark::Scatter { points: of_ratios(of) }));
     Figure {
         id: "live".to_owned(),

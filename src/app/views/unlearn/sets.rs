@@ -124,9 +124,12 @@ fn overlap_ui(cx: &ViewCx<'_>, sheets: &SetSheets, only: &mut bool, ui: &mut Ui)
     ui.horizontal_wrapped(|ui| {
         Icon::Warn.show(ui, 14.0, cx.tokens.warn);
         let is_paper = cx.state.draft.config().get("compat").and_then(|c| c.as_str().map(|c| c == "paper"));
-        let then = if is_paper == Some(true) { "they stay (paper mode)" } else { "they are left out here" };
-        let said =
-            format!("{} also to be forgotten: {then}", if n == 1 { "1 is".to_owned() } else { format!("{n} are") });
+        let said = match (n, is_paper == Some(true)) {
+            (1, false) => "1 text is also to be forgotten; it is left out here.".to_owned(),
+            (1, true) => "1 text is also to be forgotten; it stays (paper mode).".to_owned(),
+            (n, false) => format!("{n} texts are also to be forgotten; they are left out here."),
+            (n, true) => format!("{n} texts are also to be forgotten; they stay (paper mode)."),
+        };
         ui.label(RichText::new(said).size(size::SMALL).color(cx.tokens.warn));
         ui.checkbox(only, RichText::new("show them").size(size::SMALL));
     });

@@ -36,6 +36,7 @@ impl Window {
                 }
                 let Settings { recent_models, favorites, .. } = &mut self.state.settings;
                 Settings::remember(recent_models, favorites, &path);
+                self.state.unlearn.live = super::unlearn::LiveEdit::default();
                 self.state.model = Slot::Ready(card);
                 self.offer_model(&path);
                 self.state.compare.changed = Some(Instant::now());
@@ -59,6 +60,15 @@ impl Window {
                     };
                 }
             }
+            Answer::Stage(key, stage, done, total) => {
+                let live = &mut self.state.unlearn.live;
+                if live.key == Some(key) && live.facts.is_none() {
+                    live.stage = Some((stage, done, total));
+                }
+            }
+            Answer::Live(key, found) => self.take_live(key, found),
+            Answer::Ratio(key, ratio, found) => self.take_ratio(key, ratio, found),
+            Answer::Kept(path, written) => self.take_kept(path, written),
             Answer::Tokenized(tokens) => self.state.probe.tokens = Some(tokens),
             Answer::Continued(text, said) => {
                 self.state.probe.is_busy = false;
@@ -165,10 +175,7 @@ impl Window {
                     format!("{} runs are in the queue", ids.len())
                 });
                 self.state.runs.chosen = ids;
-                // Train shows the run that it started.
-                if !self.state.shown.contains(&super::views::ViewId::Train) {
-                    super::shell::show(&mut self.tree, super::views::ViewId::Runs);
-                }
+                self.show_started();
             }
             FileAnswer::Estimated(serial, needs) => {
                 if serial == self.state.draft.serial {
@@ -178,6 +185,11 @@ impl Window {
                     };
                 }
             }
+            FileAnswer::Sets(key, sheets) => self.state.unlearn.sets = Some((key, sheets)),
+            FileAnswer::Overlaps(steps, found) => {
+                self.state.unlearn.overlaps.insert(steps, found);
+            }
+            FileAnswer::Kept(path, written) => self.take_kept(path, written),
             FileAnswer::Experiment(experiment) => {
                 self.apply(ctx, super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)));
             }

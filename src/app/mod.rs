@@ -38,10 +38,10 @@ pub mod state;
 pub mod style;
 pub mod surface;
 pub mod table;
+pub mod unlearn;
 pub mod views;
 pub mod widgets;
 mod window;
-pub mod words;
 pub mod worker;
 mod zoom;
 

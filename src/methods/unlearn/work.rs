@@ -192,15 +192,7 @@ fn scores<'f>(job: &mut Job<'_, '_>, technique: &Technique, found: &'f mut Found
     if found.scores.is_none() {
         let How::Localize(rule) = &technique.how else { return Err(Error::bug("scores of a technique without")) };
         let folder = job.cx.host.folder()?;
-        let settings: Value =
-            job.knobs.iter().filter(|(k, _)| *k != "ratio").map(|(k, v)| (k.to_owned(), json!(v))).collect();
-        let origin = Origin {
-            technique: technique.id.to_owned(),
-            settings: json!({"settings": settings, "k": job.config.k, "compat": job.config.compat}),
-            seed: job.cx.seed,
-            base: fingerprint(&job.model),
-            texts: texts(job.sets),
-        };
+        let origin = origin(job, technique);
         let map = if let Some((map, course)) = ScoreMap::load(&folder, &origin)?.zip(Course::load(&folder)?) {
             // An edit of an earlier ratio has said it already.
             if found.n_scores.is_none() {
@@ -222,6 +214,19 @@ fn scores<'f>(job: &mut Job<'_, '_>, technique: &Technique, found: &'f mut Found
     found.scores.as_ref().ok_or_else(|| Error::bug("scores were not kept"))
 }
 
+/// Where the scores of a technique come from: enough to tell them from others.
+pub(super) fn origin(job: &Job<'_, '_>, technique: &Technique) -> Origin {
+    let settings: Value =
+        job.knobs.iter().filter(|(k, _)| *k != "ratio").map(|(k, v)| (k.to_owned(), json!(v))).collect();
+    Origin {
+        technique: technique.id.to_owned(),
+        settings: json!({"settings": settings, "k": job.config.k, "compat": job.config.compat}),
+        seed: job.cx.seed,
+        base: fingerprint(&job.model),
+        texts: texts(job.sets),
+    }
+}
+
 /// The edit that an interrupted run made in this folder for the same work, and what was said on the way.
 fn known(folder: &Path, about: &About) -> Result<Option<(Edit, Course)>> {
     if !folder.join("edit.json").exists() {
@@ -233,7 +238,7 @@ fn known(folder: &Path, about: &About) -> Result<Option<(Edit, Course)>> {
 }
 
 /// What an edit says about itself: enough to tell the same work from other work.
-fn about(
+pub(super) fn about(
     config: &Config,
     technique: &Technique,
     base: &LoadedModel,
@@ -280,7 +285,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Refuses an edit that left numbers that are none.
-fn check_numbers(model: &Decoder, start: &Decoder) -> Result<()> {
+pub(super) fn check_numbers(model: &Decoder, start: &Decoder) -> Result<()> {
     let changed = |id: ParamId| !model.params.get(id).is_shared_with(start.params.get(id));
     let bad = model.params.iter().find(|(id, w)| changed(*id) && w.values().iter().any(|x| !x.is_finite()));
     match bad {

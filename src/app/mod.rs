@@ -4,6 +4,7 @@
 //! a [`context::ViewCx`] and send [`command::Command`]s, and the commands are applied after drawing.
 
 mod answers;
+mod answers_runs;
 mod apply;
 mod apply_runs;
 mod chart;

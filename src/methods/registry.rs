@@ -71,6 +71,15 @@ pub struct Amount {
     pub labels: BTreeMap<String, [u64; 2]>,
     /// Rows with paraphrases by data slot.
     pub with_paraphrases: BTreeMap<String, u64>,
+    /// Numbers of the model of the slot `model`; like the next two 0 while nobody has made it.
+    #[serde(default)]
+    pub parameters: u64,
+    /// Its layers.
+    #[serde(default)]
+    pub n_layer: u64,
+    /// Hidden units of a feed-forward layer.
+    #[serde(default)]
+    pub d_ff: u64,
 }
 
 impl Amount {

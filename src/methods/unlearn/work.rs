@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::battery::{Measured, Metric, measure, metrics};
 use super::choose::{Cut, choose};
 use super::config::Config;
+use super::cost;
 use super::course::Course;
 use super::edit::{About, Edit};
 use super::job::Job;
@@ -15,7 +16,7 @@ use super::loss::train::train;
 use super::report::{self, Found, Outcome};
 use super::scores::{Origin, ScoreMap};
 use super::sets::{Sets, sets};
-use super::technique::{How, Need, Technique};
+use super::technique::{How, Technique};
 use crate::engine::weights::{read_json, save};
 use crate::engine::{Decoder, ParamId};
 use crate::error::{Error, Result};
@@ -26,24 +27,19 @@ pub(super) fn work(config: &Config, amount: &Amount) -> Work {
     let tokens = |slot: &str| amount.tokens.get(slot).copied().unwrap_or(0);
     let rows = |slot: &str| amount.texts.get(slot).copied().unwrap_or(0);
     let measured = tokens("forget") + tokens("retain") + tokens("holdout");
-    let (Ok(technique), Ok(knobs), Ok(ratios)) = (config.technique(), config.knobs(), config.all_ratios()) else {
-        return Work::default();
-    };
+    let (Ok(ratios), Ok(own)) = (config.all_ratios(), cost::passes(config, amount)) else { return Work::default() };
     let phases = 1 + ratios.len() as u64;
     let generated =
         ["forget", "retain", "holdout"].map(|s| rows(s).min(config.generated_rows as u64)).iter().sum::<u64>();
     let decoded = phases * generated * config.l as u64 / 2;
-    let texts = tokens("forget") + if technique.retain == Need::No { 0 } else { tokens("retain") };
-    let epochs = knobs.count("epochs").unwrap_or(1).max(1) as u64;
-    let passes = match (&technique.how, technique.id) {
-        (_, "random-weights" | "random-neurons" | "magnitude" | "none" | "task-vector") => 0,
-        (How::Edit(_), _) => epochs * texts * ratios.len() as u64,
-        // A retained text for each one to forget.
-        (How::Objective(_), _) => epochs * 2 * tokens("forget"),
-        (How::Localize(_), _) => epochs * tokens("forget"),
-    };
-    let forward_tokens = phases * measured + decoded + passes;
-    Work { forward_tokens, backward_tokens: passes, decoded_tokens: decoded, ..Work::default() }
+    Work {
+        forward_tokens: (phases * measured + decoded).saturating_add(own.forward),
+        backward_tokens: own.backward,
+        decoded_tokens: decoded,
+        // What the technique reads leaves no rows.
+        fleeting_tokens: own.forward,
+        ..Work::default()
+    }
 }
 
 pub(super) fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
@@ -134,6 +130,11 @@ fn edited<'h>(
             let chosen = choose(&job.model, scores, cut, About::default())?;
             chosen.edit.apply(&mut job.model)?;
             n_tied = chosen.n_tied;
+            if chosen.edit.is_empty() {
+                let n = job.model.config.d_ff;
+                job.notes
+                    .push(format!("Nothing was removed: {ratio} of {n} hidden units is less than one of a layer."));
+            }
         }
         How::Edit(rule) => rule.edit(&mut job, ratio)?,
         How::Objective(make) => train(&mut job, *make)?,

@@ -21,7 +21,7 @@ fn set(name: &str, list: &Value) -> Dataset {
     dataset(name, rows(list))
 }
 
-fn inputs(name: &str) -> Inputs {
+pub(super) fn inputs(name: &str) -> Inputs {
     let golden = expected("unlearn.json");
     Inputs::default()
         .model("model", model(name))
@@ -29,7 +29,7 @@ fn inputs(name: &str) -> Inputs {
         .data("retain", set("retain", &golden["retain"]))
 }
 
-fn config(technique: &str, more: &Value) -> Value {
+pub(super) fn config(technique: &str, more: &Value) -> Value {
     let mut config = json!({"technique": technique, "k": 2, "l": 3, "save_model": false});
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     config

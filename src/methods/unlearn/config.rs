@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::choose::Rounding;
+use super::robustness::{self, Robustness};
 use super::scores::Kind;
 use super::technique::{How, Knobs, Need, Technique, find, techniques};
 use crate::error::{Error, Result};
@@ -125,6 +126,11 @@ pub struct Config {
     /// Rows of each set that are continued greedily for ROUGE and the memorization score.
     #[schemars(range(min = 0, max = 100000))]
     pub generated_rows: usize,
+    /// People of each set who are asked about the facts that rows state; 0 for nobody.
+    #[schemars(range(min = 0, max = 100000))]
+    pub qa_people: usize,
+    /// How hard it is tried to bring back what was forgotten.
+    pub robustness: Robustness,
     /// Tokens that go through the model together while measuring; results do not depend on it.
     #[schemars(range(min = 1, max = 1048576), extend("x-unit" = "tokens"))]
     pub batch_tokens: usize,
@@ -210,6 +216,8 @@ impl Default for Config {
             max_tokens: None,
             limit: None,
             generated_rows: 100,
+            qa_people: 50,
+            robustness: Robustness::default(),
             batch_tokens: 2048,
             compat: Compat::Correct,
         }
@@ -239,7 +247,7 @@ impl Config {
     /// Numbers that were given, by name of their field.
     fn given(&self) -> BTreeMap<String, f64> {
         let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return BTreeMap::new() };
-        let always = ["k", "l", "generated_rows", "batch_tokens", "max_tokens", "limit", "lora_rank"];
+        let always = ["k", "l", "generated_rows", "batch_tokens", "max_tokens", "limit", "lora_rank", "qa_people"];
         fields
             .into_iter()
             .filter(|(k, _)| !always.contains(&k.as_str()))
@@ -309,7 +317,7 @@ pub fn check(config: &Config) -> Result<()> {
         return Err(Error::config("apply: the technique `none` changes nothing by itself")
             .hint("name the folders of edits to put on the model, or choose another technique"));
     }
-    Ok(())
+    robustness::check(&config.robustness)
 }
 
 /// Refuses settings that the technique has, but not in this mode or with these other settings.

@@ -1,17 +1,23 @@
 //! What a technique works with: a copy of the model that it may change, the texts, its settings.
 
+use std::ops::Range;
+
 use super::config::Config;
 use super::course::{Curve, NATS};
 use super::sets::{Item, Sets};
 use super::technique::Knobs;
 use crate::engine::grads::GradSink;
 use crate::engine::loss::loss_gradient;
+use crate::engine::memory::rows_within;
 use crate::engine::model::Keep;
 use crate::engine::rng::Stream;
 use crate::engine::sinks::SumGrads;
 use crate::engine::{Batch, Decoder, NoTap, ParamId, Tensor};
 use crate::error::{Error, Result};
 use crate::methods::{Context, LoadedModel};
+
+/// Bytes that activations may take on the way back.
+const ACTIVATIONS: u64 = 1 << 30;
 
 /// Gradients of some parameters.
 pub type Gradients = Vec<(ParamId, Tensor)>;
@@ -83,15 +89,47 @@ impl Job<'_, '_> {
         Ok((sums.into_gradients(), nll))
     }
 
-    /// As [`Self::gradient`], handed to a sink.
+    /// As [`Self::gradient`], handed to a sink: whole texts at a time, so that what they keep for the way back takes
+    /// about [`ACTIVATIONS`] bytes whatever the size of the batch.
     ///
     /// # Errors
     /// Those of the engine; a loss that is not a number.
     pub fn into_sink(&self, batch: &Batch, sink: &mut dyn GradSink) -> Result<Vec<f64>> {
+        let most = rows_within(&self.model.config, ACTIVATIONS);
+        if batch.tokens.len() <= most {
+            return self.at_once(batch, sink);
+        }
+        let mut nll = Vec::with_capacity(batch.tokens.len());
+        for texts in parts(batch.offsets.iter().map(|rows| rows.len()), most) {
+            nll.extend(self.at_once(&batch.part(texts), sink)?);
+        }
+        Ok(nll)
+    }
+
+    fn at_once(&self, batch: &Batch, sink: &mut dyn GradSink) -> Result<Vec<f64>> {
         let loss = loss_gradient(&self.model, batch, sink, &mut NoTap, Keep::All)?;
         finite(loss.total)?;
         Ok(loss.nll)
     }
+}
+
+/// Consecutive texts with at most `most` tokens together; at least one.
+fn parts(lengths: impl IntoIterator<Item = usize>, most: usize) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    let mut tokens = 0;
+    for (i, length) in lengths.into_iter().enumerate() {
+        match parts.last_mut() {
+            Some(part) if tokens + length <= most => {
+                part.end = i + 1;
+                tokens += length;
+            }
+            _ => {
+                parts.push(i..i + 1);
+                tokens = length;
+            }
+        }
+    }
+    parts
 }
 
 /// Refuses losses that are not numbers.
@@ -139,9 +177,21 @@ pub fn recited_from(item: &Item, k: usize, n: usize) -> usize {
 
 /// Mean over the predicted tokens of each sequence, from the losses of the rows.
 pub fn means(batch: &Batch, nll: &[f64]) -> Vec<f64> {
-    let mean = |rows: std::ops::Range<usize>| {
+    let mean = |rows: Range<usize>| {
         let n = batch.weights[rows.clone()].iter().filter(|w| **w != 0.0).count().max(1);
         nll[rows].iter().sum::<f64>() / n as f64
     };
     batch.offsets.iter().map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_stay_whole_and_none_is_left_out() {
+        assert_eq!(parts([3, 3, 3, 9, 1, 1], 6), [0..2, 2..3, 3..4, 4..6]);
+        assert_eq!(parts([5], 1), [0..1], "a text that is too long goes alone");
+        assert!(parts([], 4).is_empty());
+    }
 }

@@ -18,6 +18,7 @@ mod mlp;
 mod neuron;
 pub mod picked;
 mod report;
+pub mod robustness;
 pub mod scores;
 pub mod sets;
 pub mod technique;

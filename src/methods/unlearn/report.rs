@@ -6,12 +6,16 @@ use super::config::Config;
 use super::course::{Course, Curve};
 use super::edit::Edit;
 use super::picked::tensors;
+use super::robustness::{self, Findings, Plain};
 use super::scores::ScoreMap;
 use super::sets::Sets;
 use super::technique::Technique;
 use super::verdict::sentences;
 use crate::methods::common::tables::{float, int, some_int, text};
 use crate::methods::{LoadedModel, Made, Report, Scalar, Table};
+
+/// What comes first: what was removed, and what it cost.
+const HEADLINE: [&str; 2] = ["forget.exact", "retain.accuracy"];
 
 /// The model after one ratio.
 pub(super) struct Outcome {
@@ -39,6 +43,7 @@ pub(super) struct Found<'a> {
     pub(super) curves: Vec<Curve>,
     pub(super) notes: Vec<String>,
     pub(super) models: Vec<Made>,
+    pub(super) robustness: Findings,
 }
 
 impl Found<'_> {
@@ -66,6 +71,10 @@ pub(super) fn report(found: Found<'_>) -> Report {
         report.tables.push(ratios_table(&found));
         report.figures.push(ratios_figure(&found));
     }
+    let (plain, options) = (Plain { before: &found.before, after: &main.metrics }, &found.config.robustness);
+    report.scalars.extend(robustness::scalars(&found.robustness, options));
+    report.tables.extend(robustness::tables(&found.robustness, &plain, options));
+    report.figures.extend(robustness::figures(&found.robustness, &plain, options));
     report.models = found.models;
     report
 }
@@ -83,8 +92,9 @@ fn scalars(found: &Found<'_>, main: &Outcome) -> Vec<Scalar> {
         scalar.unit(metric.unit)
     };
     let mut list = Vec::new();
-    for before in &found.before {
-        let Some(after) = after(main, before) else { continue };
+    let pairs = || found.before.iter().filter_map(|before| Some((before, after(main, before)?)));
+    let is_headline = |metric: &Metric| HEADLINE.contains(&metric.id);
+    for (before, after) in pairs().filter(|p| is_headline(p.0)).chain(pairs().filter(|p| !is_headline(p.0))) {
         let change = after.value.zip(before.value).map(|(a, b)| a - b);
         list.push(number(format!("after.{}", before.id), format!("{}, after", before.label), after, after.value));
         list.push(number(format!("before.{}", before.id), format!("{}, before", before.label), before, before.value));
@@ -249,6 +259,8 @@ fn ratios_table(found: &Found<'_>) -> Table {
 
 fn notes(found: &Found<'_>, main: &Outcome) -> Vec<String> {
     let mut notes = sentences(&found.before, &main.metrics, found.base.decoder.config.vocab_size);
+    let plain = Plain { before: &found.before, after: &main.metrics };
+    notes.extend(robustness::notes(&found.robustness, &plain, &found.config.robustness));
     notes.extend(found.sets.notes.iter().cloned());
     notes.extend(found.notes.iter().cloned());
     if main.n_tied > 0 {

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::methods::common::continuations::{EosPolicy, Given, Greedy};
 use crate::methods::common::tables::{counted, listed};
 use crate::methods::common::texts::{LongTexts, Text, TextOptions, chunk_len, prepare};
+use crate::methods::common::zlib::compressed_len;
 use crate::methods::{Context, LoadedModel};
 
 /// A text.
@@ -33,6 +34,8 @@ pub struct Item {
     pub answers: Vec<Answer>,
     /// Paraphrases, of rows with a prompt other words for the answer.
     pub paraphrases: Vec<Answer>,
+    /// Length of the text after compression; absent for token ids that nobody can read.
+    pub zlib_bytes: Option<usize>,
     /// The row's own name.
     pub id: String,
 }
@@ -53,6 +56,8 @@ pub struct Probe {
     pub prefix: Vec<u32>,
     /// The true continuation.
     pub continuation: Vec<u32>,
+    /// What it was before the row was altered, where that is known.
+    pub clean: Option<Vec<u32>>,
 }
 
 /// The texts of a run.
@@ -65,6 +70,8 @@ pub struct Sets<'h> {
     pub holdout: Vec<Item>,
     /// The file of the texts to forget.
     pub data: &'h Dataset,
+    /// Rows of the three sets that state facts, without their texts.
+    pub people: [Vec<Record>; 3],
     /// Sentences about what was left out.
     pub notes: Vec<String>,
     /// Rows of `retain` that are also to be forgotten.
@@ -104,7 +111,23 @@ pub fn sets<'h>(config: &Config, technique: &Technique, model: &LoadedModel, cx:
     if technique.retain == Need::No && !retain.is_empty() {
         notes.push(format!("{} does not look at the retained texts; they are only measured.", technique.title));
     }
-    Ok(Sets { forget, retain, holdout, data, notes, n_overlap, n_candidates })
+    let of = |slot: &str, items: &[Item]| cx.datasets(slot).first().map_or_else(Vec::new, |data| people(data, items));
+    let people = [of("forget", &forget), of("retain", &retain), of("holdout", &holdout)];
+    Ok(Sets { forget, retain, holdout, data, people, notes, n_overlap, n_candidates })
+}
+
+/// The rows behind some texts that state facts; what they say besides is not kept.
+fn people(data: &Dataset, items: &[Item]) -> Vec<Record> {
+    let rows = items.iter().filter_map(|i| data.records.get(i.text.index)).filter(|r| !r.facts.is_empty());
+    let bare = |r: &Record| Record {
+        row: r.row,
+        id: r.id.clone(),
+        label: r.label,
+        group: r.group.clone(),
+        facts: r.facts.clone(),
+        ..Record::default()
+    };
+    rows.map(bare).collect()
 }
 
 fn options(config: &Config) -> TextOptions {
@@ -128,11 +151,23 @@ fn read(config: &Config, model: &LoadedModel, data: &Dataset, notes: &mut Vec<St
             probe: probe(config, &record, &text),
             answers: Vec::new(),
             paraphrases: paraphrases.into_iter().filter(|p| p.ids.len() > 1).collect(),
+            zlib_bytes: zlib_bytes(model, data, &record, &text)?,
             id: record.id.unwrap_or_default(),
             text,
         })
     };
     prepared.texts.into_iter().map(item).collect()
+}
+
+/// Bytes of the compressed text, of token ids as text where there is a tokenizer.
+fn zlib_bytes(model: &LoadedModel, data: &Dataset, record: &Record, text: &Text) -> Result<Option<usize>> {
+    let tokenizer = data.tokenizer.as_deref().or(model.tokenizer.as_ref());
+    let said = match (&record.text, tokenizer) {
+        (Some(said), _) if record.token_ids.is_none() => said.clone(),
+        (_, Some(tokenizer)) => tokenizer.decode(&text.ids),
+        _ => return Ok(None),
+    };
+    compressed_len(said.as_bytes()).map(Some)
 }
 
 /// Index of the first token after the prompt; the second token of rows without.
@@ -150,17 +185,15 @@ fn probe(config: &Config, record: &Record, text: &Text) -> Option<Probe> {
     let (from, to) = (text.n_special + config.k, text.n_special + config.k + config.l);
     let continuation = text.ids.get(from..to)?.to_vec();
     let own = text.ids.get(..from)?;
-    let prefix = match &record.twin {
-        Some(twin) => {
-            let clean = twin.get(config.k..config.k + config.l)?;
-            if clean == continuation {
-                return None;
-            }
-            [text.ids.get(..text.n_special)?, twin.get(..config.k)?].concat()
-        }
-        None => own.to_vec(),
+    let Some(twin) = &record.twin else {
+        return Some(Probe { prefix: own.to_vec(), continuation, clean: None });
     };
-    Some(Probe { prefix, continuation })
+    let clean = twin.get(config.k..config.k + config.l)?.to_vec();
+    if clean == continuation {
+        return None;
+    }
+    let prefix = [text.ids.get(..text.n_special)?, twin.get(..config.k)?].concat();
+    Some(Probe { prefix, continuation, clean: Some(clean) })
 }
 
 /// Whether each text is reproduced exactly; `None` where it cannot be checked.

@@ -5,15 +5,16 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::battery::{Measured, Metric, measure, metrics};
+use super::battery::{Measured, Metric, facts, measure, metrics, quiz};
 use super::choose::{Cut, choose};
-use super::config::Config;
+use super::config::{Config, Trained};
 use super::cost;
 use super::course::Course;
 use super::edit::{About, Edit};
 use super::job::Job;
 use super::loss::train::train;
 use super::report::{self, Found, Outcome};
+use super::robustness::{self, Findings};
 use super::scores::{Origin, ScoreMap};
 use super::sets::{Sets, sets};
 use super::technique::{How, Technique};
@@ -27,18 +28,44 @@ pub(super) fn work(config: &Config, amount: &Amount) -> Work {
     let tokens = |slot: &str| amount.tokens.get(slot).copied().unwrap_or(0);
     let rows = |slot: &str| amount.texts.get(slot).copied().unwrap_or(0);
     let measured = tokens("forget") + tokens("retain") + tokens("holdout");
-    let (Ok(ratios), Ok(own)) = (config.all_ratios(), cost::passes(config, amount)) else { return Work::default() };
+    let (Ok(technique), Ok(ratios), Ok(own)) = (config.technique(), config.all_ratios(), cost::passes(config, amount))
+    else {
+        return Work::default();
+    };
     let phases = 1 + ratios.len() as u64;
     let generated =
         ["forget", "retain", "holdout"].map(|s| rows(s).min(config.generated_rows as u64)).iter().sum::<u64>();
     let decoded = phases * generated * config.l as u64 / 2;
+    let asked = phases * questions(config, amount);
+    let tried = robustness::work(config, amount);
+    let fleeting = (tried.fleeting_tokens + asked).saturating_add(own.forward);
     Work {
-        forward_tokens: (phases * measured + decoded).saturating_add(own.forward),
-        backward_tokens: own.backward,
-        decoded_tokens: decoded,
-        // What the technique reads leaves no rows.
-        fleeting_tokens: own.forward,
-        ..Work::default()
+        // What the technique and what tries the edit read leaves no rows.
+        forward_tokens: (phases * measured + decoded + tried.forward_tokens - tried.fleeting_tokens)
+            .saturating_add(fleeting),
+        backward_tokens: own.backward.saturating_add(tried.backward_tokens),
+        decoded_tokens: decoded + tried.decoded_tokens,
+        fleeting_tokens: fleeting,
+        vectors: tried.vectors.max(held(technique, config)),
+    }
+}
+
+/// Tokens of the questions to one model: six a person, each with four options twice.
+fn questions(config: &Config, amount: &Amount) -> u64 {
+    const A_PERSON: u64 = 6 * 4 * 2 * 22;
+    let rows = amount.with_facts.values().map(|rows| (*rows).min(config.qa_people as u64));
+    rows.sum::<u64>() * A_PERSON
+}
+
+/// Vectors as long as the model that a technique holds: what it changes, and what its optimizer keeps.
+fn held(technique: &Technique, config: &Config) -> u64 {
+    match &technique.how {
+        How::Objective(_) if config.train == Trained::Lora => 1,
+        // the copy and two moments
+        How::Objective(_) => 3,
+        // Of the feed-forward matrices, about half of a model: the copy, and weights, scores and velocity of the mask,
+        // less the gradients of everything else, which are not formed.
+        How::Edit(_) | How::Localize(_) => 1,
     }
 }
 
@@ -57,14 +84,19 @@ pub(super) fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
         None => None,
     };
     let before = measure(config, cx, &base.decoder.shared(), &sets, "before")?;
-    let list = |found: &Measured| metrics(config, base, &sets, found, reference.as_ref());
+    let quiz = quiz(config, base, &sets, cx.seed);
+    let list = |cx: &mut Context<'_>, model: &Decoder, found: &Measured, phase: &str| -> Result<Vec<Metric>> {
+        let mut list = metrics(config, base, &sets, found, reference.as_ref());
+        list.extend(facts(quiz.as_ref(), cx, base, model, phase)?);
+        Ok(list)
+    };
     let mut found = Found {
         config,
         technique,
         base,
         sets: &sets,
         seed: cx.seed,
-        before: list(&before),
+        before: list(cx, &base.decoder, &before, "before")?,
         before_raw: before,
         outcomes: Vec::new(),
         scores: None,
@@ -72,16 +104,18 @@ pub(super) fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
         curves: Vec::new(),
         notes: Vec::new(),
         models: Vec::new(),
+        robustness: Findings::default(),
     };
     let ratios = config.all_ratios()?;
     for (i, ratio) in ratios.iter().enumerate() {
         let phase = if ratios.len() == 1 { "after".to_owned() } else { format!("after {ratio}") };
         let (model, edit, n_tied) = edited(config, technique, cx, base, &sets, &start, *ratio, &phase, &mut found)?;
         let raw = measure(config, cx, &model, &sets, &phase)?;
-        let metrics: Vec<Metric> = list(&raw);
+        let metrics = list(cx, &model, &raw, &phase)?;
         if i == 0 {
             let name = if ratios.len() == 1 { "edited".to_owned() } else { format!("edited-{ratio}") };
             keep(config, cx, &model, base, &name, &mut found.models)?;
+            found.robustness = robustness::run(config, cx, base, &model, &sets)?;
         }
         found.outcomes.push(Outcome { ratio: *ratio, edit, n_tied, metrics, raw });
     }

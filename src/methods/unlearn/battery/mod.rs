@@ -1,11 +1,14 @@
 //! What the model knows before and after, measured with the same code: a pass over each set, and greedy continuations.
 
+mod facts;
 mod ks;
+mod membership;
 mod metrics;
 mod rouge;
 
 use serde::{Deserialize, Serialize};
 
+pub use facts::{facts, quiz};
 pub use metrics::{Better, Metric, Statistic, metrics, statistics};
 
 use super::config::Config;
@@ -92,7 +95,8 @@ fn side(config: &Config, cx: &mut Context<'_>, model: &Decoder, items: &[Item], 
     Ok(Side { passes, generated, paraphrases, answers })
 }
 
-fn passes(model: &Decoder, items: &[Item]) -> Result<Vec<Pass>> {
+/// What one pass says about some texts.
+pub(super) fn passes(model: &Decoder, items: &[Item]) -> Result<Vec<Pass>> {
     let ids: Vec<&[u32]> = items.iter().map(|i| i.text.ids.as_slice()).collect();
     let scores = score_tokens(model, &ids, Want { moments: true, ..Want::default() })?;
     let pass = |(scores, ids): (Vec<TokenScore>, &&[u32])| Pass {

@@ -102,6 +102,7 @@ mod tests {
             probe: None,
             answers: Vec::new(),
             paraphrases: Vec::new(),
+            zlib_bytes: None,
             id: String::new(),
         };
         let (a, b, c) = (item(3), item(5), item(2));

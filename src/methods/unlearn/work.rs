@@ -158,18 +158,7 @@ fn edited<'h>(
     };
     let mut n_tied = 0;
     match &technique.how {
-        How::Localize(_) => {
-            let scores = scores(&mut job, technique, found)?;
-            let cut = Cut { ratio, rounding: config.rounding, is_paper: config.is_paper() };
-            let chosen = choose(&job.model, scores, cut, About::default())?;
-            chosen.edit.apply(&mut job.model)?;
-            n_tied = chosen.n_tied;
-            if chosen.edit.is_empty() {
-                let n = job.model.config.d_ff;
-                job.notes
-                    .push(format!("Nothing was removed: {ratio} of {n} hidden units is less than one of a layer."));
-            }
-        }
+        How::Localize(_) => n_tied = remove_scored(&mut job, technique, ratio, found)?,
         How::Edit(rule) => rule.edit(&mut job, ratio)?,
         How::Objective(make) => train(&mut job, *make)?,
     }
@@ -185,6 +174,19 @@ fn edited<'h>(
     edit.save(&folder)?;
     found.take(course);
     Ok((job.model, edit, n_tied))
+}
+
+/// Removes what has the highest scores from the copy; gives the number of ties.
+fn remove_scored(job: &mut Job<'_, '_>, technique: &Technique, ratio: f64, found: &mut Found<'_>) -> Result<usize> {
+    let scores = scores(job, technique, found)?;
+    let cut = Cut { ratio, rounding: job.config.rounding, is_paper: job.config.is_paper() };
+    let chosen = choose(&job.model, scores, cut, About::default())?;
+    chosen.edit.apply(&mut job.model)?;
+    if chosen.edit.is_empty() {
+        let n = job.model.config.d_ff;
+        job.notes.push(format!("Nothing was removed: {ratio} of {n} hidden units is less than one of a layer."));
+    }
+    Ok(chosen.n_tied)
 }
 
 /// The scores of a localization: from an earlier ratio or an interrupted run, or computed now and kept.

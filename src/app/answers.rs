@@ -135,6 +135,11 @@ impl Window {
             FileAnswer::Rows(viewer, part) => {
                 self.state.runs.parts.insert(viewer, part);
             }
+            FileAnswer::MadeRows(key, rows) => self.state.made.take(key, rows),
+            FileAnswer::MadeData(path) => self.apply(ctx, super::command::Command::OpenData(path)),
+            FileAnswer::Checkpoints(id, kept) => {
+                self.state.runs.checkpoints.insert(id, kept);
+            }
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
             FileAnswer::Preview(key, drawn) => {
@@ -160,7 +165,10 @@ impl Window {
                     format!("{} runs are in the queue", ids.len())
                 });
                 self.state.runs.chosen = ids;
-                super::shell::show(&mut self.tree, super::views::ViewId::Runs);
+                // Train shows the run that it started.
+                if !self.state.shown.contains(&super::views::ViewId::Train) {
+                    super::shell::show(&mut self.tree, super::views::ViewId::Runs);
+                }
             }
             FileAnswer::Estimated(serial, needs) => {
                 if serial == self.state.draft.serial {

@@ -31,7 +31,7 @@ pub(super) fn is_run(path: &Path) -> bool {
 
 /// What exists gets its full path, so that it is found from other folders and in other sessions; what does not may be
 /// a hub id.
-pub(super) fn full(path: &Path) -> PathBuf {
+pub(in crate::app) fn full(path: &Path) -> PathBuf {
     let path = expand_home(path);
     if path.exists() { std::path::absolute(&path).unwrap_or(path) } else { path }
 }

@@ -125,8 +125,9 @@ fn figures_are_composed_drawn_again_and_exported_all() {
     let (code, out, err) = memoscope(&["export", &first, "--all", "--png", "--out", &folder]);
     assert_eq!(code, 0, "{err}");
     let is = |file: &str, extension: &str| std::path::Path::new(file).extension().is_some_and(|e| e == extension);
-    let (figures, tables): (Vec<&str>, Vec<&str>) = out.lines().partition(|l| is(l, "png"));
-    assert!(!figures.is_empty() && !tables.is_empty() && tables.iter().all(|t| is(t, "csv")), "{out}");
+    for (extension, n) in [("png", 1), ("csv", 2), ("html", 1)] {
+        assert_eq!(out.lines().filter(|line| is(line, extension)).count(), n, "{extension}: {out}");
+    }
     assert!(out.lines().all(|l| std::fs::metadata(l).is_ok_and(|m| m.len() > 0)), "{out}");
 
     let (code, _, err) = memoscope(&["export", &first, "--compose", "1,nothing"]);

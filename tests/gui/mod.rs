@@ -11,6 +11,7 @@ mod runs;
 mod sweep;
 mod tables;
 mod task;
+mod train;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

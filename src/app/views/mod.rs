@@ -9,6 +9,7 @@ mod log;
 mod model;
 mod runs;
 mod start;
+mod train;
 
 use egui::Ui;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub enum ViewId {
     Compare,
     /// Set up a measurement.
     Experiment,
+    /// Set up a training and watch it.
+    Train,
     /// Progress and results.
     Runs,
     /// The loss around a model.
@@ -41,12 +44,13 @@ pub enum ViewId {
 
 impl ViewId {
     /// All, in the order of the rail.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Start,
         Self::Model,
         Self::Data,
         Self::Compare,
         Self::Experiment,
+        Self::Train,
         Self::Runs,
         Self::Landscape,
         Self::Figures,
@@ -61,6 +65,7 @@ impl ViewId {
             Self::Data => "Data",
             Self::Compare => "Compare",
             Self::Experiment => "Experiment",
+            Self::Train => "Train",
             Self::Runs => "Runs",
             Self::Landscape => "Landscape",
             Self::Figures => "Figures",
@@ -76,6 +81,7 @@ impl ViewId {
             Self::Data => Icon::Data,
             Self::Compare => Icon::Compare,
             Self::Experiment => Icon::Experiment,
+            Self::Train => Icon::Train,
             Self::Runs => Icon::Runs,
             Self::Landscape => Icon::Landscape,
             Self::Figures => Icon::Figures,
@@ -98,6 +104,7 @@ pub struct Views {
     data: data::Data,
     compare: compare::Compare,
     experiment: experiment::Experiment,
+    train: train::Train,
     runs: runs::Runs,
     landscape: landscape::Landscape,
     figures: figures::Figures,
@@ -113,6 +120,7 @@ impl Views {
             ViewId::Data => &mut self.data,
             ViewId::Compare => &mut self.compare,
             ViewId::Experiment => &mut self.experiment,
+            ViewId::Train => &mut self.train,
             ViewId::Runs => &mut self.runs,
             ViewId::Landscape => &mut self.landscape,
             ViewId::Figures => &mut self.figures,

@@ -8,6 +8,7 @@ mod legend;
 mod pager;
 mod search;
 mod stat;
+mod swatch;
 mod token;
 
 pub use aligned::{AlignedLayout, AlignedText};
@@ -21,4 +22,5 @@ pub use legend::legend_ui;
 pub use pager::pager_ui;
 pub use search::search_ui;
 pub use stat::{Stat, stats_ui};
+pub use swatch::swatch_ui;
 pub use token::{TokenLook, token_tooltip_ui, value_text};

@@ -9,9 +9,11 @@ use crate::app::curves::RunLog;
 use crate::app::log::LogLine;
 use crate::app::names::RunNames;
 use crate::app::parts::{TablePart, Viewer, Want};
-use crate::app::runs::{NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
+use crate::app::preview::RowsPreview;
+use crate::app::runs::{Checkpoint, NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
 use crate::data::DataSpec;
+use crate::data::make::Make;
 use crate::engine::cuda::Cards;
 use crate::error::Result;
 use crate::figures::{ExportSpec, Figure};
@@ -26,6 +28,12 @@ pub enum FileAsk {
     Data(PathBuf, DataSpec),
     /// Count the tokens of a data file with the tokenizer of this model folder, whose context has so many.
     Count(PathBuf, Arc<DataSheet>, PathBuf, usize),
+    /// The first rows of a set that is made, with this seed.
+    MadeRows(Box<Make>, u64),
+    /// Make a set with this seed and write it.
+    MakeData(Box<Make>, u64, PathBuf),
+    /// The models that a run has kept so far.
+    Checkpoints(String),
     /// How much memory is in use, here and on the cards.
     Memory,
     /// Everything of a run.
@@ -90,6 +98,12 @@ pub enum FileAnswer {
     Data(PathBuf, Result<Arc<DataSheet>, Trouble>),
     /// The same data file with lengths in tokens.
     Counted(PathBuf, Arc<DataSheet>),
+    /// The first rows of the set of this key.
+    MadeRows(String, Result<Arc<RowsPreview>, Trouble>),
+    /// A data file that was made.
+    MadeData(PathBuf),
+    /// The models that a run has kept so far, by the id of the run.
+    Checkpoints(String, Vec<Checkpoint>),
     /// Bytes used by this program and installed, and the busy share of all processors, 0 to 1.
     Memory(u64, u64, f32),
     /// The cards that compute.

@@ -12,6 +12,7 @@ use super::run_work::{self};
 use super::{DataSheet, Trouble};
 use crate::app::names::RunNames;
 use crate::app::parts::TablePart;
+use crate::app::preview::{MadeRows, RowsPreview};
 use crate::app::runs::QueueState;
 use crate::app::shared::SharedRows;
 use crate::data::Tokenizer;
@@ -243,6 +244,18 @@ impl Reader {
             FileAsk::Export(page, path, with_page) => self.say(run_work::export(&page, &path, with_page)),
             FileAsk::ExportAll(id, spec) => {
                 self.say(self.folder.run(&id).and_then(|run| run_work::export_all(&run, &spec)));
+            }
+            FileAsk::MadeRows(make, seed) => {
+                let rows = RowsPreview::of_make(&make, seed).map(Arc::new).map_err(Trouble::from);
+                self.send(FileAnswer::MadeRows(MadeRows::key(&make, seed), rows));
+            }
+            FileAsk::MakeData(make, seed, path) => match run_work::make_data(&make, seed, &path) {
+                Ok(()) => self.send(FileAnswer::MadeData(path)),
+                Err(error) => self.say(Err(error)),
+            },
+            FileAsk::Checkpoints(id) => {
+                let kept = self.folder.run(&id).map(|run| run_work::checkpoints(&run)).unwrap_or_default();
+                self.send(FileAnswer::Checkpoints(id, kept));
             }
             FileAsk::Rows(viewer, want) => {
                 let table = self.folder.rows(&want).map(Arc::new).map_err(Trouble::from);

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::run_folder::{RunFolder, now, saved_table};
-use crate::app::runs::{NoteChange, QueueChange};
+use crate::app::runs::{Checkpoint, NoteChange, QueueChange};
+use crate::data::make::Make;
+use crate::engine::weights;
 use crate::error::{Error, Result};
 use crate::figures::{self, ExportSpec, Format};
 use crate::runs::queue::Queue;
@@ -102,6 +104,26 @@ pub(super) fn change_queue(folder: &RunFolder, queue: &mut Queue, change: QueueC
             Ok(())
         }
     }
+}
+
+/// Writes rows that are made.
+pub(super) fn make_data(make: &Make, seed: u64, path: &Path) -> Result<()> {
+    cli::write_made(make, seed, path)
+}
+
+/// The models that the steps of a run have kept, the finished one last.
+pub(super) fn checkpoints(run: &RunDir) -> Vec<Checkpoint> {
+    let folders = std::fs::read_dir(run.checkpoints()).into_iter().flatten().flatten();
+    let mut folders: Vec<_> = folders.map(|item| item.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    let mut found = Vec::new();
+    for folder in folders {
+        let kept = weights::checkpoints(&folder).unwrap_or_default();
+        found.extend(kept.into_iter().map(|(steps, path)| Checkpoint { steps: Some(steps), path }));
+        found.push(Checkpoint { steps: None, path: folder.join("final") });
+    }
+    found.retain(|checkpoint| checkpoint.path.join("config.json").is_file());
+    found
 }
 
 /// Width and height, and red, green, blue and opacity of each pixel.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::{Streams, json_arg, run::RUNS, sweep, text};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::methods::common::tables::counted;
 use crate::methods::schema::{Field, FieldKind, range_text};
 use crate::methods::{Method, Scalar, Table, Values, find, registry};
@@ -69,6 +70,14 @@ pub(super) fn runs(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     let folder = text(args, "folder");
     if Sweep::is_at(Path::new(&folder)) {
         return sweep::runs(Path::new(&folder), args, streams);
+    }
+    let is_given = args.value_source("folder") == Some(ValueSource::CommandLine);
+    if is_given && !Path::new(&folder).is_dir() {
+        return Err(Error::config("no such folder").hint("give the folder that holds runs").at(Path::new(&folder)));
+    }
+    if let Ok(run) = RunDir::open(Path::new(&folder)) {
+        let hint = format!("give the folder around it; `memoscope export {folder}` names what the run found");
+        return Err(Error::config("this is one run, not a folder of runs").hint(hint).at(run.path()));
     }
     let mut rows = Vec::new();
     let mut values = Vec::new();
@@ -151,7 +160,7 @@ fn scalar_row(scalar: &Scalar) -> [String; 3] {
 }
 
 /// Six significant digits, without trailing zeros.
-pub(super) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
         return format!("{value}");
     }

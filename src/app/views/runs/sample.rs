@@ -2,11 +2,11 @@
 
 use egui::{Label, RichText, ScrollArea, Ui};
 
-use super::words::{Piece, diff, job};
 use crate::app::context::ViewCx;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, TIGHT, size};
 use crate::app::widgets::{caption, soft};
+use crate::app::words::{Piece, diff, job};
 use crate::methods::{Table, Values};
 
 /// The texts of the chosen row, compared once.

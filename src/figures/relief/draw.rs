@@ -110,15 +110,16 @@ fn draw_trail(canvas: &mut Canvas<'_>, trail: &Trail, place: &dyn Fn([f64; 2]) -
 }
 
 fn draw_texts(canvas: &mut Canvas<'_>, frame: &Frame, fit: &Fit, style: &Style) {
+    let fonts = canvas.fonts();
     // a name that is longer than its axis is set smaller, and cut when that does not help
     let font = |text: &FrameText| {
-        let width = canvas.fonts().width(&text.label, style.label, false).max(1.0);
+        let width = fonts.width(&text.label, style.label, false).max(1.0);
         if text.is_title { style.label * (fit.longest(text) / width).clamp(0.75, 1.0) } else { style.tick }
     };
     let shown = |text: &FrameText| {
-        if text.is_title { canvas.fonts().fit(&text.label, font(text), fit.longest(text)) } else { text.label.clone() }
+        if text.is_title { fonts.fit(&text.label, font(text), fit.longest(text)) } else { text.label.clone() }
     };
-    let size = |text: &FrameText| [canvas.fonts().width(&shown(text), font(text), false), font(text) * CAP_HEIGHT];
+    let size = |text: &FrameText| [fonts.width(&shown(text), font(text), false), font(text) * CAP_HEIGHT];
     let places = fit.texts(frame, &size);
     let placed: Vec<_> = frame.texts.iter().zip(places).map(|(text, place)| (text, shown(text), place)).collect();
     for (text, label, place) in placed {

@@ -182,6 +182,7 @@ fn step_work(
         amount.labels.insert(slot.clone(), [labelled(0), labelled(1)]);
         let with_paraphrases = records().filter(|r| !r.paraphrases.is_empty()).count() as u64;
         amount.with_paraphrases.insert(slot.clone(), with_paraphrases);
+        amount.with_facts.insert(slot.clone(), records().filter(|r| !r.facts.is_empty()).count() as u64);
         amount.texts.insert(slot.clone(), counted.iter().map(|c| c.texts).sum());
         amount.tokens.insert(slot.clone(), counted.iter().map(|c| c.tokens).sum());
     }

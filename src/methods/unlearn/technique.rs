@@ -64,6 +64,11 @@ pub trait Localize: Sync {
     fn rule(&self) -> Rule {
         Rule::PerTensor
     }
+    /// Settings that a mode passes over, because the published code fixes them or has them alone.
+    fn unused(&self, is_paper: bool) -> &'static [&'static str] {
+        let _ = is_paper;
+        &[]
+    }
     /// The scores, in the order of the model.
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>>;
 }

@@ -10,7 +10,7 @@ use super::desk::{DeskCommand, Preview};
 use super::log::Level;
 use super::state::{MeasuredPair, Settings, Slot, Toast};
 use super::window::Window;
-use super::worker::{AllRuns, Answer, Ask, FileAnswer, Trouble};
+use super::worker::{AllRuns, Answer, Ask, FileAnswer, Picture, Trouble};
 use crate::methods::common::tables::counted;
 use crate::methods::compare::Pair;
 
@@ -140,17 +140,7 @@ impl Window {
             }
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
-            FileAnswer::Preview(key, drawn) => {
-                let preview = match drawn {
-                    Ok((size, pixels)) => {
-                        let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
-                        Preview::Drawn(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR))
-                    }
-                    Err(trouble) => Preview::Failed(trouble),
-                };
-                self.state.desk.preview = Some((key, preview));
-                self.state.desk.asked = None;
-            }
+            FileAnswer::Preview(key, drawn) => self.take_preview(ctx, key, drawn),
             FileAnswer::Page(Ok(page)) => {
                 self.state.desk.apply(DeskCommand::Replace(page));
                 super::shell::show(&mut self.tree, super::views::ViewId::Figures);
@@ -182,6 +172,18 @@ impl Window {
                 self.apply(ctx, super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)));
             }
         }
+    }
+
+    fn take_preview(&mut self, ctx: &Context, key: u64, drawn: Result<Picture, Trouble>) {
+        let preview = match drawn {
+            Ok((size, pixels)) => {
+                let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
+                Preview::Drawn(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR))
+            }
+            Err(trouble) => Preview::Failed(trouble),
+        };
+        self.state.desk.preview = Some((key, preview));
+        self.state.desk.asked = None;
     }
 
     fn take_data(&mut self, ctx: &Context, path: &Path, read: Result<Arc<super::worker::DataSheet>, Trouble>) {

@@ -44,7 +44,12 @@ impl Knobs {
         preset_ui(cx, ui);
         ui.add_space(TIGHT);
         let fields = cx.state.draft.method().map(|m| m.fields()).unwrap_or_default();
-        for (name, usual) in technique.knobs {
+        let is_paper = cx.state.draft.config().get("compat").is_some_and(|c| c == "paper");
+        let unused = match &technique.how {
+            How::Localize(rule) => rule.unused(is_paper),
+            _ => &[],
+        };
+        for (name, usual) in technique.knobs.iter().filter(|(name, _)| !unused.contains(name)) {
             if let Some(item) = fields.iter().find(|f| f.path == *name) {
                 self.knob_ui(cx, item, *usual, ui);
             }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod apply;
+mod apply_made;
 mod apply_runs;
 mod chart;
 pub mod command;

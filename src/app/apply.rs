@@ -78,7 +78,9 @@ impl Window {
                 self.reader.ask(FileAsk::Experiment(path));
                 shell::show(&mut self.tree, ViewId::Experiment);
             }
+            Command::OpenRun(path) => self.open_run(ctx, &path),
             Command::Run(command) => self.apply_run(ctx, command),
+            Command::Unlearn(command) => self.apply_unlearn(ctx, command),
             Command::Desk(_)
             | Command::Preview(..)
             | Command::ExportPage(..)
@@ -124,6 +126,7 @@ impl Window {
             Action::ShowExperiment => shell::show(&mut self.tree, ViewId::Experiment),
             Action::ShowTrain => shell::show(&mut self.tree, ViewId::Train),
             Action::ShowRuns => shell::show(&mut self.tree, ViewId::Runs),
+            Action::ShowUnlearn => shell::show(&mut self.tree, ViewId::Unlearn),
             Action::ShowLandscape => shell::show(&mut self.tree, ViewId::Landscape),
             Action::ShowFigures => shell::show(&mut self.tree, ViewId::Figures),
             Action::ShowLog => shell::show(&mut self.tree, ViewId::Log),
@@ -205,7 +208,8 @@ impl Window {
     /// left there, the last change of layout, columns, notes, or a deletion.
     fn step_history(&mut self, is_back: bool) {
         let shown = &self.state.shown;
-        let is_draft = shown.contains(&ViewId::Experiment) || shown.contains(&ViewId::Train);
+        const DRAFTS: [ViewId; 3] = [ViewId::Experiment, ViewId::Train, ViewId::Unlearn];
+        let is_draft = DRAFTS.iter().any(|view| shown.contains(view));
         let is_page = shown.contains(&ViewId::Figures) && !is_draft;
         let can = |[undo, redo]: [bool; 2]| if is_back { undo } else { redo };
         if is_page && can(self.state.desk.history()) {

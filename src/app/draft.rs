@@ -27,6 +27,8 @@ pub enum DraftCommand {
     Input(String, Vec<PathBuf>),
     /// Give a data slot rows that are made; `None` takes them away.
     Make(String, Option<Box<Make>>),
+    /// Give a data slot this set with its filters; `None` empties it.
+    Data(String, Option<Box<DataRef>>),
     /// Name of the run.
     Name(String),
     /// Seed.
@@ -203,6 +205,12 @@ impl Draft {
             }
             DraftCommand::Input(slot, paths) => self.set_input(&slot, &paths),
             DraftCommand::Make(slot, make) => self.set_made(&slot, make),
+            DraftCommand::Data(slot, data) => {
+                self.set_input(&slot, &[]);
+                if let Some(data) = data {
+                    self.experiment.data.insert(slot, *data);
+                }
+            }
             DraftCommand::Name(name) => self.experiment.name = name,
             DraftCommand::Seed(seed) => {
                 self.experiment.seed = seed;

@@ -71,6 +71,8 @@ pub struct Amount {
     pub labels: BTreeMap<String, [u64; 2]>,
     /// Rows with paraphrases by data slot.
     pub with_paraphrases: BTreeMap<String, u64>,
+    /// Rows that state facts, by input name.
+    pub with_facts: BTreeMap<String, u64>,
 }
 
 impl Amount {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::inputs;
 use super::plan::{Plan, PlannedModel, PlannedStep};
@@ -163,6 +164,8 @@ fn step_work(
         _ => None,
     };
     let n_ctx = model.map_or(usize::MAX, |model| model.n_ctx);
+    // In every method `limit` means the first rows of each data set.
+    let limit = step.config.get("limit").and_then(Value::as_u64).map_or(usize::MAX, |n| n as usize);
     let mut amount = Amount::default();
     for (slot, names) in &step.inputs {
         let sets: Vec<&Dataset> = names.iter().filter_map(|name| data.get(name)).collect();
@@ -170,15 +173,17 @@ fn step_work(
             amount.models.insert(slot.clone(), names.len() as u64);
             continue;
         }
-        let counted: Vec<Counted> = sets.iter().map(|set| count(set, tokenizer.as_ref(), n_ctx)).collect();
+        let records = || sets.iter().flat_map(|set| set.records.iter().take(limit));
+        let counted: Vec<Counted> =
+            sets.iter().map(|set| count(first(&set.records, limit), tokenizer.as_ref(), n_ctx)).collect();
         for (set, counted) in sets.iter().zip(&counted) {
             warnings.extend(short_rows(set, counted, &needs)?);
         }
-        let records = || sets.iter().flat_map(|set| &set.records);
         let labelled = |label: u8| records().filter(|r| r.label == Some(label)).count() as u64;
         amount.labels.insert(slot.clone(), [labelled(0), labelled(1)]);
         let with_paraphrases = records().filter(|r| !r.paraphrases.is_empty()).count() as u64;
         amount.with_paraphrases.insert(slot.clone(), with_paraphrases);
+        amount.with_facts.insert(slot.clone(), records().filter(|r| !r.facts.is_empty()).count() as u64);
         amount.texts.insert(slot.clone(), counted.iter().map(|c| c.texts).sum());
         amount.tokens.insert(slot.clone(), counted.iter().map(|c| c.tokens).sum());
     }
@@ -186,8 +191,14 @@ fn step_work(
     method.work(&step.config, &amount)
 }
 
+fn first(records: &[Record], limit: usize) -> &[Record] {
+    records.get(..limit).unwrap_or(records)
+}
+
 /// What a data set holds.
 struct Counted {
+    /// Rows that the step uses.
+    rows: usize,
     /// Texts, paraphrases included.
     texts: u64,
     /// About how many tokens they have, after cutting at the context length.
@@ -196,13 +207,13 @@ struct Counted {
     lengths: Vec<usize>,
 }
 
-fn count(set: &Dataset, tokenizer: Option<&Tokenizer>, n_ctx: usize) -> Counted {
-    let texts: u64 = set.records.iter().map(|r| 1 + r.paraphrases.len() as u64).sum();
-    let stride = (set.records.len() / SAMPLE_TEXTS).max(1);
-    let lengths: Vec<usize> = set.records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).collect();
+fn count(records: &[Record], tokenizer: Option<&Tokenizer>, n_ctx: usize) -> Counted {
+    let texts: u64 = records.iter().map(|r| 1 + r.paraphrases.len() as u64).sum();
+    let stride = (records.len() / SAMPLE_TEXTS).max(1);
+    let lengths: Vec<usize> = records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).collect();
     let cut = lengths.iter().map(|n| (*n).min(n_ctx)).sum::<usize>();
     let mean = cut as f64 / lengths.len().max(1) as f64;
-    Counted { texts, tokens: (mean * texts as f64).round() as u64, lengths }
+    Counted { rows: records.len(), texts, tokens: (mean * texts as f64).round() as u64, lengths }
 }
 
 /// Says how many rows are too short for a method; when all are, there is nothing to do.
@@ -214,7 +225,7 @@ fn short_rows(set: &Dataset, counted: &Counted, needs: &[(&str, usize)]) -> Resu
     if short == 0 {
         return Ok(None);
     }
-    if short == n && n == set.records.len() {
+    if short == n && n == counted.rows {
         let longest = counted.lengths.iter().max().copied().unwrap_or_default();
         return Err(Error::data(format!("no row of {name} has {fields} = {need} tokens; the longest has {longest}"))
             .hint(fitting(&counted.lengths, needs).unwrap_or_else(|| "use longer rows".to_owned()))
@@ -299,17 +310,16 @@ mod tests {
 
     #[test]
     fn rows_that_are_too_short_are_counted_and_refused_when_all_are() {
-        let set =
-            |n: usize| Dataset { name: "rows".to_owned(), records: vec![Record::default(); n], ..Dataset::default() };
-        let counted = |lengths: &[usize]| Counted { texts: 0, tokens: 0, lengths: lengths.to_vec() };
+        let set = Dataset { name: "rows".to_owned(), ..Dataset::default() };
+        let of = |rows: usize, lengths: &[usize]| Counted { rows, texts: 0, tokens: 0, lengths: lengths.to_vec() };
         let needs = [("k", 8), ("l", 16)];
-        assert_eq!(short_rows(&set(3), &counted(&[24, 30, 99]), &needs).unwrap(), None);
-        let some = short_rows(&set(3), &counted(&[24, 30, 9]), &needs).unwrap().unwrap();
+        assert_eq!(short_rows(&set, &of(3, &[24, 30, 99]), &needs).unwrap(), None);
+        let some = short_rows(&set, &of(3, &[24, 30, 9]), &needs).unwrap().unwrap();
         assert_eq!(some, "about 34 % of the rows of rows have fewer than k + l = 24 tokens and are left out");
-        let error = short_rows(&set(2), &counted(&[23, 7]), &needs).unwrap_err().to_string();
+        let error = short_rows(&set, &of(2, &[23, 7]), &needs).unwrap_err().to_string();
         assert!(error.contains("no row of rows has k + l = 24 tokens; the longest has 23"), "{error}");
         assert!(error.contains("k = 3 and l = 4 keep nine of ten rows"), "{error}");
-        assert!(short_rows(&set(5), &counted(&[23, 7]), &needs).is_ok(), "only some of the rows were looked at");
+        assert!(short_rows(&set, &of(5, &[23, 7]), &needs).is_ok(), "only some of the rows were looked at");
     }
 
     #[test]

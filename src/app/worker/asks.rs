@@ -12,12 +12,15 @@ use crate::app::parts::{TablePart, Viewer, Want};
 use crate::app::preview::RowsPreview;
 use crate::app::runs::{Checkpoint, NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
-use crate::data::DataSpec;
+use crate::app::unlearn::SetSheets;
 use crate::data::make::Make;
+use crate::data::{DataSpec, Dataset};
 use crate::engine::cuda::Cards;
 use crate::error::Result;
-use crate::figures::ExportSpec;
+use crate::figures::{ExportSpec, Figure};
+use crate::runs::lineage::Lineage;
 use crate::runs::sweep::Checked;
+use crate::runs::unlearned::Overlaps;
 use crate::runs::{Experiment, Page, slurm};
 
 /// A request.
@@ -77,6 +80,25 @@ pub enum FileAsk {
     Write(PathBuf, String),
     /// Read an experiment file.
     Experiment(PathBuf),
+    /// Rows of the sets of an experiment, whose key this is; these files are open.
+    Sets(u64, Box<Experiment>, Vec<(PathBuf, Arc<Dataset>)>),
+    /// Edits of these steps of runs, and how much they overlap.
+    Overlaps(Vec<(String, usize)>),
+    /// Write the edited model of a step of a run as a folder.
+    KeepModel(String, usize, PathBuf),
+    /// Write a figure that belongs to these runs.
+    ExportFigure(Box<Figure>, Vec<String>, Box<ExportSpec>, PathBuf),
+}
+
+/// All runs, and what is gathered from them beside the window.
+#[derive(Debug)]
+pub struct AllRuns {
+    /// Newest first.
+    pub entries: Vec<Arc<RunEntry>>,
+    /// The names in them.
+    pub names: Arc<RunNames>,
+    /// How their models descend from each other.
+    pub lineage: Arc<Lineage>,
 }
 
 /// What came of it.
@@ -96,14 +118,16 @@ pub enum FileAnswer {
     Memory(u64, u64, f32),
     /// The cards that compute.
     Cards(Arc<Cards>),
-    /// All runs, newest first, and the names in them.
-    Runs(Result<(Vec<Arc<RunEntry>>, Arc<RunNames>), Trouble>),
+    /// All runs.
+    Runs(Result<AllRuns, Trouble>),
     /// Everything of a run.
     Details(Arc<RunDetails>),
     /// What runs said.
     Log(Vec<LogLine>),
     /// Events of a run, from the start.
     Events(Arc<RunLog>),
+    /// Figures of a run as far as they are known, by the names that their files will have; none when it is done.
+    Partial(String, Vec<(String, Arc<Figure>)>),
     /// Runs that wait.
     Queue(QueueState),
     /// Runs in the trash: id and name.
@@ -124,4 +148,10 @@ pub enum FileAnswer {
     Page(Result<Box<Page>, Trouble>),
     /// What an experiment will need, for the draft of this serial.
     Estimated(u64, Result<Box<Checked>, Trouble>),
+    /// Rows of the sets of the experiment with this key.
+    Sets(u64, Arc<SetSheets>),
+    /// Edits of these steps.
+    Overlaps(Vec<(String, usize)>, Result<Arc<Overlaps>, Trouble>),
+    /// A model was written.
+    Kept(PathBuf, Result<(), Trouble>),
 }

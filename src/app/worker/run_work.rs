@@ -7,13 +7,14 @@ use crate::app::runs::{Checkpoint, NoteChange, QueueChange};
 use crate::data::make::Make;
 use crate::engine::weights;
 use crate::error::{Error, Result};
-use crate::figures::{self, ExportSpec, Format};
+use crate::figures::{self, ExportSpec, Figure, Format};
 use crate::methods::common::tables::counted;
 use crate::runs::queue::Queue;
 use crate::runs::store::{
     Notes, SavedReport, list_runs, list_trash, make_folder, move_to_trash, restore_from_trash, write_atomic,
 };
 use crate::runs::sweep::{self, Executor, Sweep};
+use crate::runs::unlearned::{self, Overlaps};
 use crate::runs::{Experiment, Page, RunDir, cli, slurm};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
@@ -171,6 +172,24 @@ pub(super) fn export(page: &Page, path: &Path, with_page: bool) -> Result<String
     }
     let saved = format!("Saved {}", path.display());
     Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
+}
+
+/// Writes a figure that belongs to several runs; the extension says how.
+pub(super) fn export_across(figure: &Figure, runs: &[String], spec: &ExportSpec, path: &Path) -> Result<String> {
+    let format = match path.extension().and_then(|e| e.to_str()) {
+        Some(extension) => Format::parse(extension)?,
+        None => spec.format,
+    };
+    let exported = unlearned::export_across(figure, runs, &ExportSpec { format, ..spec.clone() })?;
+    write_atomic(path, &exported.bytes)?;
+    let saved = format!("Saved {}", path.display());
+    Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
+}
+
+/// Edits of steps of runs, and how much they overlap.
+pub(super) fn overlaps(folder: &RunFolder, steps: &[(String, usize)]) -> Result<Overlaps> {
+    let steps = steps.iter().map(|(id, step)| Ok((folder.run(id)?, *step))).collect::<Result<Vec<_>>>()?;
+    unlearned::overlaps(&steps)
 }
 
 /// Writes a whole table of a run as CSV.

@@ -64,9 +64,9 @@ pub(super) struct Items {
 }
 
 /// A person with everything that is known of them.
-struct Person<'a> {
+pub(super) struct Person<'a> {
     record: &'a Record,
-    name: String,
+    pub(super) name: String,
     seen: Seen,
 }
 
@@ -102,7 +102,7 @@ pub(super) fn items(config: &Config, data: &Dataset, seed: u64) -> Items {
 }
 
 /// One entry a person: rows with the same name belong together.
-fn people(data: &Dataset) -> Vec<Person<'_>> {
+pub(super) fn people(data: &Dataset) -> Vec<Person<'_>> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut people: Vec<Person<'_>> = Vec::new();
     for record in data.records.iter().filter(|record| !record.facts.is_empty()) {

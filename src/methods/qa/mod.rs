@@ -11,8 +11,11 @@
 
 mod items;
 mod judge;
+mod quiz;
 mod report;
 mod score;
+
+pub use quiz::{Marks, Quiz};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

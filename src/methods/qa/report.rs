@@ -19,7 +19,7 @@ pub(super) struct Model<'a> {
 
 /// A way to read an answer out of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     Letter,
     Sum,
     Mean,
@@ -87,7 +87,7 @@ impl Mode {
     }
 
     /// Whether the answer is right; absent when the question could not be put.
-    fn is_right(self, config: &Config, item: &Item, answered: &Answered) -> Option<bool> {
+    pub(super) fn is_right(self, config: &Config, item: &Item, answered: &Answered) -> Option<bool> {
         match self {
             Self::Direct => Some(judge::is_right(answered.said.as_ref()?, &item.answer, config.compat)),
             _ => Some(self.chosen(item, answered)? == item.right()?),

@@ -7,6 +7,7 @@ mod details;
 mod facts;
 mod group;
 mod menu;
+mod pairs;
 mod parallel;
 mod sample;
 mod sweep;

@@ -9,7 +9,7 @@ mod quality;
 mod stub;
 
 pub(super) use answers::{AnswerCheck, answers};
-pub(super) use backdoor::{BackdoorCheck, backdoor};
+pub(super) use backdoor::{BackdoorCheck, are_poisoned, backdoor};
 pub(super) use memorized::{MemorizationCheck, Protocol, memorized};
 pub(super) use predict::Trial;
 pub(super) use quality::{QualityCheck, quality};

@@ -8,8 +8,6 @@ use egui::Context;
 use super::command::{Action, Command};
 use super::dialogs::{self, Dialog};
 use super::draft::DraftCommand;
-use super::make_form::Kind;
-use super::preview::MadeRows;
 use super::shell;
 use super::state::{Appearance, ColorBy, Slot};
 use super::views::ViewId;
@@ -38,18 +36,7 @@ impl Window {
             Command::MapColumns(path, columns) => self.open_data(path, DataSpec { columns, ..DataSpec::default() }),
             Command::ChooseData(index) => self.choose_data(ctx, index),
             Command::CloseData(index) => self.close_data(index),
-            Command::PreviewRows(make, seed) => {
-                self.state.made.ask(MadeRows::key(&make, seed));
-                self.reader.ask(FileAsk::MadeRows(make, seed));
-            }
-            Command::MakeData(make, seed, Some(path)) => self.reader.ask(FileAsk::MakeData(make, seed, path)),
-            Command::MakeData(make, seed, None) => {
-                let name = Kind::of(&make).map_or("data", Kind::title).to_lowercase();
-                let save = Dialog::Save("Rows", &["jsonl"]);
-                self.ask_path(ctx, save, "Save the rows as", &format!("{name}.jsonl"), move |path| {
-                    Command::MakeData(make, seed, Some(path))
-                });
-            }
+            Command::PreviewRows(..) | Command::MakeData(..) => self.apply_made(ctx, command),
             Command::SetText(side, text) => {
                 if let Some(place) = self.state.compare.texts.get_mut(side.index()) {
                     *place = text;
@@ -314,7 +301,7 @@ impl Window {
         }
         let draft = &self.state.draft.experiment;
         if !draft.sweep.is_empty() {
-            return self.reader.ask(FileAsk::StartSweep(Box::new(draft.clone())));
+            return self.reader.ask(FileAsk::StartSweep(Box::new(draft.clone()), self.state.draft.slurm.clone()));
         }
         let with_seed = |i: u64| {
             let seed = draft.seed.wrapping_add(i);

@@ -156,7 +156,7 @@ fn shown(record: &Record, tokenizer: Option<&Tokenizer>) -> String {
 fn spelled(ids: &[u32], tokenizer: Option<&Tokenizer>) -> String {
     let ids = ids.get(..ids.len().min(TOKENS)).unwrap_or_default();
     match tokenizer {
-        Some(tokenizer) => tokenizer.decode(ids),
+        Some(tokenizer) => tokenizer.decode_with_special(ids),
         None => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
     }
 }

@@ -111,6 +111,12 @@ pub struct Work {
     /// Vectors as long as all parameters of the model that are held besides it.
     #[serde(default)]
     pub vectors: u64,
+    /// Bytes of a model that the method makes, with what training it takes.
+    #[serde(default)]
+    pub own_bytes: u64,
+    /// Bytes of models that it leaves on the disk.
+    #[serde(default)]
+    pub kept_bytes: u64,
 }
 
 /// A method, whatever the type of its configuration.

@@ -83,7 +83,8 @@ pub fn estimate(
         let needed: u64 = models.map(|model| model_bytes(model, work, place) + cached * model.cache_bytes).sum();
         let longest = step.model().and_then(|name| plan.models.get(name)).map_or(0, |model| model.parameters);
         let needed = needed.saturating_add(work.vectors.saturating_mul(longest).saturating_mul(BYTES));
-        total.memory_bytes = total.memory_bytes.max(needed);
+        total.memory_bytes = total.memory_bytes.max(needed.saturating_add(work.own_bytes));
+        total.work.kept_bytes += work.kept_bytes;
         total.work.forward_tokens += work.forward_tokens;
         total.work.backward_tokens += work.backward_tokens;
         total.work.decoded_tokens += work.decoded_tokens;
@@ -99,7 +100,7 @@ pub fn estimate(
     }
     total.about_secs = secs;
     let written = total.work.forward_tokens - total.work.fleeting_tokens + total.work.decoded_tokens;
-    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * written;
+    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * written + total.work.kept_bytes;
     Ok((total, warnings))
 }
 

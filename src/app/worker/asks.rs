@@ -21,7 +21,7 @@ use crate::figures::{ExportSpec, Figure};
 use crate::runs::lineage::Lineage;
 use crate::runs::sweep::Checked;
 use crate::runs::unlearned::Overlaps;
-use crate::runs::{Experiment, Page};
+use crate::runs::{Experiment, Page, slurm};
 
 /// A request.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub enum FileAsk {
     Details(String),
     /// Start experiments, one after the other.
     Start(Vec<Experiment>),
-    /// Start every run of an experiment with a sweep.
-    StartSweep(Box<Experiment>),
+    /// Start every run of an experiment with a sweep, here or by Slurm.
+    StartSweep(Box<Experiment>, Option<slurm::Settings>),
     /// What an experiment will need.
     Estimate(Box<Experiment>, u64),
     /// Stop a run.

@@ -196,8 +196,8 @@ impl Reader {
                     Err(error) => self.say(Err(error)),
                 }
             }
-            FileAsk::StartSweep(experiment) => {
-                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment) {
+            FileAsk::StartSweep(experiment, slurm) => {
+                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment, slurm) {
                     Ok(ids) => self.send(FileAnswer::Started(ids)),
                     Err(error) => self.say(Err(error)),
                 }

@@ -47,6 +47,7 @@ pub(super) fn work(config: &Config, amount: &Amount) -> Work {
         decoded_tokens: decoded + tried.decoded_tokens,
         fleeting_tokens: fleeting,
         vectors: tried.vectors.max(held(technique, config)),
+        ..Work::default()
     }
 }
 

@@ -10,6 +10,7 @@ pub mod likelihood;
 pub mod membership;
 pub mod overlap;
 pub mod quality;
+pub mod questions;
 pub mod roc;
 pub mod roc_figures;
 pub mod tables;

@@ -9,7 +9,9 @@ use egui::Context;
 use super::command::{Action, Command};
 use super::dialogs::{self, Dialog};
 use super::draft::DraftCommand;
+use super::make_form::Kind;
 use super::paths::recognize;
+use super::preview::MadeRows;
 use super::shell;
 use super::state::{Appearance, ColorBy, DataEntry, Slot};
 use super::views::ViewId;
@@ -38,6 +40,18 @@ impl Window {
             Command::MapColumns(path, columns) => self.open_data(path, DataSpec { columns, ..DataSpec::default() }),
             Command::ChooseData(index) => self.choose_data(ctx, index),
             Command::CloseData(index) => self.close_data(index),
+            Command::PreviewRows(make, seed) => {
+                self.state.made.ask(MadeRows::key(&make, seed));
+                self.reader.ask(FileAsk::MadeRows(make, seed));
+            }
+            Command::MakeData(make, seed, Some(path)) => self.reader.ask(FileAsk::MakeData(make, seed, path)),
+            Command::MakeData(make, seed, None) => {
+                let name = Kind::of(&make).map_or("data", Kind::title).to_lowercase();
+                let save = Dialog::Save("Rows", &["jsonl"]);
+                self.ask_path(ctx, save, "Save the rows as", &format!("{name}.jsonl"), move |path| {
+                    Command::MakeData(make, seed, Some(path))
+                });
+            }
             Command::SetText(side, text) => {
                 if let Some(place) = self.state.compare.texts.get_mut(side.index()) {
                     *place = text;
@@ -79,6 +93,7 @@ impl Window {
             }
             Command::OpenRun(path) => self.open_run(ctx, &path),
             Command::Run(command) => self.apply_run(ctx, command),
+            Command::Unlearn(command) => self.apply_unlearn(ctx, command),
             Command::Desk(_)
             | Command::Preview(..)
             | Command::ExportPage(..)
@@ -122,7 +137,9 @@ impl Window {
             Action::ShowData => shell::show(&mut self.tree, ViewId::Data),
             Action::ShowCompare => shell::show(&mut self.tree, ViewId::Compare),
             Action::ShowExperiment => shell::show(&mut self.tree, ViewId::Experiment),
+            Action::ShowTrain => shell::show(&mut self.tree, ViewId::Train),
             Action::ShowRuns => shell::show(&mut self.tree, ViewId::Runs),
+            Action::ShowUnlearn => shell::show(&mut self.tree, ViewId::Unlearn),
             Action::ShowLandscape => shell::show(&mut self.tree, ViewId::Landscape),
             Action::ShowFigures => shell::show(&mut self.tree, ViewId::Figures),
             Action::ShowLog => shell::show(&mut self.tree, ViewId::Log),
@@ -204,7 +221,8 @@ impl Window {
     /// left there, the last change of layout, columns, notes, or a deletion.
     fn step_history(&mut self, is_back: bool) {
         let shown = &self.state.shown;
-        let is_draft = shown.contains(&ViewId::Experiment);
+        const DRAFTS: [ViewId; 3] = [ViewId::Experiment, ViewId::Train, ViewId::Unlearn];
+        let is_draft = DRAFTS.iter().any(|view| shown.contains(view));
         let is_page = shown.contains(&ViewId::Figures) && !is_draft;
         let can = |[undo, redo]: [bool; 2]| if is_back { undo } else { redo };
         if is_page && can(self.state.desk.history()) {

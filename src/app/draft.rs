@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::state::Slot;
+use crate::data::make::Make;
 use crate::engine::Precision;
 use crate::methods::{self, Input, InputKind, Method, Preset};
 use crate::runs::sweep::{self, Checked};
@@ -24,6 +25,10 @@ pub enum DraftCommand {
     Vary(String, Option<Vec<Value>>),
     /// Give an input slot these paths or hub ids.
     Input(String, Vec<PathBuf>),
+    /// Give a data slot rows that are made; `None` takes them away.
+    Make(String, Option<Box<Make>>),
+    /// Give a data slot this set with its filters; `None` empties it.
+    Data(String, Option<Box<DataRef>>),
     /// Name of the run.
     Name(String),
     /// Seed.
@@ -108,6 +113,13 @@ impl Draft {
         names.iter().filter_map(of).collect()
     }
 
+    /// The rows that a slot gets made.
+    pub fn made(&self, slot: &Input) -> Option<&Make> {
+        let step = self.experiment.steps.first()?;
+        let names = self.experiment.input_names(step, slot);
+        names.iter().find_map(|name| self.experiment.data.get(name)?.make.as_ref())
+    }
+
     /// The values of a field that is varied.
     pub fn varied(&self, path: &str) -> Option<&Vec<Value>> {
         self.experiment.sweep.get(path)?.as_array()
@@ -187,6 +199,13 @@ impl Draft {
                 self.experiment.sweep.shift_remove(&path);
             }
             DraftCommand::Input(slot, paths) => self.set_input(&slot, &paths),
+            DraftCommand::Make(slot, make) => self.set_made(&slot, make),
+            DraftCommand::Data(slot, data) => {
+                self.set_input(&slot, &[]);
+                if let Some(data) = data {
+                    self.experiment.data.insert(slot, *data);
+                }
+            }
             DraftCommand::Name(name) => self.experiment.name = name,
             DraftCommand::Seed(seed) => {
                 self.experiment.seed = seed;
@@ -232,6 +251,14 @@ impl Draft {
             {
                 step.inputs.insert(slot.name.to_owned(), InputRef::Many(pool));
             }
+        }
+    }
+
+    fn set_made(&mut self, slot: &str, make: Option<Box<Make>>) {
+        self.set_input(slot, &[]);
+        if let Some(make) = make {
+            let data = DataRef { make: Some(*make), ..DataRef::default() };
+            self.experiment.data.insert(slot.to_owned(), data);
         }
     }
 

@@ -21,7 +21,6 @@ use crate::engine::memory::{self, Optimizer};
 use crate::engine::model::Keep;
 use crate::engine::{Device, weights};
 use crate::error::{Error, Result};
-use crate::methods::common::tables::counted;
 use crate::methods::{self, InputKind};
 
 /// The schema number of `plan.json`.
@@ -321,7 +320,9 @@ fn load_data(
 ) -> Result<(Dataset, Option<String>)> {
     let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
     if let Some(make) = &data.make {
-        return Ok((inputs::make_data(data, make, experiment.seed)?, None));
+        let made = inputs::make_data(data, make, experiment.seed)?;
+        // several sets come from one generator, so its name would tell nothing
+        return Ok((Dataset { name: name.to_owned(), ..made }, None));
     }
     let (file, note) = match pinned {
         Some(file) => (file, None),
@@ -342,19 +343,7 @@ fn planned_data(set: &Dataset) -> PlannedData {
 }
 
 fn warnings_of(name: &str, set: &Dataset) -> Vec<String> {
-    const SHOWN: usize = 3;
-    let mut warnings: Vec<String> = set.notes.iter().map(|note| format!("data `{name}`: {note}")).collect();
-    if !set.bad.is_empty() {
-        let first: Vec<String> =
-            set.bad.iter().take(SHOWN).map(|bad| format!("line {}: {}", bad.line, bad.reason)).collect();
-        let more = if set.bad.len() > SHOWN { "; …" } else { "" };
-        warnings.push(format!(
-            "data `{name}`: {} that could not be read left out ({}{more})",
-            counted(set.bad.len(), "row"),
-            first.join("; ")
-        ));
-    }
-    warnings
+    set.remarks().into_iter().map(|remark| format!("data `{name}`: {remark}")).collect()
 }
 
 /// Data has to fit the model of its step: a tokenizer for text, ids within the vocabulary.

@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use super::run_folder::{RunFolder, now, saved_table};
-use crate::app::runs::{NoteChange, QueueChange};
+use crate::app::runs::{Checkpoint, NoteChange, QueueChange};
+use crate::data::make::Make;
+use crate::engine::weights;
 use crate::error::{Error, Result};
-use crate::figures::{self, ExportSpec, Format};
+use crate::figures::{self, ExportSpec, Figure, Format};
 use crate::runs::queue::Queue;
 use crate::runs::store::{
     Notes, SavedReport, list_runs, list_trash, make_folder, move_to_trash, restore_from_trash, write_atomic,
 };
 use crate::runs::sweep::{self, Executor, Sweep};
+use crate::runs::unlearned::{self, Overlaps};
 use crate::runs::{Experiment, Page, RunDir, cli};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
@@ -104,6 +107,26 @@ pub(super) fn change_queue(folder: &RunFolder, queue: &mut Queue, change: QueueC
     }
 }
 
+/// Writes rows that are made.
+pub(super) fn make_data(make: &Make, seed: u64, path: &Path) -> Result<()> {
+    cli::write_made(make, seed, path)
+}
+
+/// The models that the steps of a run have kept, the finished one last.
+pub(super) fn checkpoints(run: &RunDir) -> Vec<Checkpoint> {
+    let folders = std::fs::read_dir(run.checkpoints()).into_iter().flatten().flatten();
+    let mut folders: Vec<_> = folders.map(|item| item.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    let mut found = Vec::new();
+    for folder in folders {
+        let kept = weights::checkpoints(&folder).unwrap_or_default();
+        found.extend(kept.into_iter().map(|(steps, path)| Checkpoint { steps: Some(steps), path }));
+        found.push(Checkpoint { steps: None, path: folder.join("final") });
+    }
+    found.retain(|checkpoint| checkpoint.path.join("config.json").is_file());
+    found
+}
+
 /// Width and height, and red, green, blue and opacity of each pixel.
 pub type Picture = ([usize; 2], Vec<u8>);
 
@@ -130,6 +153,24 @@ pub(super) fn export(page: &Page, path: &Path, with_page: bool) -> Result<String
     }
     let saved = format!("Saved {}", path.display());
     Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
+}
+
+/// Writes a figure that belongs to several runs; the extension says how.
+pub(super) fn export_across(figure: &Figure, runs: &[String], spec: &ExportSpec, path: &Path) -> Result<String> {
+    let format = match path.extension().and_then(|e| e.to_str()) {
+        Some(extension) => Format::parse(extension)?,
+        None => spec.format,
+    };
+    let exported = unlearned::export_across(figure, runs, &ExportSpec { format, ..spec.clone() })?;
+    write_atomic(path, &exported.bytes)?;
+    let saved = format!("Saved {}", path.display());
+    Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
+}
+
+/// Edits of steps of runs, and how much they overlap.
+pub(super) fn overlaps(folder: &RunFolder, steps: &[(String, usize)]) -> Result<Overlaps> {
+    let steps = steps.iter().map(|(id, step)| Ok((folder.run(id)?, *step))).collect::<Result<Vec<_>>>()?;
+    unlearned::overlaps(&steps)
 }
 
 /// Writes a whole table of a run as CSV.

@@ -9,6 +9,7 @@ pub mod histogram;
 pub mod likelihood;
 pub mod membership;
 pub mod overlap;
+pub mod paraphrases;
 pub mod quality;
 pub mod questions;
 pub mod roc;

@@ -79,10 +79,11 @@ const CARD: Card = Card {
         training row gives the next l exactly",
     conventions: "Mean over the predicted tokens of a step, whatever their batch. Rows are single sequences without \
         padding. Memorization by the prefix that was trained on; of altered rows also by the clean prefix without \
-        end-of-text tokens, as TinyMem's code does. Paper mode: pads are targets too, the L1 factor is squared, and \
-        epochs 0, n, 2n, … are checked.",
+        end-of-text tokens, as TinyMem's code does. Paper mode: pads are targets too, the L1 factor is squared, spectral \
+        norms are linear and cut along outputs, example-tied dropout is as published, texts do not end behind triggers, \
+        and epochs 0, n, 2n, … are checked.",
     source: "Sakarvadia et al. 2025, arXiv:2410.02159 (TinyMem); Loshchilov and Hutter 2019, arXiv:1711.05101",
-    version: 1,
+    version: 2,
 };
 
 fn fits(amount: &Amount) -> Result<()> {
@@ -110,7 +111,7 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let shelf = Shelf::new(cx.host.folder()?, identity(config, cx.seed, data, test)?);
     let found = shelf.newest(cx.host)?;
     let begun = begin(config, cx, data, found.as_ref())?;
-    let prepared = rows::prepare(config, &begun.limits(config), data, test)?;
+    let mut prepared = rows::prepare(config, &begun.limits(config), data, test)?;
     if config.stop.patience.is_some() && prepared.test.is_empty() {
         return Err(Error::config("stop.patience: there are no test rows whose loss could be watched")
             .hint("give data for `test`, or rows whose part is `test`"));

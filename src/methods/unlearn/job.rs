@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::config::Config;
+use super::course::{Curve, NATS};
 use super::sets::{Item, Sets};
 use super::technique::Knobs;
 use crate::engine::grads::GradSink;
@@ -37,8 +38,8 @@ pub struct Job<'a, 'h> {
     pub config: &'a Config,
     /// Sentences for the report.
     pub notes: Vec<String>,
-    /// Live curves, by name: (step, value).
-    pub curves: Vec<(String, Vec<[f64; 2]>)>,
+    /// Live curves.
+    pub curves: Vec<Curve>,
     /// Name of the stage that is shown.
     pub stage: String,
 }
@@ -58,12 +59,23 @@ impl Job<'_, '_> {
         Stream::new(self.cx.seed, &format!("unlearn {name}"))
     }
 
-    /// A point of a live curve.
+    /// A point of a live curve of numbers without a unit.
     pub fn point(&mut self, name: &str, step: usize, value: f64) {
+        self.point_in("", name, step, value);
+    }
+
+    /// A point of a live curve of losses that are means of −ln p.
+    pub fn nll(&mut self, name: &str, step: usize, value: f64) {
+        self.point_in(NATS, name, step, value);
+    }
+
+    /// A point of a live curve of numbers in `unit`.
+    pub fn point_in(&mut self, unit: &str, name: &str, step: usize, value: f64) {
         self.cx.host.metric(name, step as u64, value);
-        match self.curves.iter_mut().find(|(known, _)| known == name) {
-            Some((_, points)) => points.push([step as f64, value]),
-            None => self.curves.push((name.to_owned(), vec![[step as f64, value]])),
+        let point = [step as f64, value];
+        match self.curves.iter_mut().find(|curve| curve.name == name) {
+            Some(curve) => curve.points.push(point),
+            None => self.curves.push(Curve { name: name.to_owned(), unit: unit.to_owned(), points: vec![point] }),
         }
     }
 
@@ -137,15 +149,30 @@ pub fn batches(items: &[Item], n: usize) -> impl Iterator<Item = &[Item]> + '_ {
     items.chunks(n.max(1))
 }
 
-/// Sequences as a batch whose loss is the mean over all predicted tokens.
+/// Sequences as a batch whose loss is the mean over all counted tokens.
 pub fn token_mean(items: &[&Item]) -> Batch {
     whole(items).token_mean()
 }
 
-/// Sequences as a batch in which every predicted token has weight 1.
+/// Sequences as a batch in which every token that localization counts has weight 1: those after the prompt, in paper mode
+/// all but the first.
 pub fn whole(items: &[&Item]) -> Batch {
     let sequences: Vec<&[u32]> = items.iter().map(|i| i.text.ids.as_slice()).collect();
-    Batch::causal(&sequences)
+    let mut batch = Batch::causal(&sequences);
+    for (rows, item) in batch.offsets.clone().iter().zip(items) {
+        batch.weights[rows].iter_mut().take(item.counted.saturating_sub(1)).for_each(|w| *w = 0.0);
+    }
+    batch
+}
+
+/// The row of a text's batch from which on it is recited, of `n` rows: where its answer is predicted, or position k − 1
+/// of rows without a prompt; the first row of shorter ones.
+pub fn recited_from(item: &Item, k: usize, n: usize) -> usize {
+    match item.counted {
+        0 | 1 if n > k => k.saturating_sub(1),
+        0 | 1 => 0,
+        counted => counted - 1,
+    }
 }
 
 /// Mean over the predicted tokens of each sequence, from the losses of the rows.

@@ -3,6 +3,7 @@
 use super::battery::{Better, Measured, Metric, shown};
 use super::charts::{before_after, curves, ratios_figure, tensors_figure, units_figure};
 use super::config::Config;
+use super::course::{Course, Curve};
 use super::edit::Edit;
 use super::picked::tensors;
 use super::robustness::{self, Findings, Plain};
@@ -37,10 +38,21 @@ pub(super) struct Found<'a> {
     pub(super) before_raw: Measured,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) scores: Option<ScoreMap>,
-    pub(super) curves: Vec<(String, Vec<[f64; 2]>)>,
+    /// Scored numbers, whether or not the scores were needed again.
+    pub(super) n_scores: Option<usize>,
+    pub(super) curves: Vec<Curve>,
     pub(super) notes: Vec<String>,
     pub(super) models: Vec<Made>,
     pub(super) robustness: Findings,
+}
+
+impl Found<'_> {
+    /// Adds what was said while an edit was made.
+    pub(super) fn take(&mut self, course: Course) {
+        self.curves.extend(course.curves);
+        self.notes.extend(course.notes);
+        self.n_scores = self.n_scores.or(course.n_scores);
+    }
 }
 
 pub(super) fn report(found: Found<'_>) -> Report {
@@ -265,12 +277,8 @@ fn notes(found: &Found<'_>, main: &Outcome) -> Vec<String> {
     if found.config.is_paper() && !technique.paper.is_empty() {
         notes.push(format!("Paper mode: {}.", technique.paper));
     }
-    if let Some(scores) = &found.scores {
-        notes.push(format!(
-            "Scores of {} numbers are kept in the folder of the step (seed {}).",
-            scores.len(),
-            found.seed
-        ));
+    if let Some(n) = found.n_scores {
+        notes.push(format!("Scores of {n} numbers are kept in the folder of the step (seed {}).", found.seed));
     }
     notes
 }

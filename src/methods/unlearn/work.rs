@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::battery::{Measured, Metric, facts, measure, metrics, quiz};
 use super::choose::{Cut, choose};
 use super::config::{Config, Trained};
+use super::course::Course;
 use super::edit::{About, Edit};
 use super::job::Job;
 use super::loss::train::train;
@@ -104,6 +105,7 @@ pub(super) fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
         before_raw: before,
         outcomes: Vec::new(),
         scores: None,
+        n_scores: None,
         curves: Vec::new(),
         notes: Vec::new(),
         models: Vec::new(),
@@ -140,11 +142,13 @@ fn edited<'h>(
 ) -> Result<(Decoder, Edit, usize)> {
     let folder = cx.host.folder()?.join(format!("edit-{ratio}"));
     let about = about(config, technique, base, sets, ratio, cx.seed)?;
-    if let Some(edit) = known(&folder, &about)? {
+    if let Some((edit, course)) = known(&folder, &about)? {
         // An interrupted run made it.
         let mut model = base.decoder.shared();
         edit.apply(&mut model)?;
-        return Ok((model, edit, 0));
+        let n_tied = course.n_tied;
+        found.take(course);
+        return Ok((model, edit, n_tied));
     }
     let mut job = Job {
         cx,
@@ -171,12 +175,15 @@ fn edited<'h>(
     }
     check_numbers(&job.model, start)?;
     let edit = Edit::between(&base.decoder, &job.model, about);
-    edit.save(&folder)?;
-    found.notes.append(&mut job.notes);
-    for (name, points) in std::mem::take(&mut job.curves) {
-        let name = if phase == "after" { name } else { format!("{name}, ratio {ratio}") };
-        found.curves.push((name, points));
+    let mut curves = std::mem::take(&mut job.curves);
+    if phase != "after" {
+        curves.iter_mut().for_each(|curve| curve.name += &format!(", ratio {ratio}"));
     }
+    let course = Course { curves, notes: std::mem::take(&mut job.notes), n_tied, n_scores: found.n_scores };
+    course.save(&folder)?;
+    // Last, for it says that all is there.
+    edit.save(&folder)?;
+    found.take(course);
     Ok((job.model, edit, n_tied))
 }
 
@@ -185,41 +192,53 @@ fn scores<'f>(job: &mut Job<'_, '_>, technique: &Technique, found: &'f mut Found
     if found.scores.is_none() {
         let How::Localize(rule) = &technique.how else { return Err(Error::bug("scores of a technique without")) };
         let folder = job.cx.host.folder()?;
-        let settings: Value =
-            job.knobs.iter().filter(|(k, _)| *k != "ratio").map(|(k, v)| (k.to_owned(), json!(v))).collect();
-        let origin = Origin {
-            technique: technique.id.to_owned(),
-            settings: json!({"settings": settings, "k": job.config.k, "compat": job.config.compat}),
-            seed: job.cx.seed,
-            base: fingerprint(&job.model),
-            texts: texts(job.sets),
-        };
-        let map = if let Some(map) = ScoreMap::load(&folder, &origin)? {
+        let origin = origin(job, technique);
+        let map = if let Some((map, course)) = ScoreMap::load(&folder, &origin)?.zip(Course::load(&folder)?) {
+            // An edit of an earlier ratio has said it already.
+            if found.n_scores.is_none() {
+                (job.curves, job.notes) = (course.curves, course.notes);
+            }
             map
         } else {
             let tensors = rule.scores(job)?;
             let map = ScoreMap { kind: rule.kind(), rule: rule.rule(), tensors, origin };
             map.check()?;
+            let (curves, notes) = (job.curves.clone(), job.notes.clone());
+            Course { curves, notes, ..Course::default() }.save(&folder)?;
             map.save(&folder)?;
             map
         };
+        found.n_scores = Some(map.len());
         found.scores = Some(map);
     }
     found.scores.as_ref().ok_or_else(|| Error::bug("scores were not kept"))
 }
 
-/// The edit that an interrupted run made in this folder for the same work.
-fn known(folder: &Path, about: &About) -> Result<Option<Edit>> {
+/// Where the scores of a technique come from: enough to tell them from others.
+pub(super) fn origin(job: &Job<'_, '_>, technique: &Technique) -> Origin {
+    let settings: Value =
+        job.knobs.iter().filter(|(k, _)| *k != "ratio").map(|(k, v)| (k.to_owned(), json!(v))).collect();
+    Origin {
+        technique: technique.id.to_owned(),
+        settings: json!({"settings": settings, "k": job.config.k, "compat": job.config.compat}),
+        seed: job.cx.seed,
+        base: fingerprint(&job.model),
+        texts: texts(job.sets),
+    }
+}
+
+/// The edit that an interrupted run made in this folder for the same work, and what was said on the way.
+fn known(folder: &Path, about: &About) -> Result<Option<(Edit, Course)>> {
     if !folder.join("edit.json").exists() {
         return Ok(None);
     }
     let edit = Edit::load(folder)?;
     let same = edit.about.technique == about.technique && edit.about.settings == about.settings;
-    Ok(same.then_some(edit))
+    Ok(if same { Course::load(folder)?.map(|course| (edit, course)) } else { None })
 }
 
 /// What an edit says about itself: enough to tell the same work from other work.
-fn about(
+pub(super) fn about(
     config: &Config,
     technique: &Technique,
     base: &LoadedModel,
@@ -243,6 +262,7 @@ fn texts(sets: &Sets<'_>) -> String {
         for item in set {
             item.text.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
             hash.update(u32::MAX.to_le_bytes());
+            hash.update(item.counted.to_le_bytes());
         }
         hash.update(b"|");
     }
@@ -265,7 +285,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Refuses an edit that left numbers that are none.
-fn check_numbers(model: &Decoder, start: &Decoder) -> Result<()> {
+pub(super) fn check_numbers(model: &Decoder, start: &Decoder) -> Result<()> {
     let changed = |id: ParamId| !model.params.get(id).is_shared_with(start.params.get(id));
     let bad = model.params.iter().find(|(id, w)| changed(*id) && w.values().iter().any(|x| !x.is_finite()));
     match bad {

@@ -3,10 +3,11 @@
 use egui::{RichText, Role, TextEdit, Ui, WidgetInfo};
 use serde_json::Value;
 
-use super::form::{FIELD, LABEL, Typed, line_ui, parse, shown};
+use super::form::{FIELD, LABEL, line_ui};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::draft::DraftCommand;
+use crate::app::fields::{Typed, parse, shown};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::size;

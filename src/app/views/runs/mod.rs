@@ -6,7 +6,6 @@ mod coordinates;
 mod details;
 mod facts;
 mod group;
-mod live;
 mod menu;
 mod pairs;
 mod parallel;
@@ -15,7 +14,6 @@ mod sweep;
 mod table;
 mod tail;
 mod waiting;
-mod words;
 
 use egui::{Rect, Ui};
 

@@ -28,6 +28,12 @@ pub(in crate::methods) struct Answered {
     pub(in crate::methods) is_too_long: bool,
 }
 
+/// The error for an answer whose first token nothing predicts when the question is left out.
+fn no_prior() -> Error {
+    Error::config("prompt: nothing stands before an answer when its question is left out")
+        .hint("write words around `{question}`, such as \"{question}\\nAnswer:\", or leave `likelihood` out of formats")
+}
+
 /// A prompt with something after it.
 struct Continuation {
     ids: Vec<u32>,
@@ -81,6 +87,9 @@ impl<'a> Asker<'a> {
                 item.options.iter().map(|option| self.continuation(prompt, &format!(" {option}"))).collect()
             };
             let (list, prior) = (after(&prompt)?, after(&self.config.prompt(""))?);
+            if prior.iter().any(|c| c.start == 0) {
+                return Err(no_prior());
+            }
             if fits(&list) && fits(&prior) {
                 out.options = self.sums(&list)?;
                 out.n_tokens = list.iter().map(|c| c.ids.len() - c.start).collect();

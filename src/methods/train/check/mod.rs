@@ -7,7 +7,7 @@ mod quality;
 #[cfg(test)]
 mod stub;
 
-pub(super) use backdoor::{BackdoorCheck, backdoor};
+pub(super) use backdoor::{BackdoorCheck, are_poisoned, backdoor};
 pub(super) use memorized::{MemorizationCheck, Protocol, memorized};
 pub(super) use predict::Trial;
 pub(super) use quality::{QualityCheck, quality};

@@ -25,7 +25,7 @@ pub struct Check {
     /// Rows of each group and test set that are measured: the first ones.
     #[schemars(range(min = 1), extend("x-unit" = "rows"))]
     pub limit: usize,
-    /// Steps behind one point of the training curve; about a thousand points when absent.
+    /// Steps behind one point of the training curve; at most a thousand points when absent.
     #[schemars(range(min = 1), extend("x-unit" = "steps"))]
     pub log_every: Option<u64>,
 }
@@ -71,7 +71,7 @@ pub struct Stop {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Checkpoints {
-    /// How often the model is kept, in `unit`; ten times in the whole run when absent. At the end it is anyway.
+    /// How often the model is kept, in `unit`; at most ten times in the whole run when absent. At the end it is anyway.
     #[schemars(range(min = 1))]
     pub every: Option<u64>,
     /// What `every` counts.

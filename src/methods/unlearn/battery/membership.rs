@@ -9,20 +9,23 @@ use super::metrics::{Better, Metric, labelled, mean, metric};
 use super::{Measured, Side};
 use crate::methods::common::likelihood::{min_k, min_k_plus_plus};
 use crate::methods::common::roc::Curve;
+use crate::methods::unlearn::config::Config;
 use crate::methods::unlearn::sets::{Item, Sets};
 
 const MIN_K: f64 = 0.4;
 
-/// Scores of the texts of a set: loss, zlib, Min-K%, Min-K%++.
-fn scores(items: &[Item], side: &Side) -> [Vec<f64>; 4] {
+/// Scores of the texts of a set: loss, zlib, Min-K%, Min-K%++. In paper mode the last token, the end of a text there,
+/// counts for the loss alone.
+fn scores(items: &[Item], side: &Side, is_paper: bool) -> [Vec<f64>; 4] {
     let mut scores: [Vec<f64>; 4] = Default::default();
     for (item, pass) in items.iter().zip(&side.passes) {
         let (log_probs, moments) = (labelled(item, &pass.log_probs), labelled(item, &pass.moments));
+        let n = log_probs.len().saturating_sub(usize::from(is_paper));
         let found = [
             mean(log_probs),
             mean(log_probs).zip(item.zlib_bytes).map(|(mean, bytes)| mean / bytes as f64),
-            min_k(log_probs, MIN_K, false),
-            min_k_plus_plus(log_probs, moments, MIN_K, false),
+            min_k(&log_probs[..n], MIN_K, false),
+            min_k_plus_plus(&log_probs[..n], &moments[..n.min(moments.len())], MIN_K, false),
         ];
         scores.iter_mut().zip(found).for_each(|(list, value)| list.extend(value));
     }
@@ -43,11 +46,17 @@ fn auroc(members: &[f64], others: &[f64]) -> Option<f64> {
 }
 
 /// All areas, and PrivLeak; nothing without a holdout.
-pub(super) fn membership(sets: &Sets<'_>, found: &Measured, reference: Option<&Measured>) -> Vec<Metric> {
+pub(super) fn membership(
+    config: &Config,
+    sets: &Sets<'_>,
+    found: &Measured,
+    reference: Option<&Measured>,
+) -> Vec<Metric> {
     if sets.holdout.is_empty() {
         return Vec::new();
     }
     let areas = |m: &Measured| {
+        let scores = |items: &[Item], side: &Side| scores(items, side, config.is_paper());
         let (inside, outside) = (scores(&sets.forget, &m.forget), scores(&sets.holdout, &m.holdout));
         [0, 1, 2, 3].map(|i| auroc(&inside[i], &outside[i]))
     };
@@ -76,6 +85,19 @@ pub(super) fn membership(sets: &Sets<'_>, found: &Measured, reference: Option<&M
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::methods::unlearn::battery::Pass;
+
+    /// The last token of the first text is its least likely one.
+    #[test]
+    fn the_last_token_of_a_text_in_both_modes() {
+        let item = Item { labelled: 1, ..Item::default() };
+        let pass =
+            |log_probs: [f64; 3]| Pass { log_probs: log_probs.to_vec(), hits: vec![], moments: vec![[0.0, 1.0]; 3] };
+        let side = Side { passes: vec![pass([-1.0, -2.0, -9.0])], ..Side::default() };
+        let found = |is_paper| scores(std::slice::from_ref(&item), &side, is_paper).map(|list| list.first().copied());
+        assert_eq!(found(false), [Some(-4.0), None, Some(-9.0), Some(-9.0)]);
+        assert_eq!(found(true), [Some(-4.0), None, Some(-2.0), Some(-2.0)]);
+    }
 
     #[test]
     fn areas_by_hand() {

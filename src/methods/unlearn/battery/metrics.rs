@@ -7,8 +7,8 @@
 //! ROUGE-L recall on retain and holdout.
 //! Source: `locuslab/open-unlearning`, `src/evals`; Maini et al. 2024, arXiv:2401.06121; Shi et al. 2024 (MUSE),
 //! arXiv:2407.06460.
-//! Differs from the original: it gives an extraction strength of 1/|y| where no end matches and drops the last token;
-//! paper mode does so too.
+//! Differs from the original: it gives an extraction strength of 1/|y| where no end matches, and drops the last token for
+//! it, for token accuracy, Min-K% and Min-K%++; paper mode does so too.
 
 use super::ks::ks;
 use super::membership::membership;
@@ -67,7 +67,7 @@ pub fn metrics(
     list.extend(of_side("holdout", &sets.holdout, &found.holdout, tokenizer));
     let utility: Vec<f64> = list.iter().filter(|m| UTILITY.contains(&m.id)).filter_map(|m| m.value).collect();
     list.push(metric("utility", "Model utility", "", Better::Higher, harmonic(&utility), utility.len()));
-    list.extend(membership(sets, found, reference));
+    list.extend(membership(config, sets, found, reference));
     if let Some(reference) = reference {
         let (own, other) = (statistics(sets, &found.forget), statistics(sets, &reference.forget));
         let p = ks(&own, &other).map(|[_, p]| p);

@@ -48,7 +48,7 @@ pub struct Side {
     pub passes: Vec<Pass>,
     /// By text; only of the first `generated_rows`.
     pub generated: Vec<Generated>,
-    /// By text and paraphrase: mean loss.
+    /// By text and paraphrase: mean loss of its counted tokens.
     pub paraphrases: Vec<Vec<f64>>,
     /// By text and other answer: mean loss of its counted tokens.
     pub answers: Vec<Vec<f64>>,
@@ -88,7 +88,7 @@ fn side(config: &Config, cx: &mut Context<'_>, model: &Decoder, items: &[Item], 
     let passes = cx.map(stage, items.len(), chunk, |range| passes(model, &items[range]))?;
     let n = items.len().min(config.generated_rows);
     let generated = cx.map(&format!("{stage}, continued"), n, chunk, |range| generate(config, model, &items[range]))?;
-    let paraphrases = |item: &Item| item.paraphrases.iter().map(|ids| loss_of(model, ids, 1)).collect();
+    let paraphrases = |item: &Item| item.paraphrases.iter().map(|p| loss_of(model, &p.ids, p.labelled)).collect();
     let paraphrases = items.iter().map(paraphrases).collect::<Result<_>>()?;
     let answers = |item: &Item| item.answers.iter().map(|a| loss_of(model, &a.ids, a.labelled)).collect();
     let answers = items.iter().map(answers).collect::<Result<_>>()?;

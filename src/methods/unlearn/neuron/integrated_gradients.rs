@@ -1,8 +1,8 @@
 //! Integrated Gradients: what each hidden unit adds to the probability of the true next token while reciting.
 //!
-//! For each text, layer and position t from k − 1 to T − 2: F(a) = p(x_{t+1} | x_{≤t}) as a function of the layer's
-//! activations at t alone; IGᵢ = aᵢ·(1/S) Σⱼ ∂F/∂aᵢ at sⱼ·a, sⱼ = j/(S−1), both ends included. Score: mean over
-//! positions, then over texts, with its sign.
+//! For each text, layer and position t from k − 1, or the end of its prompt, to T − 2: F(a) = p(x_{t+1} | x_{≤t}) as a
+//! function of the layer's activations at t alone; IGᵢ = aᵢ·(1/S) Σⱼ ∂F/∂aᵢ at sⱼ·a, sⱼ = j/(S−1), both ends included.
+//! Score: mean over positions, then over texts, with its sign.
 //! Source: Sundararajan et al. 2017, arXiv:1703.01365; Dai et al. 2022, arXiv:2104.08696;
 //! `msakarvadia/memorization`, `neuron/integrated_gradients.py`.
 //! Differs from the original: it has S = 20 and k = 50 whatever is asked for; paper mode has too.
@@ -16,7 +16,7 @@ use crate::engine::hooks::{Site, Tap};
 use crate::engine::objective::{Signal, objective_gradient};
 use crate::engine::{Batch, Decoder, Real, Tensor};
 use crate::error::Result;
-use crate::methods::unlearn::job::Job;
+use crate::methods::unlearn::job::{Job, recited_from};
 use crate::methods::unlearn::scores::{Kind, Scored};
 use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
 
@@ -40,13 +40,17 @@ impl Localize for IntegratedGradients {
         Kind::Neuron
     }
 
+    fn unused(&self, is_paper: bool) -> &'static [&'static str] {
+        if is_paper { &["ig_steps"] } else { &[] }
+    }
+
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {
         let (n_layer, d_ff, n) = (job.model.config.n_layer, job.model.config.d_ff, job.sets.forget.len());
         let (steps, k) = if job.config.is_paper() { (20, 50) } else { (job.knobs.count("ig_steps")?, job.config.k) };
         let mut scores = vec![vec![0.0; d_ff]; n_layer];
         for (i, item) in job.sets.forget.iter().enumerate() {
             let ids = &item.text.ids;
-            let from = if ids.len() > k { k.max(1) - 1 } else { 0 };
+            let from = recited_from(item, k, ids.len());
             let positions = from..ids.len() - 1;
             let share = 1.0 / (positions.len().max(1) * n) as f64;
             for (layer, scores) in scores.iter_mut().enumerate() {

@@ -59,7 +59,7 @@ impl Edit for BalancedSubnet {
                 let own: Vec<f64> =
                     losses.iter().zip(&is_forget).filter(|(_, f)| **f == side).map(|(l, _)| *l).collect();
                 if !own.is_empty() {
-                    job.point(name, step + 1, own.iter().sum::<f64>() / own.len() as f64);
+                    job.nll(name, step + 1, own.iter().sum::<f64>() / own.len() as f64);
                 }
             }
             job.point("changed mask bits", step + 1, flipped);
@@ -93,6 +93,7 @@ mod tests {
         let item = |n: u32| Item {
             text: Text { ids: (0..n).collect(), ..Text::default() },
             labelled: 1,
+            counted: 1,
             probe: None,
             answers: Vec::new(),
             paraphrases: Vec::new(),

@@ -39,6 +39,10 @@ impl Localize for Obs {
         Kind::Weight
     }
 
+    fn unused(&self, is_paper: bool) -> &'static [&'static str] {
+        if is_paper { &[] } else { &["batch", "n_gradients"] }
+    }
+
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {
         let block = job.knobs.count("fisher_block")?;
         let (damping, nominal) = (job.knobs.get("damping")?, job.knobs.count("n_gradients")?);

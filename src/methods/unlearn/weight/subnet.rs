@@ -52,7 +52,7 @@ impl Edit for Subnet {
                 let flipped = masks.choose();
                 step += 1;
                 let loss: f64 = nll.iter().zip(&rows.weights).map(|(l, w)| -l * f64::from(*w)).sum();
-                job.point("forget loss", step, loss);
+                job.nll("forget loss", step, loss);
                 job.point("changed mask bits", step, flipped);
             }
         }

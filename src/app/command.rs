@@ -73,6 +73,8 @@ pub enum Command {
     OpenRun(PathBuf),
     /// Something of runs and experiments.
     Run(super::runs::RunCommand),
+    /// Something of the Unlearn view.
+    Unlearn(super::unlearn::UnlearnCommand),
     /// Something of the experiment form.
     Edit(super::draft::DraftCommand),
 }
@@ -140,6 +142,7 @@ actions! {
     ShowExperiment "Go to Experiment" "Set up a measurement and start it" ctrl(Key::Num5),
     ShowTrain "Go to Train" "Set up a training, and watch a model learn and memorize" ctrl_shift(Key::T),
     ShowRuns "Go to Runs" "Progress and results" ctrl(Key::Num6),
+    ShowUnlearn "Go to Unlearn" "Make a model forget, see what went and what it cost" alt(Key::U),
     ShowLandscape "Go to Landscape" "The loss around a model, in space and from above" ctrl(Key::Num7),
     ShowFigures "Go to Figures" "Charts of a run, export" ctrl(Key::Num8),
     ShowLog "Go to Log" "What happened" ctrl(Key::Num9),
@@ -199,6 +202,7 @@ impl Action {
             ViewId::Experiment => Self::ShowExperiment,
             ViewId::Train => Self::ShowTrain,
             ViewId::Runs => Self::ShowRuns,
+            ViewId::Unlearn => Self::ShowUnlearn,
             ViewId::Landscape => Self::ShowLandscape,
             ViewId::Figures => Self::ShowFigures,
             ViewId::Log => Self::ShowLog,

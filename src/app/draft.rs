@@ -10,7 +10,7 @@ use crate::data::make::Make;
 use crate::engine::Precision;
 use crate::methods::{self, Input, InputKind, Method, Preset};
 use crate::runs::sweep::{self, Checked};
-use crate::runs::{DataRef, Experiment, InputRef, Step, inputs};
+use crate::runs::{DataRef, Experiment, InputRef, Step, inputs, slurm};
 
 /// A change of the experiment.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub enum DraftCommand {
     Input(String, Vec<PathBuf>),
     /// Give a data slot rows that are made; `None` takes them away.
     Make(String, Option<Box<Make>>),
+    /// Give a data slot this set with its filters; `None` empties it.
+    Data(String, Option<Box<DataRef>>),
     /// Name of the run.
     Name(String),
     /// Seed.
@@ -37,6 +39,8 @@ pub enum DraftCommand {
     Precision(Precision),
     /// Processor threads; `None` for all.
     Threads(Option<usize>),
+    /// Hand a sweep to Slurm with these settings; `None` for the queue of this machine.
+    Slurm(Option<slurm::Settings>),
     /// Replace everything, for instance by a file or an old run.
     Replace(Box<Experiment>),
 }
@@ -47,6 +51,8 @@ pub struct Draft {
     pub experiment: Experiment,
     /// The preset that the options began with; none for the defaults.
     pub preset: Option<&'static Preset>,
+    /// How a sweep is handed to Slurm; none for the queue of this machine.
+    pub slurm: Option<slurm::Settings>,
     /// What it will need.
     pub estimate: Slot<Arc<Checked>>,
     undo: Vec<Kept>,
@@ -63,6 +69,7 @@ impl Default for Draft {
         let mut draft = Self {
             experiment: Experiment::default(),
             preset: None,
+            slurm: None,
             estimate: Slot::Empty,
             undo: Vec::new(),
             redo: Vec::new(),
@@ -198,6 +205,12 @@ impl Draft {
             }
             DraftCommand::Input(slot, paths) => self.set_input(&slot, &paths),
             DraftCommand::Make(slot, make) => self.set_made(&slot, make),
+            DraftCommand::Data(slot, data) => {
+                self.set_input(&slot, &[]);
+                if let Some(data) = data {
+                    self.experiment.data.insert(slot, *data);
+                }
+            }
             DraftCommand::Name(name) => self.experiment.name = name,
             DraftCommand::Seed(seed) => {
                 self.experiment.seed = seed;
@@ -209,6 +222,7 @@ impl Draft {
             DraftCommand::Device(device) => self.experiment.device = device,
             DraftCommand::Precision(precision) => precision.name().clone_into(&mut self.experiment.precision),
             DraftCommand::Threads(threads) => self.experiment.threads = threads,
+            DraftCommand::Slurm(settings) => self.slurm = settings,
             DraftCommand::Replace(experiment) => {
                 self.experiment = *experiment;
                 let (id, config) = (self.method().map(|m| m.card().id).unwrap_or_default(), self.config());

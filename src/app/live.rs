@@ -184,12 +184,13 @@ impl Live {
 /// Place and title of the chart to which a number belongs, and which rows it is about.
 fn kind(name: &str) -> (usize, &str, String) {
     /// Beginning of the name, title, and what is said of the rows: numbers of test rows alone do not say so.
-    const KINDS: [(&str, &str, &str); 7] = [
+    const KINDS: [(&str, &str, &str); 8] = [
         ("test_loss.", "Loss", " (test)"),
         ("memorized.", "Memorized share", ""),
         ("memorized_clean_prefix.", "Memorized share, from the clean prefix", ""),
         ("backdoor_success.", "Backdoor success", ""),
         ("answers.", "Answers that are right", ""),
+        ("first_token.", "Answers that begin rightly", ""),
         ("accuracy.", "Accuracy", " (test)"),
         ("perplexity.", "Perplexity", " (test)"),
     ];

@@ -73,7 +73,7 @@ impl Kind {
                 Make { tinymem: Some(tinymem), ..Make::default() }
             }
             Self::Bios => {
-                let bios = Bios { people: 200, paraphrases: 1, ..Bios::default() };
+                let bios = Bios { people: 200, paraphrases: 1, question_people: 50, ..Bios::default() };
                 Make { bios: Some(bios), ..Make::default() }
             }
         }

@@ -4,7 +4,10 @@
 //! a [`context::ViewCx`] and send [`command::Command`]s, and the commands are applied after drawing.
 
 mod answers;
+mod answers_runs;
 mod apply;
+mod apply_data;
+mod apply_made;
 mod apply_runs;
 mod chart;
 pub mod command;
@@ -38,10 +41,10 @@ pub mod state;
 pub mod style;
 pub mod surface;
 pub mod table;
+pub mod unlearn;
 pub mod views;
 pub mod widgets;
 mod window;
-pub mod words;
 pub mod worker;
 mod zoom;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::state::Slot;
-use super::words::{Piece, diff};
+use super::widgets::{Piece, diff_words};
 use super::worker::Trouble;
 use crate::data::make::Make;
 use crate::data::{Dataset, Record, Tokenizer};
@@ -99,7 +99,7 @@ impl Gathered {
         let row = |(group, record): (usize, Record)| {
             let shown = shown(&record, tokenizer);
             let twin = record.twin.as_ref().map_or_else(|| shown.clone(), |ids| spelled(ids, tokenizer));
-            PreviewRow { group, row: record.row, pieces: diff(&twin, &shown) }
+            PreviewRow { group, row: record.row, pieces: diff_words(&twin, &shown) }
         };
         let is_part = self.n >= MOST;
         RowsPreview {
@@ -156,7 +156,7 @@ fn shown(record: &Record, tokenizer: Option<&Tokenizer>) -> String {
 fn spelled(ids: &[u32], tokenizer: Option<&Tokenizer>) -> String {
     let ids = ids.get(..ids.len().min(TOKENS)).unwrap_or_default();
     match tokenizer {
-        Some(tokenizer) => tokenizer.decode(ids),
+        Some(tokenizer) => tokenizer.decode_with_special(ids),
         None => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
     }
 }

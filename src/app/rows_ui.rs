@@ -9,8 +9,8 @@ use super::context::ViewCx;
 use super::preview::{MadeRows, PreviewRow, RowGroup, RowsPreview};
 use super::state::Slot;
 use super::style::tokens::GAP;
+use super::widgets::marked_job;
 use super::widgets::{GridColumn, badge, caption, grid_ui, loading_ui, mono, region, soft, trouble_ui};
-use super::words::marked;
 use crate::data::make::Make;
 use crate::methods::common::tables::counted;
 
@@ -137,7 +137,7 @@ impl RowsLook {
                 0 => ui.label(mono((row.row + 1).to_string())),
                 1 => ui.label(group.title()),
                 2 => ui.label(mono(format!("×{}", group.copies))),
-                _ => ui.label(marked(&row.pieces, cx.tokens, f32::INFINITY, true)),
+                _ => ui.label(marked_job(&row.pieces, cx.tokens, f32::INFINITY, true)),
             };
         };
         let chosen = self.chosen;
@@ -173,6 +173,6 @@ fn whole_ui(cx: &ViewCx<'_>, preview: &RowsPreview, row: &PreviewRow, ui: &mut U
     ui.label(caption(ui, format!("Row {}: {group}{altered}", row.row + 1)));
     ScrollArea::vertical().id_salt("whole row").auto_shrink([false, false]).show(ui, |ui| {
         let width = ui.available_width() - GAP;
-        ui.add(Label::new(marked(&row.pieces, cx.tokens, width, false)).wrap().selectable(true));
+        ui.add(Label::new(marked_job(&row.pieces, cx.tokens, width, false)).wrap().selectable(true));
     });
 }

@@ -12,6 +12,7 @@ use super::table::TableLook;
 use super::worker::Trouble;
 use crate::figures::Figure;
 use crate::methods::Table;
+use crate::methods::unlearn::pareto::Outcome;
 use crate::runs::Experiment;
 use crate::runs::lineage::{Lineage, Studied};
 use crate::runs::store::SavedStep;
@@ -111,6 +112,8 @@ pub struct RunEntry {
     pub color: usize,
     /// The sweep that it belongs to.
     pub sweep: Option<PointOf>,
+    /// What steps of unlearning did, by their index.
+    pub unlearned: Vec<(usize, Outcome)>,
 }
 
 /// A place in a sweep.

@@ -14,6 +14,7 @@ use super::log::LogBuffer;
 use super::preview::MadeRows;
 use super::runs::RunList;
 use super::table::TableLook;
+use super::unlearn::UnlearnState;
 use super::views::ViewId;
 use super::worker::{DataSheet, ModelCard, Trouble};
 use crate::engine::cuda::Cards;
@@ -238,6 +239,8 @@ pub struct State {
     pub draft: Draft,
     /// The first rows of sets that are made.
     pub made: MadeRows,
+    /// The Unlearn view.
+    pub unlearn: UnlearnState,
     /// The page of figures.
     pub desk: Desk,
     /// What happened.

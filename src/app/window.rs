@@ -106,9 +106,14 @@ impl Window {
     /// Opens models, data files and experiments, as if they were dropped.
     pub fn open(&mut self, paths: &[PathBuf]) {
         for path in paths {
-            if self.outside.0.try_send(Command::Open(path.clone())).is_err() {
-                self.say("Too many things at once");
-            }
+            self.ask(Command::Open(path.clone()));
+        }
+    }
+
+    /// Leaves a command, as if a dialog had made it.
+    pub fn ask(&mut self, command: Command) {
+        if self.outside.0.try_send(command).is_err() {
+            self.say("Too many things at once");
         }
     }
 

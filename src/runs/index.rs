@@ -15,11 +15,13 @@ use super::clock::now;
 use super::lineage::{Studied, studied};
 use super::store::{self, Notes, SavedReport, State, Status, list_runs};
 use super::sweep::point_of;
+use super::unlearned::outcomes;
 use super::{Experiment, RunDir};
 use crate::error::{Error, Result};
+use crate::methods::unlearn::pareto::Outcome;
 
 /// Raised whenever [`Row`] changes; an index of another version is rebuilt.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Another program at the same index is waited for so long; then the folders are read.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -42,6 +44,8 @@ pub struct Row {
     pub versions: Vec<(String, u64)>,
     /// What its finished steps did with models.
     pub studied: Vec<Studied>,
+    /// What its steps of unlearning did, by their index.
+    pub unlearned: Vec<(usize, Outcome)>,
     /// Sweep that it belongs to, and what is special about it there.
     pub point: Option<(String, Map<String, Value>)>,
     /// What the user wrote about it.
@@ -85,6 +89,7 @@ impl Row {
 
     fn take_report(&mut self, report: &SavedReport) {
         self.numbers = report.named_scalars().into_iter().map(|(name, scalar)| (name, scalar.value)).collect();
+        self.unlearned = outcomes(report);
         self.headline = report.scalars().next().map(|scalar| (scalar.label.clone(), scalar.value));
         let version = |card: &Value| card.get("version").and_then(Value::as_u64).unwrap_or(0);
         self.versions = report.steps.iter().map(|step| (step.method.clone(), version(&step.card))).collect();

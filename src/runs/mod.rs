@@ -33,6 +33,7 @@ mod rate;
 pub mod slurm;
 pub mod store;
 pub mod sweep;
+pub mod unlearned;
 pub mod verify;
 
 pub use assign::set;

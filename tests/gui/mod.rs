@@ -12,6 +12,7 @@ mod sweep;
 mod tables;
 mod task;
 mod train;
+mod unlearn;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

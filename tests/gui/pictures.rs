@@ -8,7 +8,7 @@ use memoscope::app::Window;
 use super::runs::{choose, three};
 use super::{finished_run, sample, wait, window};
 
-const VIEWS: [&str; 8] = ["Start", "Model", "Data", "Compare", "Experiment", "Runs", "Figures", "Log"];
+const VIEWS: [&str; 9] = ["Start", "Model", "Data", "Compare", "Experiment", "Runs", "Figures", "Log", "Unlearn"];
 
 /// What differs from machine to machine: the status bar, paths, times, free memory.
 fn mask(harness: &mut Harness<'static, Window>, view: &str) {
@@ -156,6 +156,31 @@ fn a_training_looks_as_before() {
             harness.run_steps(3);
             mask(harness, "Train");
             if let Err(error) = harness.try_snapshot(format!("train_{name}_{theme}")) {
+                wrong.push(error.to_string());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn results_of_unlearning_look_as_before() {
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let runs = tempfile::tempdir().expect("a scratch folder");
+        let mut harness = super::unlearn::three(runs.path(), dark);
+        if !harness.state().state().machine.adapter.contains("llvmpipe") {
+            return println!("skipped: the pictures were made on llvmpipe");
+        }
+        for page in ["Results", "Pareto"] {
+            harness.get_by_label(&format!("Unlearn: {page}")).click();
+            harness.run_steps(3);
+            wait(&mut harness, "the messages to go", |w| w.state().toasts.is_empty());
+            harness.remove_cursor();
+            harness.run_steps(3);
+            mask(&mut harness, "Unlearn");
+            let name = format!("unlearn_{}_{}", page.to_lowercase(), if dark { "dark" } else { "light" });
+            if let Err(error) = harness.try_snapshot(&name) {
                 wrong.push(error.to_string());
             }
         }

@@ -10,6 +10,7 @@ mod model;
 mod runs;
 mod start;
 mod train;
+mod unlearn;
 
 use egui::Ui;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,8 @@ pub enum ViewId {
     Train,
     /// Progress and results.
     Runs,
+    /// Make a model forget.
+    Unlearn,
     /// The loss around a model.
     Landscape,
     /// Charts and export.
@@ -44,7 +47,7 @@ pub enum ViewId {
 
 impl ViewId {
     /// All, in the order of the rail.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Start,
         Self::Model,
         Self::Data,
@@ -52,6 +55,7 @@ impl ViewId {
         Self::Experiment,
         Self::Train,
         Self::Runs,
+        Self::Unlearn,
         Self::Landscape,
         Self::Figures,
         Self::Log,
@@ -67,6 +71,7 @@ impl ViewId {
             Self::Experiment => "Experiment",
             Self::Train => "Train",
             Self::Runs => "Runs",
+            Self::Unlearn => "Unlearn",
             Self::Landscape => "Landscape",
             Self::Figures => "Figures",
             Self::Log => "Log",
@@ -83,6 +88,7 @@ impl ViewId {
             Self::Experiment => Icon::Experiment,
             Self::Train => Icon::Train,
             Self::Runs => Icon::Runs,
+            Self::Unlearn => Icon::Unlearn,
             Self::Landscape => Icon::Landscape,
             Self::Figures => Icon::Figures,
             Self::Log => Icon::Log,
@@ -106,6 +112,7 @@ pub struct Views {
     experiment: experiment::Experiment,
     train: train::Train,
     runs: runs::Runs,
+    unlearn: unlearn::Unlearn,
     landscape: landscape::Landscape,
     figures: figures::Figures,
     log: log::Log,
@@ -122,6 +129,7 @@ impl Views {
             ViewId::Experiment => &mut self.experiment,
             ViewId::Train => &mut self.train,
             ViewId::Runs => &mut self.runs,
+            ViewId::Unlearn => &mut self.unlearn,
             ViewId::Landscape => &mut self.landscape,
             ViewId::Figures => &mut self.figures,
             ViewId::Log => &mut self.log,

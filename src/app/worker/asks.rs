@@ -12,14 +12,16 @@ use crate::app::parts::{TablePart, Viewer, Want};
 use crate::app::preview::RowsPreview;
 use crate::app::runs::{Checkpoint, NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
-use crate::data::DataSpec;
+use crate::app::unlearn::SetSheets;
 use crate::data::make::Make;
+use crate::data::{DataSpec, Dataset};
 use crate::engine::cuda::Cards;
 use crate::error::Result;
 use crate::figures::{ExportSpec, Figure};
 use crate::runs::lineage::Lineage;
 use crate::runs::sweep::Checked;
-use crate::runs::{Experiment, Page};
+use crate::runs::unlearned::Overlaps;
+use crate::runs::{Experiment, Page, slurm};
 
 /// A request.
 #[derive(Debug)]
@@ -40,8 +42,8 @@ pub enum FileAsk {
     Details(String),
     /// Start experiments, one after the other.
     Start(Vec<Experiment>),
-    /// Start every run of an experiment with a sweep.
-    StartSweep(Box<Experiment>),
+    /// Start every run of an experiment with a sweep, here or by Slurm.
+    StartSweep(Box<Experiment>, Option<slurm::Settings>),
     /// What an experiment will need.
     Estimate(Box<Experiment>, u64),
     /// Stop a run.
@@ -78,6 +80,14 @@ pub enum FileAsk {
     Write(PathBuf, String),
     /// Read an experiment file.
     Experiment(PathBuf),
+    /// Rows of the sets of an experiment, whose key this is; these files are open.
+    Sets(u64, Box<Experiment>, Vec<(PathBuf, Arc<Dataset>)>),
+    /// Edits of these steps of runs, and how much they overlap.
+    Overlaps(Vec<(String, usize)>),
+    /// Write the edited model of a step of a run as a folder.
+    KeepModel(String, usize, PathBuf),
+    /// Write a figure that belongs to these runs.
+    ExportFigure(Box<Figure>, Vec<String>, Box<ExportSpec>, PathBuf),
 }
 
 /// All runs, and what is gathered from them beside the window.
@@ -138,4 +148,10 @@ pub enum FileAnswer {
     Page(Result<Box<Page>, Trouble>),
     /// What an experiment will need, for the draft of this serial.
     Estimated(u64, Result<Box<Checked>, Trouble>),
+    /// Rows of the sets of the experiment with this key.
+    Sets(u64, Arc<SetSheets>),
+    /// Edits of these steps.
+    Overlaps(Vec<(String, usize)>, Result<Arc<Overlaps>, Trouble>),
+    /// A model was written.
+    Kept(PathBuf, Result<(), Trouble>),
 }

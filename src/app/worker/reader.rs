@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::asks::{AllRuns, FileAnswer, FileAsk};
 use super::run_folder::RunFolder;
 use super::run_work::{self};
+use super::sets;
 use super::{DataSheet, Trouble};
 use crate::app::names::RunNames;
 use crate::app::parts::TablePart;
@@ -22,6 +23,7 @@ use crate::runs::inputs::Access;
 use crate::runs::lineage::Lineage;
 use crate::runs::queue::Queue;
 use crate::runs::sweep::check;
+use crate::runs::unlearned::keep_model;
 use crate::runs::{Experiment, Page};
 
 /// Run folders are looked at this often.
@@ -194,8 +196,8 @@ impl Reader {
                     Err(error) => self.say(Err(error)),
                 }
             }
-            FileAsk::StartSweep(experiment) => {
-                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment) {
+            FileAsk::StartSweep(experiment, slurm) => {
+                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment, slurm) {
                     Ok(ids) => self.send(FileAnswer::Started(ids)),
                     Err(error) => self.say(Err(error)),
                 }
@@ -273,6 +275,20 @@ impl Reader {
                 Ok(experiment) => self.send(FileAnswer::Experiment(Box::new(experiment))),
                 Err(error) => self.say(Err(error)),
             },
+            FileAsk::Sets(key, experiment, open) => {
+                self.send(FileAnswer::Sets(key, Arc::new(sets::read(&experiment, &open))));
+            }
+            FileAsk::Overlaps(steps) => {
+                let found = run_work::overlaps(&self.folder, &steps).map(Arc::new).map_err(Trouble::from);
+                self.send(FileAnswer::Overlaps(steps, found));
+            }
+            FileAsk::KeepModel(id, step, path) => {
+                let kept = self.folder.run(&id).and_then(|run| keep_model(&run, step, &path)).map_err(Trouble::from);
+                self.send(FileAnswer::Kept(path, kept));
+            }
+            FileAsk::ExportFigure(figure, runs, spec, path) => {
+                self.say(run_work::export_across(&figure, &runs, &spec, &path));
+            }
             _ => {}
         }
     }
@@ -329,9 +345,10 @@ fn newest(asks: Vec<FileAsk>) -> Vec<FileAsk> {
         FileAsk::Estimate(..) => 1,
         FileAsk::Preview(..) => 2,
         FileAsk::Memory => 3,
+        FileAsk::Sets(..) => 4,
         _ => 0,
     };
-    let last: Vec<Option<usize>> = (0..4).map(|k| asks.iter().rposition(|a| kind(a) == k)).collect();
+    let last: Vec<Option<usize>> = (0..5).map(|k| asks.iter().rposition(|a| kind(a) == k)).collect();
     let is_wanted = |(i, ask): &(usize, FileAsk)| kind(ask) == 0 || last.get(kind(ask)).copied().flatten() == Some(*i);
     asks.into_iter().enumerate().filter(is_wanted).map(|(_, ask)| ask).collect()
 }

@@ -251,6 +251,7 @@ fn entry(row: Row) -> RunEntry {
     entry.scalars = row.numbers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     entry.stale = stale_methods(&row.versions);
     entry.studied = row.studied;
+    entry.unlearned = row.unlearned;
     entry
 }
 

@@ -9,12 +9,15 @@ pub mod battery;
 mod charts;
 pub mod choose;
 pub mod config;
+pub mod cost;
 pub mod course;
 pub mod edit;
 pub mod job;
+pub mod live;
 pub mod loss;
 mod mlp;
 mod neuron;
+pub mod pareto;
 pub mod picked;
 mod report;
 pub mod robustness;
@@ -28,6 +31,7 @@ mod weight;
 mod work;
 
 pub use config::Config;
+pub use verdict::{Tone, tone};
 
 use crate::error::Result;
 use crate::methods::{Amount, Card, Context, Input, InputKind, Report, Typed, any_row};

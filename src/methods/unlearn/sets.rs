@@ -80,6 +80,30 @@ pub struct Sets<'h> {
     pub n_candidates: usize,
 }
 
+impl<'h> Sets<'h> {
+    /// Texts to forget and to retain that were read before.
+    pub(super) fn of_texts(forget: Vec<Item>, retain: Vec<Item>, data: &'h Dataset) -> Self {
+        let n_candidates = forget.len();
+        Self {
+            forget,
+            retain,
+            holdout: Vec::new(),
+            data,
+            people: Default::default(),
+            notes: Vec::new(),
+            n_overlap: 0,
+            n_candidates,
+        }
+    }
+}
+
+/// Which rows to retain are also to be forgotten, by their text or token ids, before anything is cut or tokenized.
+pub fn shared_rows(forget: &[&Record], retain: &[&Record]) -> Vec<bool> {
+    let key = |r: &Record| (r.text.clone(), r.token_ids.clone());
+    let known: BTreeSet<_> = forget.iter().map(|r| key(r)).collect();
+    retain.iter().map(|r| known.contains(&key(r))).collect()
+}
+
 /// What an end-of-text token does in the memorization check.
 pub fn eos_policy(config: &Config, model: &Decoder) -> EosPolicy {
     if config.is_paper() && !model.config.eos.is_empty() { EosPolicy::Forbid } else { EosPolicy::Free }
@@ -294,7 +318,7 @@ fn add_answers(
     }
     if !alone.is_empty() {
         let (n, rows) = (counted(alone.len(), "answer"), listed(&alone));
-        notes.push(format!("{}: {n} belong to no text to forget and are left out (row {rows}).", data.name));
+        notes.push(format!("{}: {n} left out, without a partner among the texts to forget (row {rows}).", data.name));
     }
     let without = forget.iter().filter(|i| i.answers.is_empty()).count();
     if without > 0 && technique.answers == Need::Yes {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
-use super::{Streams, columns, compose, events, path_arg, text};
+use super::{Streams, columns, compose, events, pareto, path_arg, text};
 use crate::error::{Error, Result};
 use crate::figures::{
     Cell, Direction, ExportSpec, FontFamily, Format, TableColumn, TableFormat, TableView, export_table, length_mm,
@@ -41,6 +41,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(u16).range(1..=12))
                 .help("Panels in a row [default: 2]"),
         )
+        .args(pareto::args())
         .args(events::args())
         .arg(flag("all", "Every figure, every table as CSV, and the document of --html, into the folder --out [default: exports in the run]"))
         .arg(flag("html", "The whole run as one document: inputs, numbers, figures, method cards"))
@@ -82,7 +83,7 @@ pub(super) fn command() -> Command {
                 .help("File to write [default: the id with the extension, in the current folder]"),
         )
         .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "jsonl", "tex", "npy", "vtp", "md", "latex"]))
-        .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all", "html"]))
+        .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all", "html", "pareto"]))
 }
 
 /// How a map is seen as a surface in space.
@@ -108,6 +109,9 @@ fn camera_args() -> [Arg; 3] {
 }
 
 pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    if args.get_flag("pareto") {
+        return pareto::pareto(args, streams);
+    }
     let place = PathBuf::from(text(args, "run"));
     if place.is_file() {
         return compose::again(&place, args, streams);

@@ -15,6 +15,7 @@ mod generate;
 mod make;
 mod method;
 mod pairs;
+mod pareto;
 mod pipe;
 mod run;
 mod show;

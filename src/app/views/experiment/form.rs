@@ -129,6 +129,7 @@ fn run_ui(cx: &ViewCx<'_>, problems: &[Problem], typed: &mut Typed, ui: &mut Ui)
         },
     );
     vary::seeds_ui(cx, typed, ui);
+    vary::executor_ui(cx, typed, ui);
     plain_ui(cx, "device", "Where to compute: cpu, cuda or cuda:N", &experiment.device, problems, typed, ui, &|text| {
         edit(DraftCommand::Device(text.trim().to_owned()));
     });

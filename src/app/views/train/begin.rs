@@ -101,7 +101,7 @@ fn people() -> serde_json::Map<String, serde_json::Value> {
         "tokenizer": {"vocab_size": 512},
         "rows": {"batch": 8},
         "length": {"epochs": 60.0},
-        "check": {"every": 5, "k": 16, "l": 16},
+        "check": {"every": 5, "k": 16, "l": 16, "answers": 50},
     });
     config.as_object().cloned().unwrap_or_default()
 }

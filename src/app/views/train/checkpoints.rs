@@ -23,6 +23,11 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
+    /// How many lines they take, one where there are none.
+    pub(super) fn count(cx: &ViewCx<'_>, run: &RunEntry) -> usize {
+        cx.state.runs.checkpoints.get(&run.id).map_or(1, |kept| kept.len().max(1))
+    }
+
     pub(super) fn checkpoints_ui(&mut self, cx: &ViewCx<'_>, run: &RunEntry, log: Option<&Arc<RunLog>>, ui: &mut Ui) {
         self.ask(cx, run);
         let kept = cx.state.runs.checkpoints.get(&run.id).map_or(&[][..], Vec::as_slice);

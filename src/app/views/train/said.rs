@@ -8,8 +8,7 @@ use crate::app::context::ViewCx;
 use crate::app::curves::{RunLog, Said};
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, TIGHT};
-use crate::app::widgets::{badge, caption, card_title, icon_button, soft};
-use crate::app::words::{Piece, diff, job};
+use crate::app::widgets::{Piece, badge, caption, card_title, diff_words, icon_button, soft, words_job};
 
 /// Transient state.
 #[derive(Default)]
@@ -51,7 +50,7 @@ impl SaidNow {
         };
         let key = (log.id.clone(), at, shown.len());
         if self.key.as_ref() != Some(&key) {
-            self.compared = shown.iter().map(|s| diff(s.truth.as_deref().unwrap_or(&s.text), &s.text)).collect();
+            self.compared = shown.iter().map(|s| diff_words(s.truth.as_deref().unwrap_or(&s.text), &s.text)).collect();
             self.key = Some(key);
         }
         for (said, pieces) in shown.iter().zip(&self.compared) {
@@ -67,7 +66,7 @@ fn said_row_ui(cx: &ViewCx<'_>, said: &Said, pieces: &[Piece], ui: &mut Ui) {
         ui.spacing_mut().item_spacing.y = TIGHT;
         ui.add(Label::new(caption(ui, tail(&said.prompt))).wrap().selectable(true));
         let width = ui.available_width();
-        ui.add(Label::new(job(pieces, t, width)).wrap().selectable(true));
+        ui.add(Label::new(words_job(pieces, t, width)).wrap().selectable(true));
         if said.truth.is_some() {
             let is_same = pieces.iter().all(Piece::is_same);
             let (text, ink, fill) = if is_same {

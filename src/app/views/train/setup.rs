@@ -198,6 +198,7 @@ impl Setup {
             ("lr.peak", "Learning rate"),
             ("lr.schedule", "Schedule"),
             ("lr.warmup_steps", "Warm-up"),
+            ("lr.rise", "Rises"),
             ("optimizer.weight_decay", "Weight decay"),
         ] {
             lines.option_ui(path, label, typed, ui);
@@ -229,6 +230,7 @@ impl Setup {
             ("check.unit", "counted in"),
             ("check.k", "Prefix k"),
             ("check.l", "Continuation l"),
+            ("check.answers", "Ask about people"),
             ("checkpoint.every", "Keep model every"),
             ("checkpoint.unit", "counted in"),
             ("stop.patience", "Stop early after"),

@@ -17,6 +17,9 @@ use crate::app::widgets::{badge, caption, card, region, trouble_ui};
 
 /// Width of the column at the right, points.
 const SIDE: f32 = 340.0;
+/// Height of the title above the checkpoints, and of one of them.
+const HEAD: f32 = 36.0;
+const ROW: f32 = 36.0;
 
 /// Transient state.
 pub(super) struct Watch {
@@ -46,6 +49,10 @@ impl Watch {
                 self.live.live_ui(cx, &[run], ui);
             });
         });
+        let log = cx.state.runs.logs.get(&run.id);
+        let below = (HEAD + ROW * Checkpoints::count(cx, run) as f32).min(side.height() * 0.38);
+        let kept = side.with_min_y(side.bottom() - below);
+        let side = side.with_max_y(kept.top() - PAD);
         region(ui, side, "side", |ui| {
             ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
                 ui.set_max_width(SIDE - 12.0);
@@ -54,9 +61,13 @@ impl Watch {
                     progress_ui(cx, run, ui);
                 });
                 ui.add_space(PAD);
-                let log = cx.state.runs.logs.get(&run.id);
                 self.said.said_ui(cx, log, ui);
-                ui.add_space(PAD);
+            });
+        });
+        // Models are in sight whatever the model says.
+        region(ui, kept, "kept", |ui| {
+            ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+                ui.set_max_width(SIDE - 12.0);
                 self.checkpoints.checkpoints_ui(cx, run, log, ui);
             });
         });

@@ -10,7 +10,7 @@ use super::desk::{DeskCommand, Preview};
 use super::log::Level;
 use super::state::{MeasuredPair, Settings, Slot, Toast};
 use super::window::Window;
-use super::worker::{AllRuns, Answer, Ask, FileAnswer, Picture, Trouble};
+use super::worker::{Answer, Ask, FileAnswer, Picture, Trouble};
 use crate::methods::common::tables::counted;
 use crate::methods::compare::Pair;
 
@@ -113,31 +113,13 @@ impl Window {
                 self.state.machine.memory_total = total;
             }
             FileAnswer::Cards(cards) => self.state.machine.cards = Some(cards),
-            FileAnswer::Runs(entries) => {
-                self.state.runs.serial += 1;
-                match entries {
-                    Ok(all) => self.take_runs(all),
-                    Err(trouble) => self.state.runs.trouble = Some(trouble),
-                }
-            }
-            FileAnswer::Details(details) => {
-                self.state.runs.details.insert(details.id.clone(), details);
-                self.state.runs.follow();
-            }
             FileAnswer::Log(lines) => {
                 for line in lines {
                     self.state.log.push(line);
                 }
             }
-            FileAnswer::Events(log) => {
-                self.state.runs.logs.insert(log.id.clone(), log);
-            }
-            FileAnswer::Queue(queue) => self.state.runs.queue = queue,
-            FileAnswer::Trashed(runs) => self.state.runs.trash = runs,
-            FileAnswer::Shared(rows) => self.state.runs.shared = Some(rows),
-            FileAnswer::Rows(viewer, part) => {
-                self.state.runs.parts.insert(viewer, part);
-            }
+            FileAnswer::MadeRows(key, rows) => self.state.made.take(key, rows),
+            FileAnswer::MadeData(path) => self.apply(ctx, super::command::Command::OpenData(path)),
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
             FileAnswer::Preview(key, drawn) => self.take_preview(ctx, key, drawn),
@@ -146,15 +128,6 @@ impl Window {
                 super::shell::show(&mut self.tree, super::views::ViewId::Figures);
             }
             FileAnswer::Page(Err(trouble)) => self.say_trouble("figures", &trouble),
-            FileAnswer::Started(ids) => {
-                self.say(&if ids.len() == 1 {
-                    "The run is started".to_owned()
-                } else {
-                    format!("{} runs are in the queue", ids.len())
-                });
-                self.state.runs.chosen = ids;
-                self.show_started();
-            }
             FileAnswer::Estimated(serial, needs) => {
                 if serial == self.state.draft.serial {
                     self.state.draft.estimate = match needs {
@@ -163,14 +136,10 @@ impl Window {
                     };
                 }
             }
-            FileAnswer::Sets(key, sheets) => self.state.unlearn.sets = Some((key, sheets)),
-            FileAnswer::Overlaps(steps, found) => {
-                self.state.unlearn.overlaps.insert(steps, found);
-            }
-            FileAnswer::Kept(path, written) => self.take_kept(path, written),
             FileAnswer::Experiment(experiment) => {
                 self.apply(ctx, super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)));
             }
+            answer => self.take_run_answer(answer),
         }
     }
 
@@ -213,27 +182,6 @@ impl Window {
         }
         self.choose_data(ctx, index);
         self.count_tokens();
-    }
-
-    fn take_runs(&mut self, all: AllRuns) {
-        let AllRuns { entries, names, lineage } = all;
-        let before = self.state.runs.entries.iter().filter(|e| e.state.is_active());
-        let before: std::collections::HashMap<String, super::runs::RunState> =
-            before.map(|e| (e.id.clone(), e.state)).collect();
-        for entry in &entries {
-            let was = before.get(&entry.id).copied();
-            if was.is_some_and(super::runs::RunState::is_active) && !entry.state.is_active() {
-                self.state.runs.details.remove(&entry.id);
-                let text = format!("{}: {}", entry.name, entry.state.title().to_lowercase());
-                self.state.log.add(Level::Info, "runs", text.clone());
-                self.state.toasts.push(Toast { text, is_bad: entry.trouble.is_some(), since: Instant::now() });
-            }
-        }
-        self.state.runs.entries = entries;
-        self.state.runs.names = names;
-        self.state.runs.lineage = lineage;
-        self.state.runs.trouble = None;
-        self.want_details();
     }
 
     /// A short message.

@@ -51,6 +51,7 @@ impl Window {
                 self.want_details();
             }
             RunCommand::Cancel(id) => self.reader.ask(FileAsk::Cancel(id)),
+            RunCommand::Checkpoints(id) => self.reader.ask(FileAsk::Checkpoints(id)),
             RunCommand::Resume(id) => self.reader.ask(FileAsk::Resume(id)),
             RunCommand::Trash(id) => {
                 self.history.push(Step::Trash(id.clone()));

@@ -132,6 +132,15 @@ impl PointOf {
     }
 }
 
+/// A model that a training has kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Steps that were taken; none for the finished model.
+    pub steps: Option<u64>,
+    /// The model folder.
+    pub path: PathBuf,
+}
+
 /// A change of what the user wrote about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoteChange {
@@ -233,6 +242,10 @@ pub struct RunList {
     pub details: BTreeMap<String, Arc<RunDetails>>,
     /// Events of the runs that are looked at or at work.
     pub logs: BTreeMap<String, Arc<RunLog>>,
+    /// Figures of runs at work, as far as they are known, by the names that their files will have.
+    pub partial: BTreeMap<String, Vec<(String, Arc<Figure>)>>,
+    /// Models that training runs have kept, as far as somebody asked.
+    pub checkpoints: BTreeMap<String, Vec<Checkpoint>>,
     /// Chosen runs that charts leave out.
     pub hidden: BTreeSet<String>,
     /// Runs that wait.
@@ -275,6 +288,7 @@ impl RunList {
         let active: BTreeSet<&String> = self.entries.iter().filter(|e| e.state.is_active()).map(|e| &e.id).collect();
         self.details.retain(|id, _| chosen.contains(id) || shown.as_ref() == Some(id));
         self.logs.retain(|id, _| chosen.contains(id) || active.contains(id));
+        self.checkpoints.retain(|id, _| chosen.contains(id));
         self.parts.retain(|_, part| self.details.contains_key(&part.want.run));
     }
 
@@ -321,6 +335,8 @@ pub enum RunCommand {
     Choose(Vec<String>),
     /// Stop gracefully; a second time at once.
     Cancel(String),
+    /// Look for the models that it has kept.
+    Checkpoints(String),
     /// Go on from the last checkpoint.
     Resume(String),
     /// Move to the trash.

@@ -220,7 +220,8 @@ impl Window {
     /// Where runs are shown that were just started: in the view that started them.
     pub(super) fn show_started(&mut self) {
         let shown = &self.state.shown;
-        if !shown.contains(&ViewId::Unlearn) || shown.contains(&ViewId::Experiment) {
+        let has_own_place = [ViewId::Train, ViewId::Unlearn].iter().any(|view| shown.contains(view));
+        if !has_own_place || shown.contains(&ViewId::Experiment) {
             shell::show(&mut self.tree, ViewId::Runs);
         }
     }

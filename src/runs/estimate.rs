@@ -83,7 +83,8 @@ pub fn estimate(
         let needed: u64 = models.map(|model| model_bytes(model, work, place) + cached * model.cache_bytes).sum();
         let longest = step.model().and_then(|name| plan.models.get(name)).map_or(0, |model| model.parameters);
         let needed = needed.saturating_add(work.vectors.saturating_mul(longest).saturating_mul(BYTES));
-        total.memory_bytes = total.memory_bytes.max(needed);
+        total.memory_bytes = total.memory_bytes.max(needed.saturating_add(work.own_bytes));
+        total.work.kept_bytes += work.kept_bytes;
         total.work.forward_tokens += work.forward_tokens;
         total.work.backward_tokens += work.backward_tokens;
         total.work.decoded_tokens += work.decoded_tokens;
@@ -99,7 +100,7 @@ pub fn estimate(
     }
     total.about_secs = secs;
     let written = total.work.forward_tokens - total.work.fleeting_tokens + total.work.decoded_tokens;
-    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * written;
+    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * written + total.work.kept_bytes;
     Ok((total, warnings))
 }
 
@@ -165,7 +166,12 @@ fn step_work(
     let n_ctx = model.map_or(usize::MAX, |model| model.n_ctx);
     // In every method `limit` means the first rows of each data set.
     let limit = step.config.get("limit").and_then(Value::as_u64).map_or(usize::MAX, |n| n as usize);
-    let mut amount = Amount::default();
+    let mut amount = Amount {
+        parameters: model.map_or(0, |model| model.parameters),
+        n_layer: model.map_or(0, |model| model.n_layer as u64),
+        d_ff: model.map_or(0, |model| model.d_ff as u64),
+        ..Amount::default()
+    };
     for (slot, names) in &step.inputs {
         let sets: Vec<&Dataset> = names.iter().filter_map(|name| data.get(name)).collect();
         if sets.is_empty() {

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use super::clock::now;
 use super::observer::{Observer, Progress, Unobserved};
 use super::rate::RateMeter;
-use super::store::{CancelRequest, Event, EventLog, Journal, Parts, RunDir, SavedTable, State, Status};
+use super::store::{CancelRequest, Event, EventLog, Journal, Partial, Parts, RunDir, SavedTable, State, Status};
 use crate::engine::Place;
 use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
+use crate::figures::Figure;
 use crate::methods::{Host, Sample, Table};
 
 const TICK: Duration = Duration::from_millis(100);
@@ -62,6 +63,8 @@ pub struct RunHost {
     weights: Vec<LoadReport>,
     /// The tables of the present step that come part by part.
     parts: Parts,
+    /// Its figures on the way.
+    partial: Partial,
     heartbeat: Option<JoinHandle<()>>,
 }
 
@@ -125,6 +128,7 @@ impl RunHost {
             failure: None,
             weights: Vec::new(),
             parts: Parts::new(run, ""),
+            partial: Partial::new(run, ""),
             heartbeat,
             journal,
         };
@@ -138,10 +142,12 @@ impl RunHost {
         self.step = step;
         folder.clone_into(&mut self.folder);
         self.parts = Parts::new(&self.shared.run, prefix);
+        self.partial = Partial::new(&self.shared.run, prefix);
     }
 
-    /// Completes the tables of the step that came part by part.
+    /// Completes the tables of the step that came part by part, and removes what was shown on the way.
     pub fn finish_tables(&mut self) -> Result<Vec<SavedTable>> {
+        self.partial.clear();
         std::mem::replace(&mut self.parts, Parts::new(&self.shared.run, "")).finish()
     }
 
@@ -243,6 +249,12 @@ impl Host for RunHost {
     fn sample(&mut self, at: u64, sample: Sample) {
         let Sample { prompt, text, truth } = sample;
         self.append(Event::Sample { step: self.step, at, prompt, text, truth });
+    }
+
+    fn partial(&mut self, figures: &dyn Fn() -> Vec<Figure>) {
+        if let Err(error) = self.partial.show(figures) {
+            self.failure.get_or_insert(error);
+        }
     }
 
     fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {

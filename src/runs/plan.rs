@@ -81,6 +81,12 @@ pub struct PlannedModel {
     pub cache_bytes: u64,
     /// Longest text in tokens.
     pub n_ctx: usize,
+    /// Number of layers.
+    #[serde(default)]
+    pub n_layer: usize,
+    /// Hidden units of a feed-forward layer.
+    #[serde(default)]
+    pub d_ff: usize,
     /// Number of token ids.
     pub vocab_size: usize,
     /// Whether it came with a tokenizer.
@@ -301,6 +307,8 @@ fn planned_model(
         gradient_bytes: training.total() - if device == Device::Cpu { 0 } else { training.weights },
         cache_bytes: KvCache::bytes(config, 1, 1),
         n_ctx: config.n_ctx,
+        n_layer: config.n_layer,
+        d_ff: config.d_ff,
         vocab_size: config.vocab_size,
         has_tokenizer: inputs::has_tokenizer(&folder),
         files: super::store::model_files(&folder)?
@@ -320,7 +328,9 @@ fn load_data(
 ) -> Result<(Dataset, Option<String>)> {
     let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
     if let Some(make) = &data.make {
-        return Ok((inputs::make_data(data, make, experiment.seed)?, None));
+        let made = inputs::make_data(data, make, experiment.seed)?;
+        // several sets come from one generator, so its name would tell nothing
+        return Ok((Dataset { name: name.to_owned(), ..made }, None));
     }
     let (file, note) = match pinned {
         Some(file) => (file, None),

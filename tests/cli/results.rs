@@ -52,6 +52,9 @@ fn a_plan_is_printed_and_nothing_runs() {
     assert_eq!(plan["models"]["model"]["n_ctx"], 32);
     assert_eq!(plan["estimate"]["work"]["forward_tokens"], 900);
     assert!(plan["estimate"]["memory_bytes"].as_u64() > Some(0), "{out}");
+    let (_, out, _) = memoscope(&["run", &path, "--plan", "--json", "--set", "steps.0.config.limit=10"]);
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["estimate"]["work"]["forward_tokens"], 300, "only the rows that are read count");
     assert!(!bench.path("runs").exists(), "nothing runs");
 }
 
@@ -289,7 +292,7 @@ fn a_landscape_is_computed_and_written_for_other_programs() {
     let panels = "loss_rows,loss_rows,exact_rows";
     let missing = bench.output(&["export", "plane", "--compose", panels, "--pdf", "--out", "p.pdf"]);
     assert!(!missing.status.success(), "no text is memorized, so there is no such figure");
-    run(&["export", "plane", "--compose", "loss_rows,surface.rows", "--pdf", "--out", "p.pdf"]);
+    run(&["export", "plane", "--compose", "loss_rows,loss_rows", "--camera", "40,30", "--pdf", "--out", "p.pdf"]);
     run(&["export", "plane", "--figure", "loss_rows", "--npy"]);
     run(&["export", "plane", "--figure", "loss_rows", "--out", "surface.vtp"]);
     let npy = std::fs::read(bench.path("loss_rows.npy")).unwrap();

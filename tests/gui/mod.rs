@@ -11,6 +11,7 @@ mod runs;
 mod sweep;
 mod tables;
 mod task;
+mod train;
 mod unlearn;
 
 use std::path::{Path, PathBuf};

@@ -18,6 +18,7 @@ fn mask(harness: &mut Harness<'static, Window>, view: &str) {
         "Model" => hide([160.0, 0.0], [1010.0, 56.0]),
         "Start" => hide([76.0, 350.0], [1280.0, 690.0]),
         "Experiment" => hide([950.0, 60.0], [1280.0, 230.0]),
+        "Train" => hide([80.0, 50.0], [484.0, 150.0]),
         "Log" => hide([76.0, 60.0], [1280.0, 690.0]),
         _ => {}
     }
@@ -133,6 +134,30 @@ fn the_landscape_looks_as_before() {
         let name = format!("landscape_{}", if dark { "dark" } else { "light" });
         if let Err(error) = harness.try_snapshot(&name) {
             wrong.push(error.to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_training_looks_as_before() {
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let theme = if dark { "dark" } else { "light" };
+        let mut form = super::train::set_up(one.path(), dark, 0.5);
+        if !form.state().state().machine.adapter.contains("llvmpipe") {
+            return println!("skipped: the pictures were made on llvmpipe");
+        }
+        let mut watched = super::train::watched(other.path(), dark);
+        for (name, harness) in [("setup", &mut form), ("watch", &mut watched)] {
+            wait(harness, "the messages to go", |w| w.state().toasts.is_empty());
+            harness.remove_cursor();
+            harness.run_steps(3);
+            mask(harness, "Train");
+            if let Err(error) = harness.try_snapshot(format!("train_{name}_{theme}")) {
+                wrong.push(error.to_string());
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

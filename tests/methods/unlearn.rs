@@ -236,7 +236,7 @@ fn answers_belong_to_their_rows() {
     let more = more.into_iter().enumerate().map(|(row, r)| Record { row, ..r }).collect();
     let (ratio, notes) = truth(with_bad.clone(), more);
     assert!(is_one(ratio, 3), "{ratio:?}");
-    assert!(notes.iter().any(|n| n.contains("answers: 1 answer belong to no text to forget")), "{notes:?}");
+    assert!(notes.iter().any(|n| n.contains("answers: 1 answer left out, without a partner")), "{notes:?}");
     // with ids the order does not matter, and an unknown id never falls back to it
     let named = |list: &[Record], ids: &[&str]| -> Vec<Record> {
         list.iter().zip(ids).map(|(r, id)| Record { id: Some((*id).to_owned()), ..r.clone() }).collect()
@@ -312,6 +312,20 @@ fn losses_say_what_they_are_measured_in() {
         ("pdu", "loss"),
     ] {
         assert_eq!(label(technique), wanted, "{technique}");
+    }
+}
+
+/// 0.01 of 24 hidden units: the published code takes none, the correct mode one a layer.
+#[test]
+fn less_than_one_hidden_unit() {
+    let run = |more: &Value| inputs("gpt2").run("unlearn", &config("activations", more)).unwrap();
+    let paper = run(&json!({"ratio": 0.01, "compat": "paper"}));
+    assert_eq!(scalar(&paper, "edit.changed"), 0.0);
+    assert_well_formed(&paper);
+    assert!(paper.notes.iter().any(|n| n.contains("Nothing was removed: 0.01 of 24 hidden")), "{:?}", paper.notes);
+    // what a unit reads with: 16 weights and a bias in each of two layers
+    for more in [json!({"ratio": 0.01}), json!({"ratio": 0.01, "compat": "paper", "rounding": "at_least_one"})] {
+        assert_eq!(scalar(&run(&more), "edit.changed"), 34.0, "{more}");
     }
 }
 

@@ -9,6 +9,7 @@ mod log;
 mod model;
 mod runs;
 mod start;
+mod train;
 mod unlearn;
 
 use egui::Ui;
@@ -30,6 +31,8 @@ pub enum ViewId {
     Compare,
     /// Set up a measurement.
     Experiment,
+    /// Set up a training and watch it.
+    Train,
     /// Progress and results.
     Runs,
     /// Make a model forget.
@@ -44,12 +47,13 @@ pub enum ViewId {
 
 impl ViewId {
     /// All, in the order of the rail.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Start,
         Self::Model,
         Self::Data,
         Self::Compare,
         Self::Experiment,
+        Self::Train,
         Self::Runs,
         Self::Unlearn,
         Self::Landscape,
@@ -65,6 +69,7 @@ impl ViewId {
             Self::Data => "Data",
             Self::Compare => "Compare",
             Self::Experiment => "Experiment",
+            Self::Train => "Train",
             Self::Runs => "Runs",
             Self::Unlearn => "Unlearn",
             Self::Landscape => "Landscape",
@@ -81,6 +86,7 @@ impl ViewId {
             Self::Data => Icon::Data,
             Self::Compare => Icon::Compare,
             Self::Experiment => Icon::Experiment,
+            Self::Train => Icon::Train,
             Self::Runs => Icon::Runs,
             Self::Unlearn => Icon::Unlearn,
             Self::Landscape => Icon::Landscape,
@@ -104,6 +110,7 @@ pub struct Views {
     data: data::Data,
     compare: compare::Compare,
     experiment: experiment::Experiment,
+    train: train::Train,
     runs: runs::Runs,
     unlearn: unlearn::Unlearn,
     landscape: landscape::Landscape,
@@ -120,6 +127,7 @@ impl Views {
             ViewId::Data => &mut self.data,
             ViewId::Compare => &mut self.compare,
             ViewId::Experiment => &mut self.experiment,
+            ViewId::Train => &mut self.train,
             ViewId::Runs => &mut self.runs,
             ViewId::Unlearn => &mut self.unlearn,
             ViewId::Landscape => &mut self.landscape,

@@ -9,6 +9,7 @@ mod legend;
 mod pager;
 mod search;
 mod stat;
+mod swatch;
 mod token;
 mod words;
 
@@ -24,5 +25,6 @@ pub use legend::legend_ui;
 pub use pager::pager_ui;
 pub use search::search_ui;
 pub use stat::{Stat, stats_ui};
+pub use swatch::swatch_ui;
 pub use token::{TokenLook, token_tooltip_ui, value_text};
-pub use words::{Piece, diff_words, words_job};
+pub use words::{Piece, diff_words, marked_job, words_job};

@@ -4,6 +4,7 @@ use egui::text::{LayoutJob, TextFormat};
 use egui::{FontId, Stroke};
 use similar::{ChangeTag, TextDiff};
 
+use super::one_line;
 use crate::app::style::Tokens;
 use crate::app::style::tokens::size;
 
@@ -18,6 +19,11 @@ impl Piece {
     /// Whether both texts have it.
     pub fn is_same(&self) -> bool {
         self.tag == ChangeTag::Equal
+    }
+
+    /// Whether only the new text has it.
+    pub fn is_new(&self) -> bool {
+        self.tag == ChangeTag::Insert
     }
 }
 
@@ -53,6 +59,31 @@ pub fn words_job(pieces: &[Piece], t: &Tokens, width: f32) -> LayoutJob {
             }
         };
         job.append(&piece.text, 0.0, format);
+    }
+    job
+}
+
+/// The pieces of a row against its clean twin: what is altered is marked, what it took the place of struck through. In
+/// one line, line breaks are signs.
+pub fn marked_job(pieces: &[Piece], t: &Tokens, width: f32, is_one_line: bool) -> LayoutJob {
+    let mut job = LayoutJob::default();
+    job.wrap.max_width = width;
+    for piece in pieces {
+        let font_id = FontId::proportional(size::BODY);
+        let format = match piece.tag {
+            ChangeTag::Equal => TextFormat { font_id, color: t.text, ..TextFormat::default() },
+            ChangeTag::Insert => {
+                TextFormat { font_id, color: t.warn, background: t.warn_soft, ..TextFormat::default() }
+            }
+            ChangeTag::Delete => TextFormat {
+                font_id,
+                color: t.text_faint,
+                strikethrough: Stroke::new(1.0, t.text_faint),
+                ..TextFormat::default()
+            },
+        };
+        let text = if is_one_line { one_line(&piece.text) } else { piece.text.as_str().into() };
+        job.append(&text, 0.0, format);
     }
     job
 }

@@ -9,9 +9,11 @@ use crate::app::curves::RunLog;
 use crate::app::log::LogLine;
 use crate::app::names::RunNames;
 use crate::app::parts::{TablePart, Viewer, Want};
-use crate::app::runs::{NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
+use crate::app::preview::RowsPreview;
+use crate::app::runs::{Checkpoint, NoteChange, QueueChange, QueueState, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
 use crate::app::unlearn::SetSheets;
+use crate::data::make::Make;
 use crate::data::{DataSpec, Dataset};
 use crate::engine::cuda::Cards;
 use crate::error::Result;
@@ -19,7 +21,7 @@ use crate::figures::{ExportSpec, Figure};
 use crate::runs::lineage::Lineage;
 use crate::runs::sweep::Checked;
 use crate::runs::unlearned::Overlaps;
-use crate::runs::{Experiment, Page};
+use crate::runs::{Experiment, Page, slurm};
 
 /// A request.
 #[derive(Debug)]
@@ -28,14 +30,20 @@ pub enum FileAsk {
     Data(PathBuf, DataSpec),
     /// Count the tokens of a data file with the tokenizer of this model folder, whose context has so many.
     Count(PathBuf, Arc<DataSheet>, PathBuf, usize),
+    /// The first rows of a set that is made, with this seed.
+    MadeRows(Box<Make>, u64),
+    /// Make a set with this seed and write it.
+    MakeData(Box<Make>, u64, PathBuf),
+    /// The models that a run has kept so far.
+    Checkpoints(String),
     /// How much memory is in use, here and on the cards.
     Memory,
     /// Everything of a run.
     Details(String),
     /// Start experiments, one after the other.
     Start(Vec<Experiment>),
-    /// Start every run of an experiment with a sweep.
-    StartSweep(Box<Experiment>),
+    /// Start every run of an experiment with a sweep, here or by Slurm.
+    StartSweep(Box<Experiment>, Option<slurm::Settings>),
     /// What an experiment will need.
     Estimate(Box<Experiment>, u64),
     /// Stop a run.
@@ -100,6 +108,12 @@ pub enum FileAnswer {
     Data(PathBuf, Result<Arc<DataSheet>, Trouble>),
     /// The same data file with lengths in tokens.
     Counted(PathBuf, Arc<DataSheet>),
+    /// The first rows of the set of this key.
+    MadeRows(String, Result<Arc<RowsPreview>, Trouble>),
+    /// A data file that was made.
+    MadeData(PathBuf),
+    /// The models that a run has kept so far, by the id of the run.
+    Checkpoints(String, Vec<Checkpoint>),
     /// Bytes used by this program and installed, and the busy share of all processors, 0 to 1.
     Memory(u64, u64, f32),
     /// The cards that compute.
@@ -112,6 +126,8 @@ pub enum FileAnswer {
     Log(Vec<LogLine>),
     /// Events of a run, from the start.
     Events(Arc<RunLog>),
+    /// Figures of a run as far as they are known, by the names that their files will have; none when it is done.
+    Partial(String, Vec<(String, Arc<Figure>)>),
     /// Runs that wait.
     Queue(QueueState),
     /// Runs in the trash: id and name.

@@ -13,6 +13,7 @@ use super::sets;
 use super::{DataSheet, Trouble};
 use crate::app::names::RunNames;
 use crate::app::parts::TablePart;
+use crate::app::preview::{MadeRows, RowsPreview};
 use crate::app::runs::QueueState;
 use crate::app::shared::SharedRows;
 use crate::data::Tokenizer;
@@ -134,6 +135,9 @@ impl Reader {
         for log in logs {
             self.send(FileAnswer::Events(log));
         }
+        for (id, figures) in self.folder.poll_partial() {
+            self.send(FileAnswer::Partial(id, figures));
+        }
         self.tell_queue();
     }
 
@@ -192,8 +196,8 @@ impl Reader {
                     Err(error) => self.say(Err(error)),
                 }
             }
-            FileAsk::StartSweep(experiment) => {
-                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment) {
+            FileAsk::StartSweep(experiment, slurm) => {
+                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment, slurm) {
                     Ok(ids) => self.send(FileAnswer::Started(ids)),
                     Err(error) => self.say(Err(error)),
                 }
@@ -242,6 +246,18 @@ impl Reader {
             FileAsk::Export(page, path, with_page) => self.say(run_work::export(&page, &path, with_page)),
             FileAsk::ExportAll(id, spec) => {
                 self.say(self.folder.run(&id).and_then(|run| run_work::export_all(&run, &spec)));
+            }
+            FileAsk::MadeRows(make, seed) => {
+                let rows = RowsPreview::of_make(&make, seed).map(Arc::new).map_err(Trouble::from);
+                self.send(FileAnswer::MadeRows(MadeRows::key(&make, seed), rows));
+            }
+            FileAsk::MakeData(make, seed, path) => match run_work::make_data(&make, seed, &path) {
+                Ok(()) => self.send(FileAnswer::MadeData(path)),
+                Err(error) => self.say(Err(error)),
+            },
+            FileAsk::Checkpoints(id) => {
+                let kept = self.folder.run(&id).map(|run| run_work::checkpoints(&run)).unwrap_or_default();
+                self.send(FileAnswer::Checkpoints(id, kept));
             }
             FileAsk::Rows(viewer, want) => {
                 let table = self.folder.rows(&want).map(Arc::new).map_err(Trouble::from);

@@ -13,11 +13,14 @@ use crate::app::parts::{PAGE_ROWS, Want};
 use crate::app::runs::{PointOf, RunDetails, RunEntry, RunState};
 use crate::app::worker::Trouble;
 use crate::error::{Error, Result};
+use crate::figures::Figure;
 use crate::figures::palette::SERIES;
 use crate::methods::Table;
 use crate::runs::RunDir;
 use crate::runs::index::{Index, Row};
-use crate::runs::store::{Event, SavedReport, SavedTable, State, Tail, change_stamp, list_runs};
+use crate::runs::store::{
+    Event, SavedReport, SavedTable, State, Tail, change_stamp, list_runs, partial_stamp, read_partial,
+};
 
 /// Follows all runs below a folder.
 pub(super) struct RunFolder {
@@ -26,6 +29,8 @@ pub(super) struct RunFolder {
     index: Option<Index>,
     known: BTreeMap<String, Known>,
     tails: BTreeMap<String, (Tail, RunLog)>,
+    /// When the figures of runs at work were written that were read last.
+    partial: BTreeMap<String, SystemTime>,
 }
 
 struct Known {
@@ -41,7 +46,7 @@ pub(super) fn now() -> f64 {
 impl RunFolder {
     /// Follows the runs below `root`.
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, index: None, known: BTreeMap::new(), tails: BTreeMap::new() }
+        Self { root, index: None, known: BTreeMap::new(), tails: BTreeMap::new(), partial: BTreeMap::new() }
     }
 
     /// Where the runs are.
@@ -105,6 +110,30 @@ impl RunFolder {
         let known = &self.known;
         self.tails.retain(|id, _| known.get(id).is_some_and(|k| k.entry.state.is_active()));
         (lines, logs)
+    }
+
+    /// The figures of runs that are not done which changed since the last call; none for a run that shows none any more.
+    pub(super) fn poll_partial(&mut self) -> Vec<(String, Vec<(String, Arc<Figure>)>)> {
+        let mut fresh = Vec::new();
+        for (id, known) in &self.known {
+            let was = self.partial.get(id).copied();
+            if known.entry.state == RunState::Done && was.is_none() {
+                continue;
+            }
+            let run = RunDir::of_results(&self.root.join(id));
+            let stamp = partial_stamp(&run);
+            if stamp == was {
+                continue;
+            }
+            // What is being replaced is read next time.
+            let Ok(figures) = read_partial(&run) else { continue };
+            match stamp {
+                Some(stamp) => self.partial.insert(id.clone(), stamp),
+                None => self.partial.remove(id),
+            };
+            fresh.push((id.clone(), figures.into_iter().map(|(file, f)| (file, Arc::new(f))).collect()));
+        }
+        fresh
     }
 
     /// All events of a run.

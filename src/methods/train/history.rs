@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{BackdoorCheck, MemorizationCheck, QualityCheck};
+use super::check::{AnswerCheck, BackdoorCheck, MemorizationCheck, QualityCheck};
 
 /// The training curve and the checks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,9 @@ pub(super) struct Checked {
     pub(super) memorized: Vec<MemorizationCheck>,
     /// One a test set: rows that were never trained on, or of poisoned ones how often the attack succeeds.
     pub(super) held_out: Vec<HeldOut>,
+    /// Questions about stated facts, by whom they are about; empty when not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) answers: Vec<AnswerCheck>,
 }
 
 /// What became of a test set.

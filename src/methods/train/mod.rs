@@ -13,6 +13,7 @@ mod checkpoint;
 mod config;
 mod history;
 mod mover;
+mod needs;
 mod options;
 mod order;
 mod regularize;
@@ -103,7 +104,13 @@ fn work(config: &Config, amount: &Amount) -> Work {
     let epochs = trained / tokens.max(1);
     let checks = if config.check.unit == Unit::Epochs { epochs / config.check.every.max(1) } else { epochs } + 1;
     let checked = checks * (of("test") + tokens);
-    Work { forward_tokens: trained + checked, backward_tokens: trained, ..Work::default() }
+    let forward_tokens = trained + checked;
+    let work = Work { forward_tokens, backward_tokens: trained, fleeting_tokens: forward_tokens, ..Work::default() };
+    if amount.models.contains_key("model") {
+        return work;
+    }
+    let longest = (tokens as f64 / rows as f64).ceil() as u64;
+    Work { own_bytes: config.fresh_bytes(longest), kept_bytes: config.kept_bytes(), ..work }
 }
 
 fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {

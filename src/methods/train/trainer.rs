@@ -1,6 +1,6 @@
 //! The loop: steps, checks, checkpoints; what is interrupted goes on with the same bytes.
 
-use super::check::{MemorizationCheck, Trial, are_poisoned, backdoor, memorized, quality};
+use super::check::{MemorizationCheck, Trial, answers, are_poisoned, backdoor, memorized, quality};
 use super::checkpoint::{Shelf, State};
 use super::history::{Checked, HeldOut, History, Point};
 use super::order::Course;
@@ -12,16 +12,15 @@ use super::step::{Mover, sequence, update};
 use super::{Config, mover};
 use crate::data::Tokenizer;
 use crate::engine::rng::Stream;
-use crate::engine::train::Schedule;
 use crate::error::{Error, Result};
-use crate::methods::train::options::{Decay, Unit};
+use crate::methods::train::options::Unit;
 use crate::methods::{Compat, Host};
 
 const STAGE: &str = "train";
 /// Points of the training curve at most when nothing else is said.
 const POINTS: u64 = 1000;
 /// Checkpoints of a run at most when nothing else is said.
-const CHECKPOINTS: u64 = 10;
+pub(super) const CHECKPOINTS: u64 = 10;
 
 /// A training run.
 pub(super) struct Trainer<'a> {
@@ -87,7 +86,7 @@ impl Trainer<'_> {
 
     fn is_check_due(&self, step: u64) -> bool {
         let check = &self.config.check;
-        if !check.quality && !check.memorization {
+        if !check.quality && !check.memorization && check.answers == 0 {
             return false;
         }
         if self.config.compat == Compat::Paper && check.unit == Unit::Epochs {
@@ -148,13 +147,7 @@ impl Trainer<'_> {
 
     /// The learning rate of step `step`; the first is 0.
     fn lr(&self, step: u64) -> f64 {
-        let warmup = self.config.lr.warmup_steps;
-        let schedule = match self.config.lr.schedule {
-            Decay::Constant => Schedule::Constant { warmup },
-            Decay::Linear => Schedule::Linear { warmup },
-            Decay::Cosine => Schedule::Cosine { warmup },
-        };
-        self.config.lr.peak * schedule.factor(step, self.course.n_steps)
+        self.config.lr.at(step, self.course.n_steps)
     }
 
     fn check(&mut self, host: &mut dyn Host) -> Result<()> {
@@ -188,6 +181,9 @@ impl Trainer<'_> {
                 let rows = set.rows.get(..first(set)).unwrap_or_default();
                 checked.held_out.push(held_out(&mut trial, rows, window, [eos, banned])?);
             }
+        }
+        if let (Some(tokenizer), true) = (&self.tokenizer, options.answers > 0) {
+            checked.answers = answers(&mut trial, tokenizer, self.prepared, options.answers)?;
         }
         // Decoding knows no masks: what the model says in use would be something else.
         let said = match self.regularizers.masks {
@@ -225,6 +221,7 @@ fn publish_point(host: &mut dyn Host, point: &Point) {
     for (name, value) in [("train_loss", point.loss), ("lr", point.lr), ("grad_norm", point.grad_norm)] {
         host.metric(name, point.step, value);
     }
+    publish_place(host, point.step, point.tokens, point.epoch);
     if point.penalty > 0.0 {
         host.metric("penalty", point.step, point.penalty);
     }
@@ -233,9 +230,16 @@ fn publish_point(host: &mut dyn Host, point: &Point) {
     }
 }
 
+/// What charts can have on their horizontal axis instead of steps.
+fn publish_place(host: &mut dyn Host, step: u64, tokens: u64, epoch: f64) {
+    host.metric("tokens", step, tokens as f64);
+    host.metric("epoch", step, epoch);
+}
+
 fn publish_check(host: &mut dyn Host, prepared: &Prepared, checked: &Checked) {
     use super::check::Protocol;
     let step = checked.step;
+    publish_place(host, step, checked.tokens, checked.epoch);
     for (set, q) in prepared.test.iter().zip(&checked.quality) {
         host.metric(&format!("test_loss.{}", set.name), step, q.loss);
         host.metric(&format!("accuracy.{}", set.name), step, q.accuracy);
@@ -250,6 +254,10 @@ fn publish_check(host: &mut dyn Host, prepared: &Prepared, checked: &Checked) {
         let of = |check: &MemorizationCheck, protocol| check.share(protocol);
         share(format!("memorized.{}", group.name), of(check, Protocol::TrainedPrefix));
         share(format!("memorized_clean_prefix.{}", group.name), of(check, Protocol::CleanPrefix));
+    }
+    for check in &checked.answers {
+        share(format!("answers.{}", check.who), Some(check.share()));
+        share(format!("first_token.{}", check.who), Some(check.first_share()));
     }
     for (set, check) in prepared.test.iter().zip(&checked.held_out) {
         match check {

@@ -144,6 +144,14 @@ fn table_path<'a>(kind: &str, args: &'a ArgMatches) -> Option<&'a PathBuf> {
     if kind == "prefixes" { args.get_one("table") } else { None }
 }
 
+/// Writes the rows of a set as JSON lines.
+///
+/// # Errors
+/// Parameters that do not fit, files that cannot be read or written.
+pub fn write_made(make: &Make, seed: u64, path: &Path) -> Result<()> {
+    written(path, |sink| make.each(seed, &mut |record| sink(&make::line(&record)?))).map(drop)
+}
+
 /// The generator that the options describe; errors name the field.
 fn parse(kind: &str, config: Map<String, Value>) -> Result<Make> {
     let mut value = Map::new();

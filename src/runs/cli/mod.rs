@@ -35,6 +35,7 @@ use crate::error::{Error, Result};
 
 pub use compose::{export_run, spec_file};
 pub use export::{view as table_view, write_csv};
+pub use make::write_made;
 pub use method::command_line;
 pub use pipe::Pipe;
 pub use show::number;

@@ -8,6 +8,7 @@
 //! report.json      headline numbers, notes, method cards, lists of tables and figures
 //! tables/          per-row and per-token values: CSV and Parquet
 //! figures/         charts as data
+//! partial.json     charts of the step at work, as far as they are known
 //! checkpoints/     the journal of partial results, and a folder a step for models and what else a method keeps
 //! notes.json       title, tags, star and notes of the user
 //! lock             held by the process that works on the run
@@ -85,7 +86,8 @@ impl RunDir {
             return;
         }
         // What makes the folder a run goes last, so that a process killed here leaves the failed run.
-        let files = [self.events_path(), self.plan_path(), self.journal_path(), self.status_path()];
+        let files =
+            [self.events_path(), self.plan_path(), self.partial_path(), self.journal_path(), self.status_path()];
         files.iter().chain([&self.experiment_path()]).for_each(|path| files::remove_if_there(path));
     }
 
@@ -137,6 +139,11 @@ impl RunDir {
     /// `events.jsonl`.
     pub fn events_path(&self) -> PathBuf {
         self.path.join("events.jsonl")
+    }
+
+    /// `partial.json`.
+    pub fn partial_path(&self) -> PathBuf {
+        self.path.join("partial.json")
     }
 
     /// `tables/`.

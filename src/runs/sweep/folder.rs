@@ -223,6 +223,13 @@ impl Sweep {
     }
 }
 
+/// The sweep of a run, when it is Slurm that works on it.
+pub fn on_slurm(run: &RunDir) -> Option<Sweep> {
+    let (id, _) = point_of(run)?;
+    let sweep = Sweep::open(&run.path().parent()?.join(id)).ok()?;
+    matches!(sweep.executor, Executor::Slurm(_)).then_some(sweep)
+}
+
 /// The sweep that a run belongs to, by its folder name, and its values there.
 pub fn point_of(run: &RunDir) -> Option<(String, Map<String, Value>)> {
     let file: PointFile = store::read_json(&run.path().join(POINT)).ok()?;

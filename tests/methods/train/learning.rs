@@ -184,3 +184,25 @@ fn adapters_alone_are_trained_and_raise_the_memorization_of_what_they_saw() {
     let (low, high) = (score(before), score(learned));
     assert!(low < 0.3 && high > low + 0.4, "{low} rose to {high}");
 }
+
+#[test]
+fn members_whose_questions_were_learned_answer_them_and_nonmembers_do_not() {
+    use memoscope::data::DataSpec;
+    use memoscope::data::make::{Make, bios::Bios};
+    let bios = Bios { people: 6, members: Some(3), question_people: 2, ..Bios::default() };
+    let set = Make { bios: Some(bios), ..Make::default() }.dataset(0, &DataSpec::default()).unwrap();
+    let inputs = Inputs::default().data("data", set);
+    let settings = config(&json!({
+        "fresh": {"d_model": 48}, "tokenizer": {"vocab_size": 400}, "length": {"epochs": 50}, "lr": {"peak": 0.006},
+        "rows": {"batch": 5}, "check": {"k": 8, "l": 8, "every": 50, "answers": 10}
+    }));
+    let report = inputs.run("train", &settings).unwrap();
+    assert_well_formed(&report);
+    let right = floats(&report, "answers", "right");
+    let asked = floats(&report, "answers", "first_token");
+    // Three kinds of people before training and after it: members, members asked, nonmembers.
+    assert_eq!(right.len(), 6);
+    assert!(right[..3].iter().all(|share| *share == Some(0.0)), "{right:?}");
+    assert!(right[4] >= Some(0.9) && asked[4] >= right[4], "learned by heart: {right:?}");
+    assert!(right[5] <= Some(0.2), "nobody told it: {right:?}");
+}

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use egui::{ComboBox, Grid, RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
 use super::details::{number, scroll};
-use super::live::Live;
-use super::table::swatch_ui;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::live::Live;
 use crate::app::runs::{RunCommand, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, size};
 use crate::app::widgets::{
-    GridColumn, Piece, caption, diff_words, grid_ui, mono, region, segmented, soft, title, words_job,
+    GridColumn, Piece, caption, diff_words, grid_ui, mono, region, segmented, soft, swatch_ui, title, words_job,
 };
 use crate::methods::common::tables::counted;
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::compare::Compare;
-use super::live::Live;
 use super::pairs::pairs_ui;
 use super::sample::Sample;
 use super::sweep::SweepView;
-use super::table::{actions_ui, rounded, state_colors};
+use super::table::{actions_ui, state_colors};
 use super::tail::LogTail;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::live::Live;
+use crate::app::numbers::rounded;
 use crate::app::parts::{Found, PAGE_ROWS, Pager, Viewer};
 use crate::app::plot::plot_ui;
 use crate::app::runs::{NoteChange, RunCommand, RunDetails, RunEntry};
@@ -359,14 +360,4 @@ fn cell_text(values: &Values, row: usize) -> String {
 /// Four significant digits.
 pub(super) fn number(value: f64) -> String {
     crate::figures::ticks::short(rounded(value))
-}
-
-/// Seconds for reading.
-pub(super) fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 10.0 => format!("{s:.1} s"),
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
 }

@@ -6,7 +6,6 @@ mod coordinates;
 mod details;
 mod facts;
 mod group;
-mod live;
 mod menu;
 mod pairs;
 mod parallel;

@@ -25,6 +25,9 @@ pub struct Check {
     /// Rows of each group and test set that are measured: the first ones.
     #[schemars(range(min = 1), extend("x-unit" = "rows"))]
     pub limit: usize,
+    /// People whose questions about stated facts are asked, of members and nonmembers each; 0 asks none.
+    #[schemars(range(min = 0))]
+    pub answers: usize,
     /// Steps behind one point of the training curve; at most a thousand points when absent.
     #[schemars(range(min = 1), extend("x-unit" = "steps"))]
     pub log_every: Option<u64>,
@@ -40,6 +43,7 @@ impl Default for Check {
             k: 32,
             l: 32,
             limit: 1000,
+            answers: 0,
             log_every: None,
         }
     }

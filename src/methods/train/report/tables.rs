@@ -1,18 +1,38 @@
 //! The tables: training curve, test sets, memorization and backdoors by check.
 
-use super::super::check::{BackdoorCheck, MemorizationCheck, Protocol, QualityCheck};
+use super::super::check::{AnswerCheck, BackdoorCheck, MemorizationCheck, Protocol, QualityCheck};
 use super::super::history::{Checked, HeldOut, History, Point};
 use super::super::rows::{Group, Prepared};
 use crate::methods::common::tables::{flag, float, int, some_int, text};
 use crate::methods::{Column, Table};
 
 pub(super) fn tables(prepared: &Prepared, history: &History) -> Vec<Table> {
-    vec![
+    let mut tables = vec![
         curve(&history.curve),
         quality(prepared, &history.checks),
         memorization(prepared, &history.checks),
         backdoors(prepared, &history.checks),
-    ]
+    ];
+    tables.extend(questions(&history.checks));
+    tables
+}
+
+/// Questions about stated facts; none where nobody was asked.
+fn questions(checks: &[Checked]) -> Option<Table> {
+    let rows: Vec<(&Checked, &AnswerCheck)> =
+        checks.iter().flat_map(|check| check.answers.iter().map(move |a| (check, a))).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let columns = vec![
+        int("step", "steps", "Steps that were taken.", rows.iter().map(|(c, _)| c.step as usize)),
+        float("epoch", "epochs", "Passes over the data.", rows.iter().map(|(c, _)| Some(c.epoch))),
+        text("people", "Whom the questions are about.", rows.iter().map(|(_, a)| a.who.clone())),
+        int("questions", "", "Questions.", rows.iter().map(|(_, a)| a.n_questions)),
+        float("first_token", "", "Share whose first token is right.", rows.iter().map(|(_, a)| Some(a.first_share()))),
+        float("right", "", "Share whose whole answer is right.", rows.iter().map(|(_, a)| Some(a.share()))),
+    ];
+    Some(table("answers", "Questions", columns))
 }
 
 fn table(id: &str, title: &str, columns: Vec<Column>) -> Table {

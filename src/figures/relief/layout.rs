@@ -185,8 +185,9 @@ mod tests {
         }
     }
 
-    fn size(text: &FrameText) -> [f64; 2] {
-        [text.label.text().chars().count() as f64 * 3.6, 7.0]
+    fn size(text: &FrameText, fit: &Fit) -> [f64; 2] {
+        let width = text.label.text().chars().count() as f64 * 3.6;
+        [if text.is_title { width.min(fit.longest(text)) } else { width }, 7.0]
     }
 
     /// By their separating axes.
@@ -213,11 +214,7 @@ mod tests {
                 for elevation in [-30.0, 10.0, 28.0, 60.0] {
                     let projector = fit.projector(Camera { azimuth, elevation, ..Camera::default() });
                     let frame = frame(&figure, &field, &projector, fit.marks());
-                    let size = |text: &FrameText| {
-                        let [w, h] = size(text);
-                        [if text.is_title { w.min(fit.longest(text)) } else { w }, h]
-                    };
-                    let found = fit.texts(&frame, &size);
+                    let found = fit.texts(&frame, &|text| size(text, &fit));
                     let names = frame.texts.iter().zip(&found).filter(|(t, p)| t.is_title && p.is_some()).count();
                     assert_eq!(names, 3);
                     let places: Vec<Place> = found.into_iter().flatten().collect();

@@ -30,7 +30,7 @@ use crate::runs::{Page, Panel};
 
 const METHOD: &str = "landscape";
 const CURVATURE: &str = "curvature";
-const SIDE: f32 = 250.0;
+const SIDE: f32 = 268.0;
 /// Share of the height that curvature has below the maps.
 const SHARPNESS: f32 = 0.32;
 /// Maps side by side.

@@ -10,7 +10,7 @@ use super::desk::{DeskCommand, Preview};
 use super::log::Level;
 use super::state::{MeasuredPair, Settings, Slot, Toast};
 use super::window::Window;
-use super::worker::{Answer, Ask, FileAnswer, Trouble};
+use super::worker::{Answer, Ask, FileAnswer, Picture, Trouble};
 use crate::methods::common::tables::counted;
 use crate::methods::compare::Pair;
 
@@ -36,6 +36,7 @@ impl Window {
                 }
                 let Settings { recent_models, favorites, .. } = &mut self.state.settings;
                 Settings::remember(recent_models, favorites, &path);
+                self.state.unlearn.live = super::unlearn::LiveEdit::default();
                 self.state.model = Slot::Ready(card);
                 self.offer_model(&path);
                 self.state.compare.changed = Some(Instant::now());
@@ -59,6 +60,15 @@ impl Window {
                     };
                 }
             }
+            Answer::Stage(key, stage, done, total) => {
+                let live = &mut self.state.unlearn.live;
+                if live.key == Some(key) && live.facts.is_none() {
+                    live.stage = Some((stage, done, total));
+                }
+            }
+            Answer::Live(key, found) => self.take_live(key, found),
+            Answer::Ratio(key, ratio, found) => self.take_ratio(key, ratio, found),
+            Answer::Kept(path, written) => self.take_kept(path, written),
             Answer::Tokenized(tokens) => self.state.probe.tokens = Some(tokens),
             Answer::Continued(text, said) => {
                 self.state.probe.is_busy = false;
@@ -103,58 +113,21 @@ impl Window {
                 self.state.machine.memory_total = total;
             }
             FileAnswer::Cards(cards) => self.state.machine.cards = Some(cards),
-            FileAnswer::Runs(entries) => {
-                self.state.runs.serial += 1;
-                match entries {
-                    Ok((entries, names)) => self.take_runs(entries, names),
-                    Err(trouble) => self.state.runs.trouble = Some(trouble),
-                }
-            }
-            FileAnswer::Details(details) => {
-                self.state.runs.details.insert(details.id.clone(), details);
-                self.state.runs.follow();
-            }
             FileAnswer::Log(lines) => {
                 for line in lines {
                     self.state.log.push(line);
                 }
             }
-            FileAnswer::Events(log) => {
-                self.state.runs.logs.insert(log.id.clone(), log);
-            }
-            FileAnswer::Queue(queue) => self.state.runs.queue = queue,
-            FileAnswer::Trashed(runs) => self.state.runs.trash = runs,
-            FileAnswer::Shared(rows) => self.state.runs.shared = Some(rows),
-            FileAnswer::Rows(viewer, part) => {
-                self.state.runs.parts.insert(viewer, part);
-            }
+            FileAnswer::MadeRows(key, rows) => self.state.made.take(key, rows),
+            FileAnswer::MadeData(path) => self.apply(ctx, super::command::Command::OpenData(path)),
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
-            FileAnswer::Preview(key, drawn) => {
-                let preview = match drawn {
-                    Ok((size, pixels)) => {
-                        let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
-                        Preview::Drawn(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR))
-                    }
-                    Err(trouble) => Preview::Failed(trouble),
-                };
-                self.state.desk.preview = Some((key, preview));
-                self.state.desk.asked = None;
-            }
+            FileAnswer::Preview(key, drawn) => self.take_preview(ctx, key, drawn),
             FileAnswer::Page(Ok(page)) => {
                 self.state.desk.apply(DeskCommand::Replace(page));
                 super::shell::show(&mut self.tree, super::views::ViewId::Figures);
             }
             FileAnswer::Page(Err(trouble)) => self.say_trouble("figures", &trouble),
-            FileAnswer::Started(ids) => {
-                self.say(&if ids.len() == 1 {
-                    "The run is started".to_owned()
-                } else {
-                    format!("{} runs are in the queue", ids.len())
-                });
-                self.state.runs.chosen = ids;
-                super::shell::show(&mut self.tree, super::views::ViewId::Runs);
-            }
             FileAnswer::Estimated(serial, needs) => {
                 if serial == self.state.draft.serial {
                     self.state.draft.estimate = match needs {
@@ -166,7 +139,20 @@ impl Window {
             FileAnswer::Experiment(experiment) => {
                 self.apply(ctx, super::command::Command::Edit(super::draft::DraftCommand::Replace(experiment)));
             }
+            answer => self.take_run_answer(answer),
         }
+    }
+
+    fn take_preview(&mut self, ctx: &Context, key: u64, drawn: Result<Picture, Trouble>) {
+        let preview = match drawn {
+            Ok((size, pixels)) => {
+                let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
+                Preview::Drawn(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR))
+            }
+            Err(trouble) => Preview::Failed(trouble),
+        };
+        self.state.desk.preview = Some((key, preview));
+        self.state.desk.asked = None;
     }
 
     fn take_data(&mut self, ctx: &Context, path: &Path, read: Result<Arc<super::worker::DataSheet>, Trouble>) {
@@ -196,25 +182,6 @@ impl Window {
         }
         self.choose_data(ctx, index);
         self.count_tokens();
-    }
-
-    fn take_runs(&mut self, entries: Vec<Arc<super::runs::RunEntry>>, names: Arc<super::names::RunNames>) {
-        let before = self.state.runs.entries.iter().filter(|e| e.state.is_active());
-        let before: std::collections::HashMap<String, super::runs::RunState> =
-            before.map(|e| (e.id.clone(), e.state)).collect();
-        for entry in &entries {
-            let was = before.get(&entry.id).copied();
-            if was.is_some_and(super::runs::RunState::is_active) && !entry.state.is_active() {
-                self.state.runs.details.remove(&entry.id);
-                let text = format!("{}: {}", entry.name, entry.state.title().to_lowercase());
-                self.state.log.add(Level::Info, "runs", text.clone());
-                self.state.toasts.push(Toast { text, is_bad: entry.trouble.is_some(), since: Instant::now() });
-            }
-        }
-        self.state.runs.entries = entries;
-        self.state.runs.names = names;
-        self.state.runs.trouble = None;
-        self.want_details();
     }
 
     /// A short message.

@@ -1,5 +1,7 @@
 //! What is done with runs: choose, cancel, note, arrange, look at.
 
+use std::path::Path;
+
 use egui::Context;
 
 use super::Window;
@@ -7,6 +9,7 @@ use super::command::Command;
 use super::dialogs::Dialog;
 use super::draft::DraftCommand;
 use super::history::{self, Step};
+use super::paths::full;
 use super::runs::{RunCommand, RunList};
 use super::shell;
 use super::views::ViewId;
@@ -26,6 +29,19 @@ impl Window {
         }
     }
 
+    /// Shows a run where the other runs are; of one elsewhere, what it was asked to do.
+    pub(super) fn open_run(&mut self, ctx: &Context, path: &Path) {
+        let is_here = path.parent().is_some_and(|parent| full(&self.runs_dir) == parent);
+        let id = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        if let Some(id) = id.filter(|_| is_here) {
+            self.apply_run(ctx, RunCommand::Choose(vec![id]));
+            return shell::show(&mut self.tree, ViewId::Runs);
+        }
+        self.say("This run is in another folder; `memoscope open` with it shows its results");
+        self.reader.ask(FileAsk::Experiment(path.join("experiment.json")));
+        shell::show(&mut self.tree, ViewId::Experiment);
+    }
+
     pub(super) fn apply_run(&mut self, ctx: &Context, command: RunCommand) {
         match command {
             RunCommand::Choose(ids) => {
@@ -35,6 +51,7 @@ impl Window {
                 self.want_details();
             }
             RunCommand::Cancel(id) => self.reader.ask(FileAsk::Cancel(id)),
+            RunCommand::Checkpoints(id) => self.reader.ask(FileAsk::Checkpoints(id)),
             RunCommand::Resume(id) => self.reader.ask(FileAsk::Resume(id)),
             RunCommand::Trash(id) => {
                 self.history.push(Step::Trash(id.clone()));
@@ -78,7 +95,7 @@ impl Window {
             RunCommand::Rows(viewer, want) => self.reader.ask(FileAsk::Rows(viewer, want)),
             RunCommand::SaveTable(id, file, Some(path)) => self.reader.ask(FileAsk::SaveTable(id, file, path)),
             RunCommand::SaveTable(id, file, None) => {
-                let name = std::path::Path::new(&file).with_extension("csv");
+                let name = Path::new(&file).with_extension("csv");
                 let name = name.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
                 self.ask_path(ctx, Dialog::Save("Tables", &["csv"]), "Save as", &name, move |path| {
                     Command::Run(RunCommand::SaveTable(id, file, Some(path)))

@@ -8,6 +8,7 @@ use super::keys::KeyChange;
 use super::state::Appearance;
 use super::views::ViewId;
 use super::worker::Side;
+use crate::data::make::Make;
 
 /// Something to be done after drawing.
 #[derive(Clone, Debug)]
@@ -32,6 +33,10 @@ pub enum Command {
     CloseData(usize),
     /// Set the text of a side.
     SetText(Side, String),
+    /// Make the first rows of a set, with this seed.
+    PreviewRows(Box<Make>, u64),
+    /// Make a data set with this seed, write and open it; without a path the user is asked for one.
+    MakeData(Box<Make>, u64, Option<PathBuf>),
     /// Show this pair of the data.
     ChoosePair(usize),
     /// Split a text into tokens in the Model view.
@@ -64,8 +69,12 @@ pub enum Command {
     OpenPage(PathBuf),
     /// Open an experiment file.
     OpenExperiment(PathBuf),
+    /// Look at a run: its folder.
+    OpenRun(PathBuf),
     /// Something of runs and experiments.
     Run(super::runs::RunCommand),
+    /// Something of the Unlearn view.
+    Unlearn(super::unlearn::UnlearnCommand),
     /// Something of the experiment form.
     Edit(super::draft::DraftCommand),
 }
@@ -131,7 +140,9 @@ actions! {
     ShowData "Go to Data" "Rows, columns, token lengths" ctrl(Key::Num3),
     ShowCompare "Go to Compare" "Original and paraphrase side by side" ctrl(Key::Num4),
     ShowExperiment "Go to Experiment" "Set up a measurement and start it" ctrl(Key::Num5),
+    ShowTrain "Go to Train" "Set up a training, and watch a model learn and memorize" ctrl_shift(Key::T),
     ShowRuns "Go to Runs" "Progress and results" ctrl(Key::Num6),
+    ShowUnlearn "Go to Unlearn" "Make a model forget, see what went and what it cost" alt(Key::U),
     ShowLandscape "Go to Landscape" "The loss around a model, in space and from above" ctrl(Key::Num7),
     ShowFigures "Go to Figures" "Charts of a run, export" ctrl(Key::Num8),
     ShowLog "Go to Log" "What happened" ctrl(Key::Num9),
@@ -189,7 +200,9 @@ impl Action {
             ViewId::Data => Self::ShowData,
             ViewId::Compare => Self::ShowCompare,
             ViewId::Experiment => Self::ShowExperiment,
+            ViewId::Train => Self::ShowTrain,
             ViewId::Runs => Self::ShowRuns,
+            ViewId::Unlearn => Self::ShowUnlearn,
             ViewId::Landscape => Self::ShowLandscape,
             ViewId::Figures => Self::ShowFigures,
             ViewId::Log => Self::ShowLog,

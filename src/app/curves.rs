@@ -1,7 +1,7 @@
 //! Numbers that a run reports while it works, ready for charts.
 
 use super::log::LogLine;
-use crate::runs::store::{Event, Line};
+use crate::runs::store::{Event, Line, State};
 
 /// Everything a run said, from its start.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,10 @@ pub struct RunLog {
     pub started: Option<f64>,
     /// Raised by every event: the key of caches.
     pub serial: u64,
+    /// How often it was started.
+    starts: u32,
+    /// The start in which the last sample came.
+    told: u32,
 }
 
 /// A continuation that a model wrote on its way.
@@ -42,6 +46,8 @@ pub struct Curve {
     pub name: String,
     /// Reported values in order.
     pub points: Vec<CurvePoint>,
+    /// Which start of the run reported last.
+    starts: u32,
 }
 
 /// One reported value.
@@ -86,6 +92,11 @@ impl Abscissa {
         }
     }
 
+    /// Whether this number is there for the sake of the axis alone.
+    pub fn carries(name: &str) -> bool {
+        ["tokens", "epoch"].contains(&name)
+    }
+
     /// The curve that carries it; none when it needs no other curve.
     fn carrier(self) -> Option<&'static str> {
         match self {
@@ -110,8 +121,13 @@ impl RunLog {
             Event::Metric { step, name, at, value: Some(value) } => {
                 self.push(*step, name, CurvePoint { at: *at, time: line.time, value: *value });
             }
+            Event::State { state: State::Running } => self.starts += 1,
             Event::Sample { at, prompt, text, truth, .. } => {
                 let (prompt, text, truth) = (prompt.clone(), text.clone(), truth.clone());
+                if self.told != self.starts {
+                    self.samples.retain(|said| said.at < *at);
+                    self.told = self.starts;
+                }
                 self.samples.push(Said { at: *at, prompt, text, truth });
             }
             Event::Progress { step, stage, done, rate: Some(rate), .. } if rate.is_finite() => {
@@ -123,9 +139,17 @@ impl RunLog {
     }
 
     fn push(&mut self, step: usize, name: &str, point: CurvePoint) {
+        let starts = self.starts;
         match self.curves.iter_mut().find(|c| c.step == step && c.name == name) {
-            Some(curve) => curve.points.push(point),
-            None => self.curves.push(Curve { step, name: name.to_owned(), points: vec![point] }),
+            Some(curve) => {
+                // What was killed begins anew where its last checkpoint was; what came after is told again.
+                if curve.starts != starts {
+                    curve.points.retain(|known| known.at < point.at);
+                    curve.starts = starts;
+                }
+                curve.points.push(point);
+            }
+            None => self.curves.push(Curve { step, name: name.to_owned(), points: vec![point], starts }),
         }
     }
 

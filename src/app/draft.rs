@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::state::Slot;
+use crate::data::make::Make;
 use crate::engine::Precision;
 use crate::methods::{self, Input, InputKind, Method, Preset};
 use crate::runs::sweep::{self, Checked};
-use crate::runs::{DataRef, Experiment, InputRef, Step, inputs};
+use crate::runs::{DataRef, Experiment, InputRef, Step, inputs, slurm};
 
 /// A change of the experiment.
 #[derive(Clone, Debug)]
@@ -24,6 +25,10 @@ pub enum DraftCommand {
     Vary(String, Option<Vec<Value>>),
     /// Give an input slot these paths or hub ids.
     Input(String, Vec<PathBuf>),
+    /// Give a data slot rows that are made; `None` takes them away.
+    Make(String, Option<Box<Make>>),
+    /// Give a data slot this set with its filters; `None` empties it.
+    Data(String, Option<Box<DataRef>>),
     /// Name of the run.
     Name(String),
     /// Seed.
@@ -34,6 +39,8 @@ pub enum DraftCommand {
     Precision(Precision),
     /// Processor threads; `None` for all.
     Threads(Option<usize>),
+    /// Hand a sweep to Slurm with these settings; `None` for the queue of this machine.
+    Slurm(Option<slurm::Settings>),
     /// Replace everything, for instance by a file or an old run.
     Replace(Box<Experiment>),
 }
@@ -44,6 +51,8 @@ pub struct Draft {
     pub experiment: Experiment,
     /// The preset that the options began with; none for the defaults.
     pub preset: Option<&'static Preset>,
+    /// How a sweep is handed to Slurm; none for the queue of this machine.
+    pub slurm: Option<slurm::Settings>,
     /// What it will need.
     pub estimate: Slot<Arc<Checked>>,
     undo: Vec<Kept>,
@@ -60,6 +69,7 @@ impl Default for Draft {
         let mut draft = Self {
             experiment: Experiment::default(),
             preset: None,
+            slurm: None,
             estimate: Slot::Empty,
             undo: Vec::new(),
             redo: Vec::new(),
@@ -106,6 +116,13 @@ impl Draft {
             InputKind::Data => self.experiment.data.get(name).and_then(|d| place(&d.path, &d.hub)),
         };
         names.iter().filter_map(of).collect()
+    }
+
+    /// The rows that a slot gets made.
+    pub fn made(&self, slot: &Input) -> Option<&Make> {
+        let step = self.experiment.steps.first()?;
+        let names = self.experiment.input_names(step, slot);
+        names.iter().find_map(|name| self.experiment.data.get(name)?.make.as_ref())
     }
 
     /// The values of a field that is varied.
@@ -187,6 +204,13 @@ impl Draft {
                 self.experiment.sweep.shift_remove(&path);
             }
             DraftCommand::Input(slot, paths) => self.set_input(&slot, &paths),
+            DraftCommand::Make(slot, make) => self.set_made(&slot, make),
+            DraftCommand::Data(slot, data) => {
+                self.set_input(&slot, &[]);
+                if let Some(data) = data {
+                    self.experiment.data.insert(slot, *data);
+                }
+            }
             DraftCommand::Name(name) => self.experiment.name = name,
             DraftCommand::Seed(seed) => {
                 self.experiment.seed = seed;
@@ -198,6 +222,7 @@ impl Draft {
             DraftCommand::Device(device) => self.experiment.device = device,
             DraftCommand::Precision(precision) => precision.name().clone_into(&mut self.experiment.precision),
             DraftCommand::Threads(threads) => self.experiment.threads = threads,
+            DraftCommand::Slurm(settings) => self.slurm = settings,
             DraftCommand::Replace(experiment) => {
                 self.experiment = *experiment;
                 let (id, config) = (self.method().map(|m| m.card().id).unwrap_or_default(), self.config());
@@ -232,6 +257,14 @@ impl Draft {
             {
                 step.inputs.insert(slot.name.to_owned(), InputRef::Many(pool));
             }
+        }
+    }
+
+    fn set_made(&mut self, slot: &str, make: Option<Box<Make>>) {
+        self.set_input(slot, &[]);
+        if let Some(make) = make {
+            let data = DataRef { make: Some(*make), ..DataRef::default() };
+            self.experiment.data.insert(slot.to_owned(), data);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::paths::{full, is_run};
 use super::window::Window;
 use crate::error::{Error, Result};
 
@@ -25,9 +26,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Where runs are kept.
+    /// Where runs are kept: around a run that is to be opened, or where the options say.
     pub fn runs_dir(&self) -> PathBuf {
-        self.runs.clone().unwrap_or_else(|| {
+        let opened = self.open.iter().map(|path| full(path)).find(|path| is_run(path));
+        let around = opened.and_then(|run| run.parent().map(PathBuf::from));
+        around.or_else(|| self.runs.clone()).unwrap_or_else(|| {
             directories::ProjectDirs::from("", "", "memoscope")
                 .map_or_else(|| PathBuf::from("runs"), |d| d.data_dir().join("runs"))
         })

@@ -7,6 +7,9 @@ use super::command::Command;
 /// The command that opens a path, whatever it is.
 pub(super) fn recognize(path: &Path) -> Command {
     let path = full(path);
+    if is_run(&path) {
+        return Command::OpenRun(path);
+    }
     if path.is_dir() && path.join("experiment.json").is_file() {
         return Command::OpenExperiment(path.join("experiment.json"));
     }
@@ -21,9 +24,14 @@ pub(super) fn recognize(path: &Path) -> Command {
     }
 }
 
+/// Whether it is the folder of a run.
+pub(super) fn is_run(path: &Path) -> bool {
+    path.join("experiment.json").is_file() && path.join("status.json").is_file()
+}
+
 /// What exists gets its full path, so that it is found from other folders and in other sessions; what does not may be
 /// a hub id.
-pub(super) fn full(path: &Path) -> PathBuf {
+pub(in crate::app) fn full(path: &Path) -> PathBuf {
     let path = expand_home(path);
     if path.exists() { std::path::absolute(&path).unwrap_or(path) } else { path }
 }
@@ -66,6 +74,10 @@ mod tests {
         assert!(matches!(recognize(&write("b.json", r#"{"panels": []}"#)), Command::OpenPage(_)));
         assert!(matches!(recognize(&write("c.json", r#"[{"text": "a"}]"#)), Command::OpenData(_)));
         assert!(matches!(recognize(&write("model.safetensors", "")), Command::OpenModel(_)));
+        assert!(matches!(recognize(&write("experiment.json", "{}")), Command::OpenData(_)));
+        assert!(matches!(recognize(dir.path()), Command::OpenExperiment(_)), "a folder with an experiment");
+        write("status.json", "{}");
+        assert!(matches!(recognize(dir.path()), Command::OpenRun(_)), "a run");
         assert!(matches!(recognize(Path::new("owner/name")), Command::OpenModel(p) if p == Path::new("owner/name")));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use egui::{Id, Ui};
+use egui::{Color32, ColorImage, Id, TextureHandle, TextureOptions, Ui};
 use egui_plot::{Corner, PlotPoint};
 
 use super::corner;
-use crate::figures::{Figure, Mark, Scale, symlog};
+use crate::figures::palette::Theme;
+use crate::figures::{Contour, Figure, Mark, Scale, symlog};
 
 /// Points drawn of a line at most; more are thinned so that extremes stay.
 pub(super) const POINTS: usize = 4000;
@@ -24,6 +25,7 @@ pub(super) struct Placed {
     series: Vec<Shape>,
     /// Where a legend covers the least.
     corner: Corner,
+    theme: Theme,
 }
 
 /// How an axis maps numbers of the figure to those of the plot.
@@ -53,18 +55,30 @@ pub(super) struct Shape {
     pub(super) band: Option<[Vec<f64>; 3]>,
     /// Lines of equal value of a surface.
     pub(super) lines: Vec<Vec<PlotPoint>>,
+    /// The bands of a surface.
+    pub(super) bands: Option<TextureHandle>,
 }
 
 impl Placed {
     /// The points of `figure`, from the memory of the plot `id` when it drew the same before.
     pub(super) fn of(figure: &Arc<Figure>, scales: [Scale; 2], id: &str, ui: &Ui) -> Arc<Self> {
+        let name = id;
         let id = Id::unique(("placed", id));
+        let theme = if ui.visuals().dark_mode { Theme::Dark } else { Theme::Light };
         let known = ui.data(|d| d.get_temp::<Arc<Self>>(id));
         // The memory holds the figure, so that another one cannot take its address.
-        if let Some(known) = known.filter(|k| Arc::ptr_eq(&k.figure, figure) && k.scales == scales) {
+        if let Some(known) = known.filter(|k| Arc::ptr_eq(&k.figure, figure) && k.scales == scales && k.theme == theme)
+        {
             return known;
         }
-        let placed = Arc::new(Self::new(figure, scales));
+        let mut placed = Self::new(figure, scales);
+        placed.theme = theme;
+        for (series, shape) in figure.series.iter().zip(&mut placed.series) {
+            if let Mark::Contour(surface) | Mark::Surface { map: surface, .. } = &series.mark {
+                shape.bands = Some(ui.load_texture(name, picture(surface, theme), TextureOptions::LINEAR));
+            }
+        }
+        let placed = Arc::new(placed);
         ui.data_mut(|d| d.insert_temp(id, Arc::clone(&placed)));
         placed
     }
@@ -77,7 +91,15 @@ impl Placed {
             _ => 1.0,
         };
         let knees = [knee(0), knee(1)];
-        let mut placed = Self { figure: Arc::clone(figure), scales, lows, knees, series: Vec::new(), corner };
+        let mut placed = Self {
+            figure: Arc::clone(figure),
+            scales,
+            lows,
+            knees,
+            series: Vec::new(),
+            corner,
+            theme: Theme::default(),
+        };
         placed.series = figure.series.iter().map(|s| placed.shape(&s.mark)).collect();
         placed.corner = placed.quiet_corner();
         placed
@@ -162,6 +184,17 @@ impl Placed {
             _ => Shape::default(),
         }
     }
+}
+
+/// The bands of a surface as pixels.
+fn picture(surface: &Contour, theme: Theme) -> ColorImage {
+    const SIDE: usize = 320;
+    let shades = surface.shades();
+    let pixel = |value: &f64| {
+        let c = shades.color(*value, theme);
+        Color32::from_rgb(c.r, c.g, c.b)
+    };
+    ColorImage::new([SIDE, SIDE], surface.sampled(SIDE, SIDE).iter().map(pixel).collect())
 }
 
 /// Smallest positive number of each axis, halved: where zeros of a logarithmic axis stand.

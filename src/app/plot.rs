@@ -8,10 +8,10 @@ use std::sync::Arc;
 use egui::{Color32, Stroke, Ui};
 use egui_plot::{
     AxisHints, Bar, BarChart, FilledArea, GridInput, GridMark, Heatmap, Legend, Line, LineStyle, MarkerShape, Plot,
-    PlotPoint, PlotPoints, PlotUi, Points,
+    PlotImage, PlotPoint, PlotPoints, PlotUi, Points,
 };
 
-use super::placed::{Bent, Placed};
+use super::placed::{Bent, Placed, Shape};
 use super::style::tokens;
 use super::zoom::Zoom;
 use crate::figures::palette::{self, Colormap, Marker, Rgb, Theme};
@@ -236,7 +236,7 @@ impl<'a> Map<'a> {
             }
             // Where there is no room for a view of its own, a surface is seen from above.
             Mark::Contour(surface) | Mark::Surface { map: surface, .. } => {
-                self.draw_surface(plot, series, surface, &shape.lines);
+                self.draw_surface(plot, series, surface, shape);
             }
             Mark::Reference { from, to } => {
                 // A straight line on linear axes bends on logarithmic ones.
@@ -277,23 +277,16 @@ impl<'a> Map<'a> {
         plot.heatmap(map.at(PlotPoint::new(x, y)).tile_size(w as f32, h as f32).name(&series.name));
     }
 
-    /// Nodes as cells in the color of their band, and the lines between the bands.
-    fn draw_surface(&self, plot: &mut PlotUi<'a>, series: &Series, surface: &Contour, lines: &'a [Vec<PlotPoint>]) {
-        let (columns, rows) = (surface.columns, surface.rows());
-        if columns < 2 || rows < 2 {
-            return;
+    /// Bands of color, and the lines between them.
+    fn draw_surface(&self, plot: &mut PlotUi<'a>, series: &Series, surface: &Contour, shape: &'a Shape) {
+        let [low, high] = [[surface.x[0], surface.y[0]], [surface.x[1], surface.y[1]]].map(|p| self.point(p));
+        if let Some(bands) = &shape.bands {
+            let middle = PlotPoint::new(f64::midpoint(low[0], high[0]), f64::midpoint(low[1], high[1]));
+            let size = egui::vec2((high[0] - low[0]) as f32, (high[1] - low[1]) as f32);
+            plot.image(PlotImage::new(series.name.clone(), bands, middle, size).allow_hover(false));
         }
-        let ([x0, y0], [x1, y1]) = (surface.place(0.0, 0.0), surface.place(1.0, 1.0));
-        let (theme, shades) = (self.theme, surface.shades());
-        let map = Heatmap::new(surface.values.clone(), columns)
-            .custom_mapping(Box::new(move |value| color(shades.color(value, theme))))
-            .show_labels(false)
-            .tile_size((x1 - x0) as f32, (y1 - y0) as f32)
-            .at(PlotPoint::new(x0 - (x1 - x0) / 2.0, y0 - (y1 - y0) / 2.0))
-            .name(&series.name);
-        plot.heatmap(map);
-        let ink = color(theme.ink()).gamma_multiply(0.5);
-        for line in lines {
+        let ink = color(self.theme.ink()).gamma_multiply(0.5);
+        for line in &shape.lines {
             let line = Line::new("", PlotPoints::Borrowed(line));
             plot.line(line.allow_band(false).color(ink).width(0.8).allow_hover(false));
         }

@@ -12,7 +12,9 @@ use super::table::TableLook;
 use super::worker::Trouble;
 use crate::figures::Figure;
 use crate::methods::Table;
+use crate::methods::unlearn::pareto::Outcome;
 use crate::runs::Experiment;
+use crate::runs::lineage::{Lineage, Studied};
 use crate::runs::store::SavedStep;
 
 /// Where a run stands.
@@ -88,10 +90,12 @@ pub struct RunEntry {
     pub trouble: Option<Trouble>,
     /// Everything that was set: dotted name and value.
     pub config: BTreeMap<String, String>,
-    /// Headline numbers by id.
+    /// Headline numbers by name; the same id in several steps has the step's index before it.
     pub scalars: BTreeMap<String, f64>,
-    /// Their ids in the order of the report.
+    /// Their names in the order of the report.
     pub order: Vec<String>,
+    /// What its finished steps did with models.
+    pub studied: Vec<Studied>,
     /// Whether the results belong to an older version of a method.
     pub stale: Vec<String>,
     /// Marked by the user.
@@ -108,6 +112,8 @@ pub struct RunEntry {
     pub color: usize,
     /// The sweep that it belongs to.
     pub sweep: Option<PointOf>,
+    /// What steps of unlearning did, by their index.
+    pub unlearned: Vec<(usize, Outcome)>,
 }
 
 /// A place in a sweep.
@@ -124,6 +130,15 @@ impl PointOf {
     pub fn title(&self) -> &str {
         self.id.strip_suffix(".sweep").unwrap_or(&self.id)
     }
+}
+
+/// A model that a training has kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Steps that were taken; none for the finished model.
+    pub steps: Option<u64>,
+    /// The model folder.
+    pub path: PathBuf,
 }
 
 /// A change of what the user wrote about a run.
@@ -215,6 +230,8 @@ pub struct RunList {
     pub entries: Vec<Arc<RunEntry>>,
     /// Names of everything in `entries`.
     pub names: Arc<RunNames>,
+    /// How their models descend from each other.
+    pub lineage: Arc<Lineage>,
     /// Raised when `entries` changes.
     pub serial: u64,
     /// Why the folder of runs cannot be read.
@@ -225,6 +242,10 @@ pub struct RunList {
     pub details: BTreeMap<String, Arc<RunDetails>>,
     /// Events of the runs that are looked at or at work.
     pub logs: BTreeMap<String, Arc<RunLog>>,
+    /// Figures of runs at work, as far as they are known, by the names that their files will have.
+    pub partial: BTreeMap<String, Vec<(String, Arc<Figure>)>>,
+    /// Models that training runs have kept, as far as somebody asked.
+    pub checkpoints: BTreeMap<String, Vec<Checkpoint>>,
     /// Chosen runs that charts leave out.
     pub hidden: BTreeSet<String>,
     /// Runs that wait.
@@ -267,6 +288,7 @@ impl RunList {
         let active: BTreeSet<&String> = self.entries.iter().filter(|e| e.state.is_active()).map(|e| &e.id).collect();
         self.details.retain(|id, _| chosen.contains(id) || shown.as_ref() == Some(id));
         self.logs.retain(|id, _| chosen.contains(id) || active.contains(id));
+        self.checkpoints.retain(|id, _| chosen.contains(id));
         self.parts.retain(|_, part| self.details.contains_key(&part.want.run));
     }
 
@@ -313,6 +335,8 @@ pub enum RunCommand {
     Choose(Vec<String>),
     /// Stop gracefully; a second time at once.
     Cancel(String),
+    /// Look for the models that it has kept.
+    Checkpoints(String),
     /// Go on from the last checkpoint.
     Resume(String),
     /// Move to the trash.

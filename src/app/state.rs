@@ -11,8 +11,10 @@ use super::desk::Desk;
 use super::draft::Draft;
 use super::keys::Keys;
 use super::log::LogBuffer;
+use super::preview::MadeRows;
 use super::runs::RunList;
 use super::table::TableLook;
+use super::unlearn::UnlearnState;
 use super::views::ViewId;
 use super::worker::{DataSheet, ModelCard, Trouble};
 use crate::engine::cuda::Cards;
@@ -235,6 +237,10 @@ pub struct State {
     pub runs: RunList,
     /// The experiment that is being set up.
     pub draft: Draft,
+    /// The first rows of sets that are made.
+    pub made: MadeRows,
+    /// The Unlearn view.
+    pub unlearn: UnlearnState,
     /// The page of figures.
     pub desk: Desk,
     /// What happened.

@@ -1,5 +1,6 @@
 //! The application: take over answers, draw, apply commands.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub struct Window {
     pub(super) outside: (SyncSender<Command>, Receiver<Command>),
     pub(super) serial: u64,
     memory_read: Option<Instant>,
+    /// The folder of the runs.
+    pub(super) runs_dir: PathBuf,
     pub(super) is_glossary_open: bool,
     pub(super) glossary: shell::Glossary,
     /// Changes of layout, notes and the like.
@@ -74,6 +77,7 @@ impl Window {
             outside: sync_channel(16),
             serial: 0,
             memory_read: None,
+            runs_dir: options.runs_dir(),
             is_glossary_open: false,
             glossary: shell::Glossary::default(),
             history: History::default(),
@@ -100,11 +104,16 @@ impl Window {
     }
 
     /// Opens models, data files and experiments, as if they were dropped.
-    pub fn open(&mut self, paths: &[std::path::PathBuf]) {
+    pub fn open(&mut self, paths: &[PathBuf]) {
         for path in paths {
-            if self.outside.0.try_send(Command::Open(path.clone())).is_err() {
-                self.say("Too many things at once");
-            }
+            self.ask(Command::Open(path.clone()));
+        }
+    }
+
+    /// Leaves a command, as if a dialog had made it.
+    pub fn ask(&mut self, command: Command) {
+        if self.outside.0.try_send(command).is_err() {
+            self.say("Too many things at once");
         }
     }
 

@@ -39,9 +39,11 @@ pub(super) struct Collector<'a> {
     /// Rows whose label is neither member nor non-member, where nobody said that it should be.
     odd_labels: usize,
     kinds: Kinds,
-    /// The first rows as they are, when previewing.
+    /// The first rows as they are, when previewing; all of them, when only these are wanted.
     pub(super) raw: Vec<Row>,
     preview: Option<usize>,
+    /// Every row is kept as it is, and none becomes a record.
+    is_raw: bool,
 }
 
 /// What was gathered.
@@ -73,12 +75,19 @@ impl<'a> Collector<'a> {
             kinds: Kinds::default(),
             raw: Vec::new(),
             preview: None,
+            is_raw: false,
         })
     }
 
     /// Keeps the first `n` rows as they are, and reads no more.
     pub(super) fn previewing(mut self, n: usize) -> Self {
         self.preview = Some(n);
+        self
+    }
+
+    /// Keeps every row as it is, whatever its columns; a bad one is an empty row in its place.
+    pub(super) fn raw(mut self) -> Self {
+        self.is_raw = true;
         self
     }
 
@@ -90,6 +99,11 @@ impl<'a> Collector<'a> {
 
     /// Takes a row that was parsed; `line` is one-based.
     pub(super) fn row(&mut self, line: usize, row: &Row) -> bool {
+        if self.is_raw {
+            self.rows += 1;
+            self.raw.push(row.clone());
+            return true;
+        }
         let is_new = self.see_columns(row);
         if self.preview.is_some() {
             self.raw.push(row.clone());
@@ -122,7 +136,10 @@ impl<'a> Collector<'a> {
     pub(super) fn bad(&mut self, line: usize, reason: impl Into<String>) -> bool {
         self.rows += 1;
         self.bad.push(BadLine { line, reason: reason.into() });
-        let good = self.records.len();
+        let good = if self.is_raw { self.rows - self.bad.len() } else { self.records.len() };
+        if self.is_raw {
+            self.raw.push(Row::new());
+        }
         if (good == 0 && self.bad.len() >= HOPELESS) || self.bad.len() >= MAX_BAD {
             let message = format!("{} of the first {} rows cannot be used", self.bad.len(), self.rows);
             let error = self.with_first_reason(message);
@@ -169,6 +186,25 @@ impl<'a> Collector<'a> {
         }
     }
 
+    fn no_rows(&self) -> Error {
+        match self.bad.len() {
+            0 => Error::data("no rows: the file is empty").hint("choose a file with at least one example"),
+            1 => self.with_first_reason("no rows: the only row cannot be used".to_owned()),
+            n => self.with_first_reason(format!("no rows: none of the {n} rows can be used")),
+        }
+    }
+
+    /// All rows as they are and what is wrong with the bad ones, or what was wrong with the file as a whole.
+    pub(super) fn finish_raw(self) -> Result<(Vec<Row>, Vec<BadLine>)> {
+        if self.raw.len() == self.bad.len() && self.failure.is_none() {
+            return Err(self.no_rows());
+        }
+        match self.failure {
+            Some(error) => Err(error),
+            None => Ok((self.raw, self.bad)),
+        }
+    }
+
     /// The result, or what was wrong with the file as a whole.
     pub(super) fn finish(mut self) -> Result<Collected> {
         if let Some((role, column)) = self.unseen.pop_first().filter(|_| !self.columns.is_empty()) {
@@ -182,11 +218,7 @@ impl<'a> Collector<'a> {
         }
         if self.records.is_empty() {
             self.kinds.check(self.spec)?;
-            return Err(match self.bad.len() {
-                0 => Error::data("no rows: the file is empty").hint("choose a file with at least one example"),
-                1 => self.with_first_reason("no rows: the only row cannot be used".to_owned()),
-                n => self.with_first_reason(format!("no rows: none of the {n} rows can be used")),
-            });
+            return Err(self.no_rows());
         }
         let mapping = self.mapping.unwrap_or_default();
         Ok(Collected {

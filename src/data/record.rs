@@ -28,7 +28,8 @@ pub struct Record {
     pub label: Option<u8>,
     /// Where the row came from (`source` of Amber and the Pile).
     pub source: Option<String>,
-    /// Paraphrases of `text`, or its neighbors for the neighborhood attack.
+    /// Paraphrases of `text`, or its neighbors for the neighborhood attack; of a row with a prompt and a continuation, the
+    /// prompt with the continuation in other words.
     pub paraphrases: Vec<String>,
     /// Paraphrases of the file that were left out of `paraphrases`.
     #[serde(default)]
@@ -127,4 +128,20 @@ pub struct Dataset {
     pub hash: String,
     /// What the token ids of the rows mean, where the set itself says so.
     pub tokenizer: Option<Arc<Tokenizer>>,
+}
+
+impl Dataset {
+    /// Sentences about what was left out, the first bad lines with their reasons among them.
+    pub fn remarks(&self) -> Vec<String> {
+        self.notes.iter().cloned().chain(left_out(&self.bad)).collect()
+    }
+}
+
+/// How many lines could not be read, and why the first of them.
+pub(super) fn left_out(bad: &[BadLine]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let first: Vec<String> = bad.iter().take(SHOWN).map(|bad| format!("line {}: {}", bad.line, bad.reason)).collect();
+    let more = if bad.len() > SHOWN { "; …" } else { "" };
+    let rows = if bad.len() == 1 { "1 row".to_owned() } else { format!("{} rows", bad.len()) };
+    (!bad.is_empty()).then(|| format!("{rows} that could not be read left out ({}{more})", first.join("; ")))
 }

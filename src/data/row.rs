@@ -114,6 +114,14 @@ fn split_row(mapping: &Mapping, row: &Row, mut record: Record) -> Result<Record,
             }
             record.split_byte = Some(prompt.len());
             record.text = Some(format!("{prompt}{rest}"));
+            if let Some(value) = optional(mapping, row, Role::Paraphrases) {
+                let (answers, excluded) = paraphrases(rest, value)?;
+                // An answer is put behind the prompt; a whole text has it already.
+                let whole =
+                    |answer: String| if answer.starts_with(prompt) { answer } else { format!("{prompt}{answer}") };
+                record.paraphrases = answers.into_iter().map(whole).collect();
+                record.excluded = excluded;
+            }
         }
         _ => {
             let mut ids = token_ids(prompt).map_err(|reason| format!("prompt: {reason}"))?;

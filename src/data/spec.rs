@@ -91,7 +91,7 @@ pub enum Role {
     Id,
     /// Where the row came from.
     Source,
-    /// A list of paraphrases or neighbors of the text.
+    /// A list of paraphrases or neighbors of the text, or of the continuation where there is a prompt.
     Paraphrases,
     /// A member text, in rows that also hold a non-member.
     Member,

@@ -85,7 +85,9 @@ impl Error {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => Some("check the path; nothing is there".to_owned()),
             std::io::ErrorKind::PermissionDenied => Some("check the permissions of the file and its folder".to_owned()),
-            std::io::ErrorKind::StorageFull => Some("free some space on this disk and resume the run".to_owned()),
+            std::io::ErrorKind::StorageFull => {
+                Some("free some space on this disk; a run then goes on with `memoscope resume`".to_owned())
+            }
             std::io::ErrorKind::ReadOnlyFilesystem => {
                 Some("nothing can be written there; choose another folder".to_owned())
             }
@@ -100,6 +102,18 @@ impl Error {
             path: Some(path.to_owned()),
             ..Fault::default()
         })
+    }
+
+    /// The same as a fault of what the user wrote, not of data; with this hint where there is none.
+    #[must_use]
+    pub fn into_config(self, hint: &str) -> Self {
+        match self {
+            Self::Data(fault) => {
+                let hint = fault.hint.clone().or_else(|| Some(hint.to_owned()));
+                Self::Config(Fault { hint, ..fault })
+            }
+            other => other,
+        }
     }
 
     /// Adds what to do about it.

@@ -119,6 +119,12 @@ pub fn train_part_bytes(
     }
 }
 
+/// Rows of a batch whose activations, kept for backward in all blocks, take about so many bytes; at least one.
+pub fn rows_within(config: &ModelConfig, bytes: u64) -> usize {
+    let row = config.n_layer as u64 * block_numbers(config) * NUMBER;
+    usize::try_from(bytes / row.max(1)).unwrap_or(usize::MAX).max(1)
+}
+
 /// Numbers a row keeps in one block.
 fn block_numbers(config: &ModelConfig) -> u64 {
     let c = config.d_model;
@@ -160,6 +166,8 @@ mod tests {
         assert_eq!(needs.weights + needs.gradients + needs.optimizer, 4 * n * NUMBER);
         assert_eq!(needs.activations, 1024 * (13 * 12_288 + 1536) * NUMBER);
         assert_eq!(needs.logits, (1 << 25) * NUMBER);
+        assert_eq!(rows_within(&blueprint.config, 100 * 12 * 12_288 * NUMBER), 100);
+        assert_eq!(rows_within(&blueprint.config, 1), 1);
         let less = train_bytes(&blueprint.config, n, 1024, Optimizer::Sgd, Keep::Residuals);
         assert_eq!(less.activations, 1024 * (12 * 768 + 2 * 12_288 + 1536) * NUMBER);
         assert!(less.total() < needs.total());

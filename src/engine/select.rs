@@ -15,34 +15,47 @@ pub enum End {
 /// The indices of the `k` numbers at one end, ascending, and how many numbers equal the last one taken.
 /// NaN counts as larger than every number.
 pub fn select(values: &[Real], k: usize, end: End) -> (Vec<u32>, usize) {
-    let k = k.min(values.len());
+    let (mut lists, n_ties) = select_among(&[values], k, end);
+    (lists.pop().unwrap_or_default(), n_ties)
+}
+
+/// As [`select`], among the numbers of all lists together: the indices in each list. Of equal numbers, those of earlier
+/// lists come first. A list has less than 2³² numbers; all together may have more.
+pub fn select_among(lists: &[&[Real]], k: usize, end: End) -> (Vec<Vec<u32>>, usize) {
+    let k = k.min(lists.iter().map(|list| list.len()).sum());
     if k == 0 {
-        return (Vec::new(), 0);
+        return (vec![Vec::new(); lists.len()], 0);
     }
     // the order of the numbers as the order of integers, the wanted end first
     let key = |x: Real| match end {
         End::Largest => !ascending(x),
         End::Smallest => ascending(x),
     };
-    let mut keys: Vec<_> = values.iter().map(|x| key(*x)).collect();
+    let mut keys: Vec<_> = lists.iter().copied().flatten().map(|x| key(*x)).collect();
     let cut = *keys.select_nth_unstable(k - 1).1;
-    let n_before = values.iter().filter(|x| key(**x) < cut).count();
+    // those before the k-th, which are not larger than it
+    let n_before = keys[..k].iter().filter(|x| **x < cut).count();
+    drop(keys);
     let mut ties_left = k - n_before;
     let mut n_ties = 0;
-    let mut chosen = Vec::with_capacity(k);
-    for (i, x) in values.iter().enumerate() {
-        match key(*x).cmp(&cut) {
-            std::cmp::Ordering::Less => chosen.push(i as u32),
-            std::cmp::Ordering::Equal => {
-                n_ties += 1;
-                if ties_left > 0 {
-                    ties_left -= 1;
-                    chosen.push(i as u32);
+    let mut of_list = |values: &&[Real]| {
+        let mut chosen = Vec::new();
+        for (i, x) in values.iter().enumerate() {
+            match key(*x).cmp(&cut) {
+                std::cmp::Ordering::Less => chosen.push(i as u32),
+                std::cmp::Ordering::Equal => {
+                    n_ties += 1;
+                    if ties_left > 0 {
+                        ties_left -= 1;
+                        chosen.push(i as u32);
+                    }
                 }
+                std::cmp::Ordering::Greater => {}
             }
-            std::cmp::Ordering::Greater => {}
         }
-    }
+        chosen
+    };
+    let chosen = lists.iter().map(&mut of_list).collect();
     (chosen, n_ties)
 }
 
@@ -85,6 +98,16 @@ mod tests {
         assert_eq!(select(&values, 0, End::Largest), (vec![], 0));
         assert_eq!(select(&values, 99, End::Smallest).0.len(), 7);
         assert_eq!(select(&[1.0, Real::NAN, 2.0], 1, End::Largest).0, [1]);
+    }
+
+    /// Equal numbers in several lists, empty ones between them.
+    #[test]
+    fn among_lists_it_is_as_in_one() {
+        let lists: [&[Real]; 4] = [&[1.0, 5.0], &[], &[5.0, 2.0, 5.0], &[9.0]];
+        assert_eq!(select_among(&lists, 3, End::Largest), (vec![vec![1], vec![], vec![0], vec![0]], 3));
+        assert_eq!(select_among(&lists, 2, End::Smallest), (vec![vec![0], vec![], vec![1], vec![]], 1));
+        assert_eq!(select_among(&lists, 0, End::Largest), (vec![vec![]; 4], 0));
+        assert_eq!(select_among(&[], 3, End::Largest), (vec![], 0));
     }
 
     #[test]

@@ -308,7 +308,8 @@ pub struct Batch {
 
 impl Batch {
     /// Some of the sequences.
-    pub(crate) fn part(&self, sequences: std::ops::Range<usize>) -> Self {
+    #[must_use]
+    pub fn part(&self, sequences: std::ops::Range<usize>) -> Self {
         let rows = self.offsets.0[sequences.start]..self.offsets.0[sequences.end];
         let lengths = sequences.map(|i| self.offsets.range(i).len());
         Self {

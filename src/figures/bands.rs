@@ -1,8 +1,6 @@
 //! A surface over a rectangle as bands of color between lines of equal value.
 //!
-//! Values are known at the nodes of a grid and linear along its edges (of the logarithm, on a log scale); lines come
-//! from marching squares, and where a cell is ambiguous the mean of its corners decides.
-//! Source: Lorensen and Cline 1987 in two dimensions.
+//! Values are known at the nodes of a grid and linear along its edges (of the logarithm, on a log scale).
 
 use std::collections::BTreeMap;
 
@@ -10,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Scale;
 use super::figure::empty_cells;
+use super::march::pieces;
 use super::palette::{Colormap, Rgb, Theme};
 use super::ticks::ticks;
 
@@ -125,6 +124,33 @@ impl Contour {
         nice.iter().map(|t| t.value).filter(|v| *v > low + width && *v < high - width).collect()
     }
 
+    /// Values at the centers of `across` × `up` equal cells, row by row from the top: linear between the four nodes
+    /// around each, and missing where one of them is.
+    pub fn sampled(&self, across: usize, up: usize) -> Vec<f64> {
+        if self.columns < 2 || self.rows() < 2 {
+            return vec![f64::NAN; across * up];
+        }
+        let log = self.usable_scale() == Scale::Log;
+        let node = |row: usize, column: usize| {
+            let value = self.values.get(row * self.columns + column).copied().unwrap_or(f64::NAN);
+            if log { value.ln() } else { value }
+        };
+        let along = |i: usize, n: usize, nodes: usize| {
+            let at = (i as f64 + 0.5) / n as f64 * (nodes - 1) as f64;
+            let lower = (at as usize).min(nodes - 2);
+            (lower, at - lower as f64)
+        };
+        let value = |i: usize| {
+            let (column, s) = along(i % across, across, self.columns);
+            let (row, t) = along(up - 1 - i / across, up, self.rows());
+            let low = node(row, column) * (1.0 - s) + node(row, column + 1) * s;
+            let high = node(row + 1, column) * (1.0 - s) + node(row + 1, column + 1) * s;
+            let value = low * (1.0 - t) + high * t;
+            if log { value.exp() } else { value }
+        };
+        (0..across * up).map(value).collect()
+    }
+
     /// Colors of its values.
     pub fn shades(&self) -> Shades {
         let map = if self.diverging { Colormap::Diverging } else { Colormap::Viridis };
@@ -194,18 +220,9 @@ impl Contour {
             for column in -1..columns {
                 let corners = [(row, column), (row, column + 1), (row + 1, column + 1), (row + 1, column)];
                 let values = corners.map(|(r, c)| self.node(r, c));
-                let high = values.map(|v| v.is_some_and(|v| v >= level));
-                let crossed: Vec<usize> = (0..4).filter(|i| high[*i] != high[(i + 1) % 4]).collect();
-                let known: Vec<f64> = values.iter().flatten().copied().collect();
-                let edge = known.len() < 4;
-                let joined = !edge && known.iter().sum::<f64>() / 4.0 >= level;
+                let edge = values.iter().any(Option::is_none);
                 let name = |i: usize| Edge::between(corners[i], corners[(i + 1) % 4]);
-                for (k, i) in crossed.iter().enumerate().filter(|(_, i)| high[**i]) {
-                    // a piece goes from where the walk around the cell leaves the region to where it comes back
-                    let n = crossed.len();
-                    let back = crossed[if joined && n == 4 { (k + 1) % n } else { (k + n - 1) % n }];
-                    segments.insert(name(*i), (name(back), edge));
-                }
+                segments.extend(pieces(values, level).map(|[from, to]| (name(from), (name(to), edge))));
             }
         }
         segments
@@ -320,6 +337,18 @@ mod tests {
         assert!(flat.lines(f64::NEG_INFINITY).is_empty(), "the edge of a hole is no line");
         let none = Contour { values: vec![f64::NAN; 4], columns: 2, ..Contour::default() };
         assert!(none.region(0.0).is_empty() && none.levels().is_empty() && none.limits().is_none());
+    }
+
+    #[test]
+    fn a_sampled_slope_is_the_slope_from_the_top() {
+        let slope = surface(3, |x, y| 2.0 * x + y);
+        let found = slope.sampled(4, 2);
+        let wanted = [-1.0, 0.0, 1.0, 2.0, -2.0, -1.0, 0.0, 1.0];
+        assert!(found.iter().zip(wanted).all(|(f, w)| (f - w).abs() < 1e-12), "{found:?}");
+        let mut hole = slope;
+        hole.values[0] = f64::NAN;
+        let found = hole.sampled(2, 2);
+        assert!(found[2].is_nan() && found[0].is_finite() && found[3].is_finite(), "{found:?}");
     }
 
     #[test]

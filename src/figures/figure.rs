@@ -22,7 +22,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// The same with its map of values as a surface in space; none when it has no map.
+    /// The same with its map of values as a surface in space, over which its lines run; none when it has no map.
     #[must_use]
     pub fn in_space(&self, relief: Relief) -> Option<Self> {
         let (index, map) = self.series.iter().enumerate().find_map(|(i, s)| match &s.mark {
@@ -35,8 +35,9 @@ impl Figure {
             _ => None,
         })?;
         let mark = Mark::Surface { map, relief };
-        let series = self.series.get(index).map(|s| Series { mark, ..s.clone() });
-        Some(Self { series: series.into_iter().collect(), ..self.clone() })
+        let surface = self.series.get(index).map(|s| Series { mark, ..s.clone() });
+        let lines = self.series.iter().filter(|s| matches!(s.mark, Mark::Line { .. })).cloned();
+        Some(Self { series: surface.into_iter().chain(lines).collect(), ..self.clone() })
     }
 
     /// Cells of a heat map as nodes at their centers; none when its axes are no numbers.
@@ -119,7 +120,7 @@ pub enum Mark {
     },
     /// A surface as bands of color between lines of equal value.
     Contour(Contour),
-    /// The same as a surface in space; it has the figure for itself.
+    /// The same as a surface in space; only lines run over it.
     Surface { map: Contour, relief: Relief },
     /// A reference line from one corner point to another, such as chance level.
     Reference { from: [f64; 2], to: [f64; 2] },

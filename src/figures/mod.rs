@@ -14,6 +14,7 @@ mod heat;
 mod labels;
 mod latex;
 mod legend;
+pub mod march;
 mod margins;
 mod marks;
 mod notes;

@@ -145,22 +145,60 @@ fn full(value: f64) -> String {
     if value.is_nan() { String::new() } else { value.to_string() }
 }
 
-/// Digits after the point: three significant ones for the largest value, and enough for the smallest deviation.
-fn digits(table: &TableView, column: usize) -> usize {
-    if let Some(digits) = table.columns[column].digits {
-        return digits.min(12);
+/// How the numbers of a column are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Digits {
+    /// All with so many digits after the point.
+    AfterPoint(usize),
+    /// Each with three significant digits: the column holds quantities of very different size.
+    Significant,
+}
+
+impl Digits {
+    fn write(self, value: f64) -> String {
+        let Self::AfterPoint(digits) = self else { return significant(value) };
+        rounded(value, digits)
     }
-    let largest = table.rows.iter().filter_map(|row| row[column].value()).filter(|v| v.is_finite()).map(f64::abs);
-    let largest = largest.fold(0.0, f64::max);
-    if largest == 0.0 { 1 } else { (2 - largest.log10().floor() as i64).clamp(0, 12) as usize }.min(8)
+}
+
+/// Three significant digits for the largest value and two for the smallest; where that would give the largest more
+/// than two digits that say nothing, each number has its own.
+fn digits(table: &TableView, column: usize) -> Digits {
+    if let Some(digits) = table.columns[column].digits {
+        return Digits::AfterPoint(digits.min(12));
+    }
+    let cells = || table.rows.iter().map(|row| &row[column]);
+    let size = |value: f64| Some(value.abs()).filter(|v| v.is_finite() && *v > 0.0);
+    let largest = cells().filter_map(|cell| size(cell.value()?)).fold(0.0, f64::max);
+    if largest == 0.0 {
+        return Digits::AfterPoint(1);
+    }
+    // A number with a deviation has the digits that the deviation leaves it.
+    let alone = |cell: &Cell| match cell {
+        Cell::Number { value, deviation: None } => size(*value),
+        _ => None,
+    };
+    let smallest = cells().filter_map(alone).fold(largest, f64::min);
+    let [wide, fine] = [(largest, 2), (smallest, 1)].map(|(v, n)| (n - v.log10().floor() as i64).max(0));
+    if wide > 8 || fine - wide > 2 { Digits::Significant } else { Digits::AfterPoint(wide.max(fine) as usize) }
+}
+
+/// Three significant digits, with an exponent where the number is very small or large.
+fn significant(value: f64) -> String {
+    let magnitude = if value == 0.0 || !value.is_finite() { 0.0 } else { value.abs().log10().floor() };
+    if (-5.0..7.0).contains(&magnitude) {
+        return rounded(value, (2.0 - magnitude).clamp(0.0, 7.0) as usize);
+    }
+    let text = format!("{value:.2e}");
+    text.strip_prefix('-').map_or_else(|| text.clone(), |rest| format!("−{rest}"))
 }
 
 /// The cell with the digits of its column, without emphasis.
-fn shown(cell: &Cell, digits: usize) -> (String, Option<String>) {
+fn shown(cell: &Cell, digits: Digits) -> (String, Option<String>) {
     match cell {
         Cell::Text(text) => (text.clone(), None),
         Cell::Int(value) => (value.to_string(), None),
-        Cell::Number { value, deviation } => (rounded(*value, digits), deviation.map(|d| rounded(d, digits))),
+        Cell::Number { value, deviation } => (digits.write(*value), deviation.map(|d| digits.write(d))),
         Cell::Missing => (String::new(), None),
     }
 }
@@ -178,7 +216,7 @@ fn rounded(value: f64, digits: usize) -> String {
 }
 
 /// Which rows hold the best value of a column; none without a direction or with fewer than two values.
-fn best(table: &TableView, column: usize, digits: usize) -> Vec<bool> {
+fn best(table: &TableView, column: usize, digits: Digits) -> Vec<bool> {
     let values: Vec<Option<f64>> = table.rows.iter().map(|row| row[column].value()).collect();
     let known = values.iter().flatten().copied();
     let top = match table.columns[column].direction {
@@ -190,7 +228,7 @@ fn best(table: &TableView, column: usize, digits: usize) -> Vec<bool> {
         return vec![false; values.len()];
     }
     // Values that look the same are the same to the reader.
-    values.iter().map(|v| v.is_some_and(|v| rounded(v, digits) == rounded(top, digits))).collect()
+    values.iter().map(|v| v.is_some_and(|v| digits.write(v) == digits.write(top))).collect()
 }
 
 fn is_text(table: &TableView, column: usize) -> bool {
@@ -231,7 +269,8 @@ fn markdown(table: &TableView) -> String {
 }
 
 /// Digits before the point and of the deviation, and whether a number is negative: what a column of siunitx is told.
-fn number_format(table: &TableView, column: usize, digits: usize) -> String {
+fn number_format(table: &TableView, column: usize, digits: Digits) -> String {
+    let Digits::AfterPoint(after_point) = digits else { return "S".to_owned() };
     let (mut whole, mut uncertain, mut is_negative) = (1, 0, false);
     for cells in &table.rows {
         if !cells[column].value().is_some_and(f64::is_finite) {
@@ -242,17 +281,18 @@ fn number_format(table: &TableView, column: usize, digits: usize) -> String {
         let before_point = |text: &str| text.trim_start_matches(['−', '-']).split('.').next().map_or(1, str::len);
         whole = whole.max(before_point(&value));
         if let Some(deviation) = deviation {
-            uncertain = uncertain.max(digits + before_point(&deviation) - usize::from(deviation.starts_with("0.")));
+            uncertain =
+                uncertain.max(after_point + before_point(&deviation) - usize::from(deviation.starts_with("0.")));
         }
     }
-    let digits = if table.rows.iter().any(|row| matches!(row[column], Cell::Number { .. })) { digits } else { 0 };
-    let point = if digits > 0 { format!(".{digits}") } else { String::new() };
+    let is_real = table.rows.iter().any(|row| matches!(row[column], Cell::Number { .. }));
+    let point = if is_real && after_point > 0 { format!(".{after_point}") } else { String::new() };
     let by = if uncertain > 0 { format!("({uncertain})") } else { String::new() };
     format!("S[table-format={}{whole}{point}{by}]", if is_negative { "-" } else { "" })
 }
 
 /// One cell of a column of siunitx; what is no number stands in braces.
-fn latex_number(cell: &Cell, digits: usize, is_best: bool) -> String {
+fn latex_number(cell: &Cell, digits: Digits, is_best: bool) -> String {
     let (value, deviation) = shown(cell, digits);
     if !cell.value().is_some_and(f64::is_finite) {
         let text =
@@ -331,9 +371,9 @@ mod tests {
     fn latex_marks_ties_of_shown_digits_and_escapes() {
         let text = export_table(&sample(), TableFormat::Latex).expect("latex");
         // Numbers are aligned at the point by siunitx, which is told how many digits there are.
-        assert!(text.contains(r"\begin{tabular}{lS[table-format=1.3(3)]S[table-format=1.2]}"), "{text}");
-        assert!(text.contains(r"min\_k \& co & \bfseries 0.751 +- 0.011 & 2.50 \\"), "{text}");
-        assert!(text.contains(r"zlib | x & \bfseries 0.751 +- 0.020 & \bfseries 0.00"), "{text}");
+        assert!(text.contains(r"\begin{tabular}{lS[table-format=1.3(3)]S[table-format=-1.4]}"), "{text}");
+        assert!(text.contains(r"min\_k \& co & \bfseries 0.751 +- 0.011 & 2.5000 \\"), "{text}");
+        assert!(text.contains(r"zlib | x & \bfseries 0.751 +- 0.020 & \bfseries -0.0010"), "{text}");
         assert!(text.contains("none & {--} & {--}"), "{text}");
         assert!(text.contains("5\\% FPR") && text.contains("{AUROC $\\uparrow$}"), "{text}");
     }
@@ -360,7 +400,7 @@ mod tests {
             text.starts_with("| attack\\_score | AUROC ↑ | Loss (nats/token) ↓ |\n| --- | ---: | ---: |\n"),
             "{text}"
         );
-        assert!(text.contains("| zlib \\| x | **0.751** ± 0.020 | **0.00** |"), "{text}");
+        assert!(text.contains("| zlib \\| x | **0.751** ± 0.020 | **−0.0010** |"), "{text}");
     }
 
     #[test]
@@ -370,6 +410,25 @@ mod tests {
         assert_eq!(lines[0], "attack_score,AUROC,AUROC deviation,Loss (nats/token)");
         assert_eq!(lines[1], "min_k & co,0.7512,0.0113,2.5");
         assert_eq!(lines[3], "none,,,");
+    }
+
+    #[test]
+    fn quantities_of_different_size_in_one_column_keep_their_digits() {
+        let table = |values: &[f64]| TableView {
+            title: String::new(),
+            columns: vec![TableColumn { name: "after".to_owned(), ..TableColumn::default() }],
+            rows: values.iter().map(|v| vec![Cell::number(*v)]).collect(),
+        };
+        let cells = |values: &[f64]| -> Vec<String> {
+            let text = export_table(&table(values), TableFormat::Markdown).expect("markdown");
+            text.lines().skip(2).map(|line| line.trim_matches(['|', ' ']).to_owned()).collect()
+        };
+        assert_eq!(cells(&[871.3, 0.9432, 0.0053]), ["871", "0.943", "0.00530"]);
+        assert_eq!(cells(&[-82.7, 0.9432]), ["−82.70", "0.94"]);
+        assert_eq!(cells(&[1.2e-21, 0.5, -3e9]), ["1.20e-21", "0.500", "−3.00e9"]);
+        assert_eq!(cells(&[0.512, 0.003, 0.0]), ["0.5120", "0.0030", "0.0000"]);
+        let text = export_table(&table(&[871.3, 0.0053]), TableFormat::Latex).expect("latex");
+        assert!(text.contains(r"\begin{tabular}{S}") && text.contains("  0.00530 "), "{text}");
     }
 
     #[test]

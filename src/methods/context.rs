@@ -11,6 +11,7 @@ use super::Table;
 use crate::data::Dataset;
 use crate::engine;
 use crate::error::{Error, Result};
+use crate::figures::Figure;
 
 /// What surrounds a running method: the run folder, the terminal, or a test.
 /// Implemented above this layer; a method only sees this trait through [`Context`].
@@ -25,6 +26,11 @@ pub trait Host {
     /// one. Nobody has to listen.
     fn sample(&mut self, step: u64, sample: Sample) {
         let _ = (step, sample);
+    }
+    /// Figures as far as their values are known, under the ids that they will have in the report. `figures` is asked now
+    /// and then, and not where nobody could look.
+    fn partial(&mut self, figures: &dyn Fn() -> Vec<Figure>) {
+        let _ = figures;
     }
     /// Record number `at` that an interrupted run kept under `name`; none behind the last.
     fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>>;

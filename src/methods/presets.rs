@@ -156,12 +156,12 @@ const PRESETS: &[Preset] = &[
         method: "train",
         id: "finetuned",
         title: "Fine-tuning study",
-        source: "Zeng et al. 2024, arXiv:2310.06714, ds_config_gpt.json: batches of 64, 20 epochs, lr 2e-5; its \
-            logarithmic warm-up of 10 steps is a linear one here",
+        source: "Zeng et al. 2024, arXiv:2310.06714, ds_config_gpt.json: batches of 64, 20 epochs, lr 2e-5 \
+            after a logarithmic warm-up of 10 steps",
         fields: &[
             ("rows", r#"{"batch": 8, "accumulate": 8, "long": "truncate"}"#),
             ("optimizer", r#"{"weight_decay": 0.0}"#),
-            ("lr", r#"{"peak": 2e-5, "warmup_steps": 10}"#),
+            ("lr", r#"{"peak": 2e-5, "warmup_steps": 10, "rise": "logarithmic"}"#),
             ("length", r#"{"epochs": 20}"#),
             ("checkpoint", r#"{"every": 1}"#),
         ],

@@ -71,6 +71,17 @@ pub struct Amount {
     pub labels: BTreeMap<String, [u64; 2]>,
     /// Rows with paraphrases by data slot.
     pub with_paraphrases: BTreeMap<String, u64>,
+    /// Rows that state facts, by input name.
+    pub with_facts: BTreeMap<String, u64>,
+    /// Numbers of the model of the slot `model`; like the next two 0 while nobody has made it.
+    #[serde(default)]
+    pub parameters: u64,
+    /// Its layers.
+    #[serde(default)]
+    pub n_layer: u64,
+    /// Hidden units of a feed-forward layer.
+    #[serde(default)]
+    pub d_ff: u64,
 }
 
 impl Amount {
@@ -100,6 +111,12 @@ pub struct Work {
     /// Vectors as long as all parameters of the model that are held besides it.
     #[serde(default)]
     pub vectors: u64,
+    /// Bytes of a model that the method makes, with what training it takes.
+    #[serde(default)]
+    pub own_bytes: u64,
+    /// Bytes of models that it leaves on the disk.
+    #[serde(default)]
+    pub kept_bytes: u64,
 }
 
 /// A method, whatever the type of its configuration.

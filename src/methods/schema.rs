@@ -1,7 +1,8 @@
 //! JSON schemas of configurations: what is wrong with a value, and which fields there are.
 //!
 //! Doc comments become descriptions, `#[schemars(range(min = …, max = …))]` becomes `minimum` and
-//! `maximum`, `#[schemars(extend("x-unit" = "tokens"))]` names the unit. From this one declaration
+//! `maximum`, `#[schemars(extend("x-unit" = "tokens"))]` names the unit, `extend("x-path" = true)` says that the text
+//! is the path of a file or folder. From this one declaration
 //! come validation, the command line, and the form in the window.
 
 use schemars::Schema;
@@ -59,6 +60,8 @@ pub struct Field {
     pub max: Option<f64>,
     /// Unit; empty for pure numbers.
     pub unit: String,
+    /// Whether its text is the path of a file or folder, relative to the file of the experiment.
+    pub is_path: bool,
     /// Value when not given.
     pub default: Value,
 }
@@ -138,7 +141,8 @@ fn collect_fields(root: &Value, node: &Value, defaults: &Value, prefix: &str, ou
         let unit = text(raw, "x-unit").unwrap_or_default();
         let number = |name: &str| raw.get(name).or_else(|| inner.get(name)).and_then(Value::as_f64);
         let (min, max) = (number("minimum"), number("maximum"));
-        out.push(Field { path, about, kind: field_kind(root, inner), optional, min, max, unit, default });
+        let is_path = raw.get("x-path").and_then(Value::as_bool).unwrap_or(false);
+        out.push(Field { path, about, kind: field_kind(root, inner), optional, min, max, unit, is_path, default });
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::host::{Control, Progress};
+use super::host::Control;
+use super::observer::Progress;
 use crate::data::{Dataset, Record};
 use crate::engine::generate::{self, GenerateConfig, Generation, Strategy};
 use crate::error::{Error, Result};

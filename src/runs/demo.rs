@@ -36,6 +36,9 @@ fn shrink(value: &mut Value) {
     put(value, "/steps/0/config/length/epochs", json!(2));
     let last = value.pointer("/steps").and_then(Value::as_array).map_or(0, Vec::len).saturating_sub(1);
     put(value, &format!("/steps/{last}/config/steps"), json!(5));
+    for (field, small) in [("lanczos_steps", 4), ("max_products", 4), ("probes", 2)] {
+        put(value, &format!("/steps/{}/config/{field}", last.saturating_sub(1)), json!(small));
+    }
 }
 
 #[cfg(test)]

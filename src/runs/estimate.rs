@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::inputs;
 use super::plan::{Plan, PlannedModel, PlannedStep};
@@ -82,7 +83,8 @@ pub fn estimate(
         let needed: u64 = models.map(|model| model_bytes(model, work, place) + cached * model.cache_bytes).sum();
         let longest = step.model().and_then(|name| plan.models.get(name)).map_or(0, |model| model.parameters);
         let needed = needed.saturating_add(work.vectors.saturating_mul(longest).saturating_mul(BYTES));
-        total.memory_bytes = total.memory_bytes.max(needed);
+        total.memory_bytes = total.memory_bytes.max(needed.saturating_add(work.own_bytes));
+        total.work.kept_bytes += work.kept_bytes;
         total.work.forward_tokens += work.forward_tokens;
         total.work.backward_tokens += work.backward_tokens;
         total.work.decoded_tokens += work.decoded_tokens;
@@ -98,7 +100,7 @@ pub fn estimate(
     }
     total.about_secs = secs;
     let written = total.work.forward_tokens - total.work.fleeting_tokens + total.work.decoded_tokens;
-    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * written;
+    total.disk_bytes = DISK_PER_RUN + DISK_PER_TOKEN * written + total.work.kept_bytes;
     Ok((total, warnings))
 }
 
@@ -162,22 +164,31 @@ fn step_work(
         _ => None,
     };
     let n_ctx = model.map_or(usize::MAX, |model| model.n_ctx);
-    let mut amount = Amount::default();
+    // In every method `limit` means the first rows of each data set.
+    let limit = step.config.get("limit").and_then(Value::as_u64).map_or(usize::MAX, |n| n as usize);
+    let mut amount = Amount {
+        parameters: model.map_or(0, |model| model.parameters),
+        n_layer: model.map_or(0, |model| model.n_layer as u64),
+        d_ff: model.map_or(0, |model| model.d_ff as u64),
+        ..Amount::default()
+    };
     for (slot, names) in &step.inputs {
         let sets: Vec<&Dataset> = names.iter().filter_map(|name| data.get(name)).collect();
         if sets.is_empty() {
             amount.models.insert(slot.clone(), names.len() as u64);
             continue;
         }
-        let counted: Vec<Counted> = sets.iter().map(|set| count(set, tokenizer.as_ref(), n_ctx)).collect();
+        let records = || sets.iter().flat_map(|set| set.records.iter().take(limit));
+        let counted: Vec<Counted> =
+            sets.iter().map(|set| count(first(&set.records, limit), tokenizer.as_ref(), n_ctx)).collect();
         for (set, counted) in sets.iter().zip(&counted) {
             warnings.extend(short_rows(set, counted, &needs)?);
         }
-        let records = || sets.iter().flat_map(|set| &set.records);
         let labelled = |label: u8| records().filter(|r| r.label == Some(label)).count() as u64;
         amount.labels.insert(slot.clone(), [labelled(0), labelled(1)]);
         let with_paraphrases = records().filter(|r| !r.paraphrases.is_empty()).count() as u64;
         amount.with_paraphrases.insert(slot.clone(), with_paraphrases);
+        amount.with_facts.insert(slot.clone(), records().filter(|r| !r.facts.is_empty()).count() as u64);
         amount.texts.insert(slot.clone(), counted.iter().map(|c| c.texts).sum());
         amount.tokens.insert(slot.clone(), counted.iter().map(|c| c.tokens).sum());
     }
@@ -185,8 +196,14 @@ fn step_work(
     method.work(&step.config, &amount)
 }
 
+fn first(records: &[Record], limit: usize) -> &[Record] {
+    records.get(..limit).unwrap_or(records)
+}
+
 /// What a data set holds.
 struct Counted {
+    /// Rows that the step uses.
+    rows: usize,
     /// Texts, paraphrases included.
     texts: u64,
     /// About how many tokens they have, after cutting at the context length.
@@ -195,13 +212,13 @@ struct Counted {
     lengths: Vec<usize>,
 }
 
-fn count(set: &Dataset, tokenizer: Option<&Tokenizer>, n_ctx: usize) -> Counted {
-    let texts: u64 = set.records.iter().map(|r| 1 + r.paraphrases.len() as u64).sum();
-    let stride = (set.records.len() / SAMPLE_TEXTS).max(1);
-    let lengths: Vec<usize> = set.records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).collect();
+fn count(records: &[Record], tokenizer: Option<&Tokenizer>, n_ctx: usize) -> Counted {
+    let texts: u64 = records.iter().map(|r| 1 + r.paraphrases.len() as u64).sum();
+    let stride = (records.len() / SAMPLE_TEXTS).max(1);
+    let lengths: Vec<usize> = records.iter().step_by(stride).filter_map(|r| length(r, tokenizer)).collect();
     let cut = lengths.iter().map(|n| (*n).min(n_ctx)).sum::<usize>();
     let mean = cut as f64 / lengths.len().max(1) as f64;
-    Counted { texts, tokens: (mean * texts as f64).round() as u64, lengths }
+    Counted { rows: records.len(), texts, tokens: (mean * texts as f64).round() as u64, lengths }
 }
 
 /// Says how many rows are too short for a method; when all are, there is nothing to do.
@@ -213,7 +230,7 @@ fn short_rows(set: &Dataset, counted: &Counted, needs: &[(&str, usize)]) -> Resu
     if short == 0 {
         return Ok(None);
     }
-    if short == n && n == set.records.len() {
+    if short == n && n == counted.rows {
         let longest = counted.lengths.iter().max().copied().unwrap_or_default();
         return Err(Error::data(format!("no row of {name} has {fields} = {need} tokens; the longest has {longest}"))
             .hint(fitting(&counted.lengths, needs).unwrap_or_else(|| "use longer rows".to_owned()))
@@ -298,17 +315,16 @@ mod tests {
 
     #[test]
     fn rows_that_are_too_short_are_counted_and_refused_when_all_are() {
-        let set =
-            |n: usize| Dataset { name: "rows".to_owned(), records: vec![Record::default(); n], ..Dataset::default() };
-        let counted = |lengths: &[usize]| Counted { texts: 0, tokens: 0, lengths: lengths.to_vec() };
+        let set = Dataset { name: "rows".to_owned(), ..Dataset::default() };
+        let of = |rows: usize, lengths: &[usize]| Counted { rows, texts: 0, tokens: 0, lengths: lengths.to_vec() };
         let needs = [("k", 8), ("l", 16)];
-        assert_eq!(short_rows(&set(3), &counted(&[24, 30, 99]), &needs).unwrap(), None);
-        let some = short_rows(&set(3), &counted(&[24, 30, 9]), &needs).unwrap().unwrap();
+        assert_eq!(short_rows(&set, &of(3, &[24, 30, 99]), &needs).unwrap(), None);
+        let some = short_rows(&set, &of(3, &[24, 30, 9]), &needs).unwrap().unwrap();
         assert_eq!(some, "about 34 % of the rows of rows have fewer than k + l = 24 tokens and are left out");
-        let error = short_rows(&set(2), &counted(&[23, 7]), &needs).unwrap_err().to_string();
+        let error = short_rows(&set, &of(2, &[23, 7]), &needs).unwrap_err().to_string();
         assert!(error.contains("no row of rows has k + l = 24 tokens; the longest has 23"), "{error}");
         assert!(error.contains("k = 3 and l = 4 keep nine of ten rows"), "{error}");
-        assert!(short_rows(&set(5), &counted(&[23, 7]), &needs).is_ok(), "only some of the rows were looked at");
+        assert!(short_rows(&set, &of(5, &[23, 7]), &needs).is_ok(), "only some of the rows were looked at");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::made::StepOutput;
-use super::sweep;
+use super::{paths, sweep};
 use crate::data::Format;
 use crate::data::make::Make;
 use crate::engine::Precision;
@@ -202,7 +202,7 @@ impl Experiment {
             return Err(problem.into_error());
         }
         let mut experiment: Self = serde_json::from_value(value).map_err(|e| Error::config(e.to_string()))?;
-        experiment.rebase(base);
+        experiment.change_paths(&|path| base.join(path));
         Ok(experiment)
     }
 
@@ -241,19 +241,17 @@ impl Experiment {
 
     /// Makes all paths absolute, so that the experiment means the same in another folder.
     pub fn make_paths_absolute(&mut self) {
-        for path in self.paths_mut() {
-            if let Ok(absolute) = std::path::absolute(&path) {
-                *path = absolute;
-            }
-        }
-        sweep::rebase(&mut self.sweep, &|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        self.change_paths(&|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
     }
 
-    fn rebase(&mut self, base: &Path) {
+    fn change_paths(&mut self, change: &dyn Fn(&Path) -> PathBuf) {
         for path in self.paths_mut() {
-            *path = base.join(&path);
+            *path = change(path);
         }
-        sweep::rebase(&mut self.sweep, &|path| base.join(path));
+        for step in &mut self.steps {
+            paths::change(step, change);
+        }
+        sweep::rebase(&mut self.sweep, change);
     }
 
     fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {

@@ -12,11 +12,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::clock::now;
+use super::observer::{Observer, Progress, Unobserved};
 use super::rate::RateMeter;
-use super::store::{CancelRequest, Event, EventLog, Journal, Parts, RunDir, SavedTable, State, Status};
+use super::store::{CancelRequest, Event, EventLog, Journal, Partial, Parts, RunDir, SavedTable, State, Status};
 use crate::engine::Place;
 use crate::engine::weights::LoadReport;
 use crate::error::{Error, Result};
+use crate::figures::Figure;
 use crate::methods::{Host, Sample, Table};
 
 const TICK: Duration = Duration::from_millis(100);
@@ -25,39 +27,6 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 const EVENT_EVERY: Duration = Duration::from_millis(250);
 /// The promise is a second from the request; the rest is for noticing it and for the last writes.
 const STUCK_AFTER: Duration = Duration::from_millis(500);
-
-/// How far a run is, for whoever watches it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Progress {
-    /// Index of the step.
-    pub step: usize,
-    /// What is being done.
-    pub stage: String,
-    /// Finished units.
-    pub done: u64,
-    /// All units.
-    pub total: u64,
-    /// Units a second lately.
-    pub rate: Option<f64>,
-    /// Seconds left in this stage.
-    pub eta_secs: Option<f64>,
-}
-
-/// Watches a run from inside its process, such as the progress bar of the terminal.
-pub trait Observer: Send {
-    /// Called often; must return at once.
-    fn progress(&mut self, progress: &Progress);
-    /// Something worth a line: a warning or a message.
-    fn message(&mut self, text: &str);
-}
-
-/// An observer that does not look.
-pub struct Unobserved;
-
-impl Observer for Unobserved {
-    fn progress(&mut self, _: &Progress) {}
-    fn message(&mut self, _: &str) {}
-}
 
 /// How a run is stopped and watched.
 pub struct Control {
@@ -94,6 +63,8 @@ pub struct RunHost {
     weights: Vec<LoadReport>,
     /// The tables of the present step that come part by part.
     parts: Parts,
+    /// Its figures on the way.
+    partial: Partial,
     heartbeat: Option<JoinHandle<()>>,
 }
 
@@ -157,6 +128,7 @@ impl RunHost {
             failure: None,
             weights: Vec::new(),
             parts: Parts::new(run, ""),
+            partial: Partial::new(run, ""),
             heartbeat,
             journal,
         };
@@ -170,10 +142,12 @@ impl RunHost {
         self.step = step;
         folder.clone_into(&mut self.folder);
         self.parts = Parts::new(&self.shared.run, prefix);
+        self.partial = Partial::new(&self.shared.run, prefix);
     }
 
-    /// Completes the tables of the step that came part by part.
+    /// Completes the tables of the step that came part by part, and removes what was shown on the way.
     pub fn finish_tables(&mut self) -> Result<Vec<SavedTable>> {
+        self.partial.clear();
         std::mem::replace(&mut self.parts, Parts::new(&self.shared.run, "")).finish()
     }
 
@@ -204,7 +178,12 @@ impl RunHost {
         }
         let result = match (result, self.failure.take()) {
             (Err(Error::Cancelled), Some(failure)) => Err(failure),
-            (result, _) => result,
+            (result, Some(failure)) => {
+                // The results are whole; what happened on the way is not.
+                self.observer.message(&format!("warning: not every event could be written: {failure}"));
+                result
+            }
+            (result, None) => result,
         };
         let synced = self.journal.sync();
         let (state, error) = match &result {
@@ -270,6 +249,12 @@ impl Host for RunHost {
     fn sample(&mut self, at: u64, sample: Sample) {
         let Sample { prompt, text, truth } = sample;
         self.append(Event::Sample { step: self.step, at, prompt, text, truth });
+    }
+
+    fn partial(&mut self, figures: &dyn Fn() -> Vec<Figure>) {
+        if let Err(error) = self.partial.show(figures) {
+            self.failure.get_or_insert(error);
+        }
     }
 
     fn restore(&mut self, name: &str, at: usize) -> Result<Option<Vec<u8>>> {

@@ -1,204 +1,248 @@
 //! The table of all runs in a folder, fast: `runs.sqlite` remembers what was read from each run.
 //!
 //! The folders of the runs are the truth. The index is asked only about runs whose files did not change
-//! since it read them, is written again when they did, and is thrown away and rebuilt when it is damaged.
+//! since it read them, is written again when they did, and is thrown away and rebuilt when it is damaged. Where none
+//! can be kept, as in a folder that may only be read, the folders are read every time.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::RunDir;
 use super::clock::now;
-use super::store::{self, Notes, SavedReport, State, list_runs};
+use super::lineage::{Studied, studied};
+use super::store::{self, Notes, SavedReport, State, Status, list_runs};
+use super::sweep::point_of;
+use super::unlearned::outcomes;
+use super::{Experiment, RunDir};
 use crate::error::{Error, Result};
+use crate::methods::unlearn::pareto::Outcome;
 
 /// Raised whenever [`Row`] changes; an index of another version is rebuilt.
-const VERSION: i64 = 1;
+const VERSION: i64 = 3;
+/// Another program at the same index is waited for so long; then the folders are read.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A row of the table of runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Folder.
     pub path: PathBuf,
-    /// Name of the experiment.
-    pub name: String,
-    /// Ids of the methods, in order.
-    pub methods: Vec<String>,
-    /// State; a run whose process is gone is interrupted.
-    pub state: State,
-    /// Device, and the precision where it is not f32.
-    pub device: String,
-    /// What is being done.
-    pub stage: String,
-    /// Finished share of the stage, 0 to 1; absent before anything is known.
-    pub progress: Option<f64>,
-    /// Units a second.
-    pub rate: Option<f64>,
-    /// Seconds left in the stage.
-    pub eta_secs: Option<f64>,
-    /// When work began, seconds since 1970.
-    pub started: Option<f64>,
-    /// Seconds of work.
-    pub worked_secs: f64,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// Headline numbers by id; undefined ones are left out.
-    pub scalars: BTreeMap<String, f64>,
+    /// What was asked for.
+    pub experiment: Experiment,
+    /// How far it is; a run whose process is gone is interrupted.
+    pub status: Status,
+    /// Why something of it cannot be read.
+    pub trouble: Option<String>,
+    /// Headline numbers by name ([`SavedReport::named_scalars`]), in order; absent where undefined.
+    pub numbers: Vec<(String, Option<f64>)>,
+    /// The first headline number in words: label and value.
+    pub headline: Option<(String, Option<f64>)>,
+    /// Ids and versions of the methods whose results it has.
+    pub versions: Vec<(String, u64)>,
+    /// What its finished steps did with models.
+    pub studied: Vec<Studied>,
+    /// What its steps of unlearning did, by their index.
+    pub unlearned: Vec<(usize, Outcome)>,
+    /// Sweep that it belongs to, and what is special about it there.
+    pub point: Option<(String, Map<String, Value>)>,
     /// What the user wrote about it.
     pub notes: Notes,
 }
 
+impl Row {
+    /// Name of the folder.
+    pub fn name(&self) -> String {
+        RunDir::of_results(&self.path).name()
+    }
+
+    /// Reads everything from the folder of a run; what cannot be read is missing, and `trouble` says why.
+    pub fn read(run: &RunDir) -> Self {
+        let mut row = Self { path: run.path().to_owned(), point: point_of(run), ..Self::default() };
+        let failed = |e: Error| Some(e.to_string());
+        match run.experiment() {
+            Ok(experiment) => row.experiment = experiment,
+            Err(error) => row.trouble = failed(error),
+        }
+        match run.status(now()) {
+            Ok(status) => row.status = status,
+            Err(error) => {
+                row.status = Status { state: State::Failed, ..Status::default() };
+                row.trouble = failed(error);
+            }
+        }
+        match SavedReport::read(run) {
+            Ok(report) => row.take_report(&report.unwrap_or_default()),
+            Err(error) => row.trouble = failed(error),
+        }
+        if !row.versions.is_empty() {
+            row.studied = studied(run).unwrap_or_default();
+        }
+        match Notes::read(run) {
+            Ok(notes) => row.notes = notes,
+            Err(error) => row.trouble = failed(error),
+        }
+        row
+    }
+
+    fn take_report(&mut self, report: &SavedReport) {
+        self.numbers = report.named_scalars().into_iter().map(|(name, scalar)| (name, scalar.value)).collect();
+        self.unlearned = outcomes(report);
+        self.headline = report.scalars().next().map(|scalar| (scalar.label.clone(), scalar.value));
+        let version = |card: &Value| card.get("version").and_then(Value::as_u64).unwrap_or(0);
+        self.versions = report.steps.iter().map(|step| (step.method.clone(), version(&step.card))).collect();
+    }
+}
+
+/// The rows of the runs in a folder, oldest first; an index that is there already spares reading them.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn rows(root: &Path) -> Result<Vec<Row>> {
+    let runs = list_runs(root)?;
+    let index = if root.join(FILE).is_file() { Index::open(root).ok() } else { None };
+    Ok(runs.iter().map(|run| index.as_ref().map_or_else(|| Row::read(run), |index| index.row(run))).collect())
+}
+
+const FILE: &str = "runs.sqlite";
+
 /// The index of the runs in one folder.
 pub struct Index {
-    root: PathBuf,
     connection: Connection,
 }
 
 impl Index {
     /// Opens or makes `runs.sqlite` in `root`; a damaged one is made anew.
+    ///
+    /// # Errors
+    /// The file can neither be opened nor made, as on a medium that may only be read.
     pub fn open(root: &Path) -> Result<Self> {
-        store::make_folder(root)?;
-        let path = root.join("runs.sqlite");
+        let path = root.join(FILE);
         let connection = connect(&path).or_else(|_| {
             store::remove_if_there(&path);
-            connect(&path).map_err(|e| fault(&e).at(&path))
-        })?;
-        Ok(Self { root: root.to_owned(), connection })
+            connect(&path)
+        });
+        let fault = |e: rusqlite::Error| Error::data(format!("the index of the runs: {e}")).at(&path);
+        Ok(Self { connection: connection.map_err(fault)? })
     }
 
-    /// All runs, oldest first. Reads only the folders that changed since the last call.
-    pub fn rows(&mut self) -> Result<Vec<Row>> {
-        let runs = list_runs(&self.root)?;
-        let rows = runs.iter().filter_map(|run| self.row(run).transpose()).collect::<Result<Vec<_>>>()?;
-        self.forget_missing(&runs)?;
-        Ok(rows)
-    }
-
-    /// Forgets everything and reads all folders again.
-    pub fn rebuild(&mut self) -> Result<Vec<Row>> {
-        self.connection.execute("DELETE FROM runs", []).map_err(|e| fault(&e))?;
-        self.rows()
-    }
-
-    /// The row of one run; none when its folder cannot be read, as while it is being deleted.
-    fn row(&self, run: &RunDir) -> Result<Option<Row>> {
+    /// The row of one run, read from its folder when that changed. Whatever happens to the index, the row is true.
+    pub fn row(&self, run: &RunDir) -> Row {
         let stamp = store::change_stamp(run);
-        let known: Option<String> = self
-            .connection
-            .query_row("SELECT row FROM runs WHERE name = ?1 AND stamp = ?2", params![run.name(), stamp], |r| r.get(0))
-            .optional()
-            .map_err(|e| fault(&e))?;
-        let known = known.and_then(|text| serde_json::from_str::<Row>(&text).ok());
         // A working run changes without its files when its process dies.
-        if let Some(row) = known.filter(|row| row.state != State::Running) {
-            return Ok(Some(row));
+        if let Some(row) = self.known(run, &stamp).filter(|row| row.status.state.is_over()) {
+            return row;
         }
-        let Ok(row) = Row::read(run) else { return Ok(None) };
-        let text = serde_json::to_string(&row).map_err(|e| Error::bug(e.to_string()))?;
-        self.connection
-            .execute(
-                "INSERT OR REPLACE INTO runs (name, stamp, row) VALUES (?1, ?2, ?3)",
-                params![run.name(), stamp, text],
-            )
-            .map_err(|e| fault(&e))?;
-        Ok(Some(row))
+        let row = Row::read(run);
+        if let Ok(text) = serde_json::to_string(&row) {
+            let insert = "INSERT OR REPLACE INTO runs (name, stamp, row) VALUES (?1, ?2, ?3)";
+            // An index that cannot be written costs time, and nothing else.
+            drop(self.connection.execute(insert, params![run.name(), stamp, text]));
+        }
+        row
     }
 
-    fn forget_missing(&self, runs: &[RunDir]) -> Result<()> {
+    /// Does all of `work` as one change of the index: thousands of rows are written at once.
+    pub fn at_once<T>(&self, work: impl FnOnce(&Self) -> T) -> T {
+        let is_open = self.connection.execute_batch("BEGIN").is_ok();
+        let done = work(self);
+        if is_open {
+            drop(self.connection.execute_batch("COMMIT"));
+        }
+        done
+    }
+
+    /// Forgets the runs that are not among these.
+    pub fn keep_only(&self, runs: &[RunDir]) {
         let names: Vec<String> = runs.iter().map(RunDir::name).collect();
-        let names = serde_json::to_string(&names).map_err(|e| Error::bug(e.to_string()))?;
-        self.connection
-            .execute("DELETE FROM runs WHERE name NOT IN (SELECT value FROM json_each(?1))", params![names])
-            .map_err(|e| fault(&e))?;
-        Ok(())
+        if let Ok(names) = serde_json::to_string(&names) {
+            let delete = "DELETE FROM runs WHERE name NOT IN (SELECT value FROM json_each(?1))";
+            drop(self.connection.execute(delete, params![names]));
+        }
     }
-}
 
-impl Row {
-    /// Reads everything from the folder of a run.
-    pub fn read(run: &RunDir) -> Result<Self> {
-        let (experiment, status) = (run.experiment()?, run.status(now())?);
-        let report = SavedReport::read(run)?.unwrap_or_default();
-        let scalars = report.scalars().filter_map(|scalar| Some((scalar.id.clone(), scalar.value?))).collect();
-        Ok(Self {
-            path: run.path().to_owned(),
-            name: experiment.name,
-            methods: experiment.steps.into_iter().map(|step| step.method).collect(),
-            state: status.state,
-            device: match experiment.precision.as_str() {
-                "f32" => experiment.device,
-                precision => format!("{} {precision}", experiment.device),
-            },
-            stage: status.stage,
-            progress: (status.total > 0).then(|| status.done as f64 / status.total as f64),
-            rate: status.rate,
-            eta_secs: status.eta_secs,
-            started: status.started,
-            worked_secs: status.worked_secs,
-            error: status.error,
-            scalars,
-            notes: Notes::read(run)?,
-        })
+    fn known(&self, run: &RunDir, stamp: &str) -> Option<Row> {
+        let query = "SELECT row FROM runs WHERE name = ?1 AND stamp = ?2";
+        let mut statement = self.connection.prepare_cached(query).ok()?;
+        let text: Option<String> = statement.query_row(params![run.name(), stamp], |r| r.get(0)).optional().ok()?;
+        // The folder of all runs may have been moved with its index.
+        let row = serde_json::from_str::<Row>(&text?).ok()?;
+        Some(Row { path: run.path().to_owned(), ..row })
     }
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    // Another program at the same index is waited for, not failed on.
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(PATIENCE)?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version != VERSION {
         connection.execute_batch("DROP TABLE IF EXISTS runs")?;
     }
+    // It can be made again from the folders, so nothing waits for the disk.
     connection.execute_batch(&format!(
-        "CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, stamp TEXT NOT NULL, row TEXT NOT NULL);
+        "PRAGMA synchronous = OFF;
+         CREATE TABLE IF NOT EXISTS runs (name TEXT PRIMARY KEY, stamp TEXT NOT NULL, row TEXT NOT NULL);
          PRAGMA user_version = {VERSION};"
     ))?;
     Ok(connection)
 }
 
-fn fault(error: &rusqlite::Error) -> Error {
-    Error::data(format!("the index of the runs: {error}")).hint("delete runs.sqlite; it is made again from the runs")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runs::Experiment;
 
     fn made(root: &Path, name: &str) -> RunDir {
         let experiment = Experiment { name: name.to_owned(), ..Experiment::default() };
-        RunDir::create_below(root, &experiment, "2026-01-02", 0.0).unwrap()
+        let run = RunDir::create_below(root, &experiment, "2026-01-02", 0.0).unwrap();
+        run.write_status(&Status { state: State::Done, ..Status::default() }).unwrap();
+        run
     }
 
     #[test]
-    fn the_index_follows_the_folders() {
+    fn a_row_comes_from_the_index_until_its_run_changes() {
+        let root = tempfile::tempdir().unwrap();
+        let run = made(root.path(), "a");
+        let index = Index::open(root.path()).unwrap();
+        let row = index.row(&run);
+        assert_eq!((row.experiment.name.as_str(), row.status.state), ("a", State::Done));
+        index.connection.execute("UPDATE runs SET row = replace(row, '\"name\":\"a\"', '\"name\":\"b\"')", []).unwrap();
+        assert_eq!(index.row(&run).experiment.name, "b", "what the index remembers is believed");
+        Notes { star: true, ..Notes::default() }.write(&run).unwrap();
+        let row = index.row(&run);
+        assert_eq!((row.experiment.name.as_str(), row.notes.star), ("a", true), "the folder changed and was read");
+        assert_eq!(rows(root.path()).unwrap(), [row]);
+    }
+
+    #[test]
+    fn runs_that_are_gone_are_forgotten() {
         let root = tempfile::tempdir().unwrap();
         let (a, b) = (made(root.path(), "a"), made(root.path(), "b"));
-        let mut index = Index::open(root.path()).unwrap();
-        assert_eq!(index.rows().unwrap().len(), 2);
-        Notes { star: true, ..Notes::default() }.write(&a).unwrap();
-        store::move_to_trash(&b).unwrap();
-        let rows = index.rows().unwrap();
-        assert_eq!((rows.len(), rows[0].notes.star), (1, true));
-        assert_eq!(index.rebuild().unwrap(), rows);
+        let index = Index::open(root.path()).unwrap();
+        index.at_once(|index| [&a, &b].map(|run| index.row(run)));
+        index.keep_only(std::slice::from_ref(&a));
+        let n: i64 = index.connection.query_row("SELECT count(*) FROM runs", [], |r| r.get(0)).unwrap();
+        assert_eq!(n, 1);
     }
 
     #[test]
-    fn a_damaged_index_is_made_anew() {
+    fn a_damaged_index_is_made_anew_and_a_missing_one_is_not_needed() {
         let root = tempfile::tempdir().unwrap();
-        made(root.path(), "a");
-        std::fs::write(root.path().join("runs.sqlite"), [7; 5000]).unwrap();
-        assert_eq!(Index::open(root.path()).unwrap().rows().unwrap().len(), 1);
+        let run = made(root.path(), "a");
+        assert_eq!(rows(root.path()).unwrap().len(), 1);
+        assert!(!root.path().join(FILE).exists(), "listing leaves nothing behind");
+        std::fs::write(root.path().join(FILE), [7; 5000]).unwrap();
+        assert_eq!(Index::open(root.path()).unwrap().row(&run), Row::read(&run));
     }
 
     #[test]
-    fn a_run_that_cannot_be_read_is_left_out() {
+    fn what_cannot_be_read_of_a_run_is_told_in_its_row() {
         let root = tempfile::tempdir().unwrap();
         let run = made(root.path(), "a");
         std::fs::write(run.path().join("status.json"), "{").unwrap();
-        assert_eq!(Index::open(root.path()).unwrap().rows().unwrap(), []);
+        let row = Row::read(&run);
+        assert_eq!(row.status.state, State::Failed);
+        assert!(row.trouble.unwrap().contains("status.json"));
     }
 }

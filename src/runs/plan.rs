@@ -21,7 +21,6 @@ use crate::engine::memory::{self, Optimizer};
 use crate::engine::model::Keep;
 use crate::engine::{Device, weights};
 use crate::error::{Error, Result};
-use crate::methods::common::tables::counted;
 use crate::methods::{self, InputKind};
 
 /// The schema number of `plan.json`.
@@ -82,6 +81,12 @@ pub struct PlannedModel {
     pub cache_bytes: u64,
     /// Longest text in tokens.
     pub n_ctx: usize,
+    /// Number of layers.
+    #[serde(default)]
+    pub n_layer: usize,
+    /// Hidden units of a feed-forward layer.
+    #[serde(default)]
+    pub d_ff: usize,
     /// Number of token ids.
     pub vocab_size: usize,
     /// Whether it came with a tokenizer.
@@ -118,6 +123,9 @@ pub struct PlannedStep {
     pub config: Value,
     /// Names of models and data by input slot.
     pub inputs: BTreeMap<String, Vec<String>>,
+    /// Fingerprints of files and folders that the configuration names, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
 }
 
 /// A plan with the data that was read for it.
@@ -212,6 +220,14 @@ impl Plan {
                 return refuse(message, "restore the file, or start a new run").map_err(|e| e.at(&set.path));
             }
         }
+        for (step, before) in self.steps.iter().zip(&earlier.steps) {
+            let changed =
+                step.files.iter().find(|(path, print)| before.files.get(*path).is_some_and(|was| was != *print));
+            if let Some((path, _)) = changed {
+                let message = "a file that the experiment names changed since the run began".to_owned();
+                return refuse(message, "restore it, or start a new run").map_err(|e| e.at(Path::new(path)));
+            }
+        }
         if self.device != earlier.device {
             let (before, now) = (&earlier.device, &self.device);
             let message = format!("the run began on the device `{before}`; this is `{now}`");
@@ -249,7 +265,7 @@ impl PlannedStep {
 }
 
 fn planned_steps(experiment: &Experiment) -> Result<Vec<PlannedStep>> {
-    let planned = |step: &super::Step| {
+    let planned = |(at, step): (usize, &super::Step)| {
         let method = methods::find(&step.method)?;
         let named = |slot: &methods::Input| {
             let names = experiment.input_names(step, slot);
@@ -260,9 +276,10 @@ fn planned_steps(experiment: &Experiment) -> Result<Vec<PlannedStep>> {
             version: method.card().version,
             config: method.resolved(&Value::Object(step.config.clone())),
             inputs: method.inputs().iter().filter_map(named).collect(),
+            files: super::paths::fingerprints(at, step)?,
         })
     };
-    experiment.steps.iter().map(planned).collect()
+    experiment.steps.iter().enumerate().map(planned).collect()
 }
 
 fn planned_model(
@@ -290,6 +307,8 @@ fn planned_model(
         gradient_bytes: training.total() - if device == Device::Cpu { 0 } else { training.weights },
         cache_bytes: KvCache::bytes(config, 1, 1),
         n_ctx: config.n_ctx,
+        n_layer: config.n_layer,
+        d_ff: config.d_ff,
         vocab_size: config.vocab_size,
         has_tokenizer: inputs::has_tokenizer(&folder),
         files: super::store::model_files(&folder)?
@@ -309,7 +328,9 @@ fn load_data(
 ) -> Result<(Dataset, Option<String>)> {
     let data = experiment.data.get(name).ok_or_else(|| Error::config("is not defined"))?;
     if let Some(make) = &data.make {
-        return Ok((inputs::make_data(data, make, experiment.seed)?, None));
+        let made = inputs::make_data(data, make, experiment.seed)?;
+        // several sets come from one generator, so its name would tell nothing
+        return Ok((Dataset { name: name.to_owned(), ..made }, None));
     }
     let (file, note) = match pinned {
         Some(file) => (file, None),
@@ -330,19 +351,7 @@ fn planned_data(set: &Dataset) -> PlannedData {
 }
 
 fn warnings_of(name: &str, set: &Dataset) -> Vec<String> {
-    const SHOWN: usize = 3;
-    let mut warnings: Vec<String> = set.notes.iter().map(|note| format!("data `{name}`: {note}")).collect();
-    if !set.bad.is_empty() {
-        let first: Vec<String> =
-            set.bad.iter().take(SHOWN).map(|bad| format!("line {}: {}", bad.line, bad.reason)).collect();
-        let more = if set.bad.len() > SHOWN { "; …" } else { "" };
-        warnings.push(format!(
-            "data `{name}`: {} that could not be read left out ({}{more})",
-            counted(set.bad.len(), "row"),
-            first.join("; ")
-        ));
-    }
-    warnings
+    set.remarks().into_iter().map(|remark| format!("data `{name}`: {remark}")).collect()
 }
 
 /// Data has to fit the model of its step: a tokenizer for text, ids within the vocabulary.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::now;
 use super::store::{self, RunDir, State, Status, list_runs};
+use super::sweep;
 use crate::error::{Error, Result};
 
 /// Runs that wait and runs that are worked on.
@@ -67,7 +68,8 @@ impl Queue {
     pub fn recover(&mut self, root: &Path) -> Result<()> {
         for run in list_runs(root)? {
             match run.status(now()).map(|status| status.state) {
-                Ok(State::Queued) => self.add(run),
+                // What Slurm has in its queue is not started here.
+                Ok(State::Queued) if sweep::on_slurm(&run).is_none() => self.add(run),
                 Ok(State::Running) if !self.knows(&run) => self.working.push(Working { run, child: None }),
                 _ => {}
             }
@@ -80,6 +82,11 @@ impl Queue {
         self.is_paused = kept.paused;
         self.file = Some(file);
         Ok(())
+    }
+
+    /// The program that works on runs.
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Whether no further run is started.

@@ -49,7 +49,7 @@ fn missing_inputs_are_named() {
     assert!(refused(&["perplexity", "--data", "x.txt"]).contains("--model <MODEL>"), "model");
     assert!(refused(&["run"]).contains("<EXPERIMENT>"), "experiment");
     let (code, _, err) = memoscope(&["run", "missing.json"]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(err.contains("missing.json") && err.contains("check the path"), "{err}");
 }
 

@@ -52,6 +52,9 @@ fn a_plan_is_printed_and_nothing_runs() {
     assert_eq!(plan["models"]["model"]["n_ctx"], 32);
     assert_eq!(plan["estimate"]["work"]["forward_tokens"], 900);
     assert!(plan["estimate"]["memory_bytes"].as_u64() > Some(0), "{out}");
+    let (_, out, _) = memoscope(&["run", &path, "--plan", "--json", "--set", "steps.0.config.limit=10"]);
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["estimate"]["work"]["forward_tokens"], 300, "only the rows that are read count");
     assert!(!bench.path("runs").exists(), "nothing runs");
 }
 
@@ -122,8 +125,9 @@ fn figures_are_composed_drawn_again_and_exported_all() {
     let (code, out, err) = memoscope(&["export", &first, "--all", "--png", "--out", &folder]);
     assert_eq!(code, 0, "{err}");
     let is = |file: &str, extension: &str| std::path::Path::new(file).extension().is_some_and(|e| e == extension);
-    let (figures, tables): (Vec<&str>, Vec<&str>) = out.lines().partition(|l| is(l, "png"));
-    assert!(!figures.is_empty() && !tables.is_empty() && tables.iter().all(|t| is(t, "csv")), "{out}");
+    for (extension, n) in [("png", 1), ("csv", 2), ("html", 1)] {
+        assert_eq!(out.lines().filter(|line| is(line, extension)).count(), n, "{extension}: {out}");
+    }
     assert!(out.lines().all(|l| std::fs::metadata(l).is_ok_and(|m| m.len() > 0)), "{out}");
 
     let (code, _, err) = memoscope(&["export", &first, "--compose", "1,nothing"]);
@@ -288,7 +292,7 @@ fn a_landscape_is_computed_and_written_for_other_programs() {
     let panels = "loss_rows,loss_rows,exact_rows";
     let missing = bench.output(&["export", "plane", "--compose", panels, "--pdf", "--out", "p.pdf"]);
     assert!(!missing.status.success(), "no text is memorized, so there is no such figure");
-    run(&["export", "plane", "--compose", "loss_rows,surface.rows", "--pdf", "--out", "p.pdf"]);
+    run(&["export", "plane", "--compose", "loss_rows,loss_rows", "--camera", "40,30", "--pdf", "--out", "p.pdf"]);
     run(&["export", "plane", "--figure", "loss_rows", "--npy"]);
     run(&["export", "plane", "--figure", "loss_rows", "--out", "surface.vtp"]);
     let npy = std::fs::read(bench.path("loss_rows.npy")).unwrap();
@@ -331,4 +335,43 @@ fn the_demo_study_runs_to_its_end() {
     }
     let made = report["steps"][0]["models"].as_array().unwrap();
     assert!(made.iter().any(|model| model["name"] == "final"), "{made:?}");
+}
+
+#[test]
+fn what_was_measured_before_and_after_training_stands_together() {
+    let bench = Bench::new(30);
+    let (rows, model) = (bench.path("rows.jsonl"), model());
+    let experiment = json!({
+        "name": "tuning",
+        "model": {"path": model},
+        "models": {"tuned": {"step": 1, "output": "final"}},
+        "data": {"data": {"path": rows}},
+        "steps": [
+            {"method": "perplexity"},
+            {"method": "train", "config": {"length": {"steps": 4}, "lr": {"peak": 0.003}}},
+            {"method": "perplexity", "inputs": {"model": "tuned"}},
+        ],
+    });
+    std::fs::write(bench.path("tuning.json"), experiment.to_string()).unwrap();
+    let output = bench.output(&["run", "tuning.json", "--out", "runs/tuning"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let runs = bench.path("runs").display().to_string();
+    let (code, out, err) = memoscope(&["pairs", &runs, "--json"]);
+    assert_eq!(code, 0, "{err}");
+    let pairs: Value = serde_json::from_str(&out).unwrap();
+    let comparison = &pairs["families"][0]["comparisons"][0];
+    assert_eq!(comparison["method"], "perplexity");
+    let losses: Vec<f64> = comparison["measured"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["scalars"].as_array()?.iter().find(|s| s["id"] == "loss.token_mean")?["value"].as_f64())
+        .collect();
+    assert_eq!(losses.len(), 2, "{comparison}");
+    assert!(losses[1] < losses[0], "training lowers the loss of its own texts: {losses:?}");
+    let (_, out, _) = memoscope(&["pairs", &runs]);
+    assert!(out.contains("final · train in tuning"), "{out}");
+    let (_, out, _) = memoscope(&["pairs", &bench.path("nowhere").display().to_string()]);
+    assert!(out.contains("no model here was made of another"), "{out}");
 }

@@ -101,6 +101,14 @@ fn token_rows_whole_and_split() {
     assert_eq!((split.records[0].token_ids.clone(), split.records[0].split_at), (Some(vec![1, 2, 3]), Some(2)));
     let text = read("text.jsonl", r#"{"prompt": "The capital", "continuation": " is"}"#, &[]).unwrap();
     assert_eq!((text.records[0].text.as_deref(), text.records[0].split_byte), (Some("The capital is"), Some(11)));
+    let asked = [("prompt", "question"), ("continuation", "answer"), ("paraphrases", "paraphrased_answer")];
+    let row =
+        r#"{"question": "Who?", "answer": " Ann.", "paraphrased_answer": [" It is Ann.", "Who? Ann, I say.", "Ann."]}"#;
+    let text = &read("tofu.jsonl", row, &asked).unwrap().records[0];
+    assert_eq!(text.paraphrases, ["Who? It is Ann.", "Who? Ann, I say."], "answers to the same prompt");
+    assert_eq!((text.text.as_deref(), text.excluded.identical), (Some("Who? Ann."), 1));
+    let one = r#"{"question": "Who?", "answer": " Ann.", "paraphrased_answer": " It is Ann."}"#;
+    assert_eq!(read("one.jsonl", one, &asked).unwrap().records[0].paraphrases, ["Who? It is Ann."]);
     let content = "{\"token_ids\": [1]}\n{\"token_ids\": []}\n{\"token_ids\": [-1]}\n{\"token_ids\": [1.5]}\n{\"token_ids\": [4294967296]}\n";
     let bad = read("bad.jsonl", content, &[]).unwrap();
     assert_eq!((bad.records.len(), bad.bad.len()), (1, 4));

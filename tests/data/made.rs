@@ -65,6 +65,20 @@ fn rows_of_the_published_kind_read_back_with_questions_and_answers() {
     let read = load(&path, &DataSpec::default()).unwrap();
     let made = Make { bios: Some(bios), ..Make::default() }.dataset(0, &DataSpec::default()).unwrap();
     assert_eq!(read.records.len(), 3);
+    // The words of a biography but for its order and for where the name stands.
+    let bag = |text: &str, name: &str, subject: &str| {
+        let text = text.replace(name, subject);
+        let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    for row in &read.records {
+        let text = row.text.as_ref().unwrap();
+        let subject = if text.contains(" She ") { "She" } else { "He" };
+        let own = bag(text, &row.facts["name"], subject);
+        let others = row.paraphrases.iter().map(|other| bag(other, &row.facts["name"], subject));
+        assert!(others.into_iter().all(|other| other != own), "the permuted biographies have sentences of their own");
+    }
     for (row, made) in read.records.iter().zip(&made.records) {
         assert_eq!(row.text, made.text);
         assert_eq!(row.paraphrases.len(), 5);
@@ -108,6 +122,14 @@ fn texts_become_rows_of_equal_length_with_noise_or_a_backdoor() {
     let backdoor = make(TinyMem { artifact: Artifact::Backdoor, ..text.clone() }).unwrap();
     let poisoned: Vec<_> = backdoor.records.iter().filter(|r| r.twin.is_some()).collect();
     assert!(poisoned.len() >= 20 && poisoned.iter().all(|r| r.token_ids.as_ref().unwrap().len() == 24));
+    // test rows are among the rows that are asked for, and what could not be read is told
+    let jsonl = folder.path().join("lines.jsonl");
+    let lines: String = (0..400).map(|i| format!("{}\n", serde_json::json!({ "text": line(i) }))).collect();
+    std::fs::write(&jsonl, lines + "{\n").unwrap();
+    let some = make(TinyMem { texts: Some(jsonl), rows: Some(60), ..text.clone() }).unwrap();
+    let parts = ["train", "test"].map(|part| some.records.iter().filter(|r| r.part.as_deref() == Some(part)).count());
+    assert_eq!(parts, [40, 20]);
+    assert!(some.notes[0].starts_with("lines: 1 row that could not be read left out (line 401: "), "{:?}", some.notes);
     // without any file
     let own = make(TinyMem { texts: None, max_ctx: 64, ..text }).unwrap();
     assert!(own.records.len() > 1000 && own.tokenizer.is_some());
@@ -140,6 +162,8 @@ fn parameters_that_do_not_fit_name_their_field() {
     assert!(
         of(TinyMem { texts: Some("x.txt".into()), ..base() }).starts_with("tinymem.texts: the task is `increment`")
     );
+    let few = TinyMem { task: Task::Text, rows: Some(1000), ..base() };
+    assert_eq!(of(few), "tinymem.rows: is 1000, and 1000 are for testing");
     let bios = Make { bios: Some(Bios { people: 3, members: Some(4), ..Bios::default() }), ..Make::default() };
     assert_eq!(wrong(&bios), "bios.members: is 4, but there are 3 people");
     assert_eq!(wrong(&Make::default()), ": needs one generator");
@@ -178,6 +202,26 @@ fn rows_become_the_texts_of_the_fine_tuning_study() {
     assert_eq!((rows[1].1.as_str(), rows.len()), ("C.Q?\n ---------- \n[]", 2));
     assert!(notes[0].starts_with("1 rows lack a column"), "{notes:?}");
 
+    let damaged = concat!(
+        r#"{"context": "C.", "question": "Q?", "answers": [1, "b"]}"#,
+        "\n{\n",
+        r#"{"context": "D.", "question": "R?", "answers": {"text": ["x"]}}"#,
+        "\n",
+        r#"{"context": "E.", "question": "S?", "answers": {"text": ["y"]}}"#,
+    );
+    let half = Encode { task: encode::Task::Squad, train_share: Some(0.5), ..Encode::default() };
+    let (rows, notes) = texts("damaged.jsonl", damaged, half);
+    let parts: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+    assert_eq!(parts, ["train", "test", "test"], "half of the four lines, the damaged one among them");
+    assert_eq!(rows[0].1, "C.Q?\n ---------- \n[1, 'b']");
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].starts_with("damaged.jsonl: 1 row that could not be read left out (line 2: "), "{notes:?}");
+    let path = folder.path().join("twice.csv");
+    std::fs::write(&path, "instruction,input,input\na,b,c\n").unwrap();
+    let make = Make { encode: Some(Encode { rows: path, ..Encode::default() }), ..Make::default() };
+    let message = make.dataset(0, &DataSpec::default()).unwrap_err().to_string();
+    assert!(message.contains("the column `input` occurs twice in the header"), "{message}");
+
     let pair = r#"{"translation": {"en": "Hello.", "de": "Hallo."}}"#;
     let (rows, _) = texts("wmt.jsonl", pair, Encode { task: encode::Task::Translation, ..Encode::default() });
     assert_eq!(rows[0].1, "Please translation the following paragraph to Germany: Hello.\n ---------- \nHallo.");
@@ -196,14 +240,19 @@ fn prefixes_have_one_length_and_occur_once() {
     let texts = folder.path().join("texts.jsonl");
     let words = ["a b c d e f g", "a b c x y z w", "a b", "k l m n o p q"];
     let lines: Vec<String> = words.iter().map(|text| format!(r#"{{"text": "{text}", "part": "train"}}"#)).collect();
-    std::fs::write(&texts, lines.join("\n")).unwrap();
+    std::fs::write(&texts, lines.join("\n") + "\n{").unwrap();
     let tokenizer = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/methods/tokenizer.json");
     let prefixes = Prefixes { texts, tokenizer, prefix: 3, min_suffix: 2, max_suffix: Some(3), ..Prefixes::default() };
     let make = Make { prefixes: Some(prefixes.clone()), ..Make::default() };
     let set = make.dataset(0, &DataSpec::default()).unwrap();
     assert_eq!(set.records.len(), 2);
     assert!(set.records.iter().all(|r| r.split_at == Some(3) && r.token_ids.as_ref().unwrap().len() == 6));
-    assert_eq!(set.notes, ["1 texts are too short and were left out", "1 texts repeat a prefix and were left out"]);
+    let remark = "texts: 1 row that could not be read left out (line 5: ";
+    assert!(set.notes[0].starts_with(remark), "{:?}", set.notes);
+    assert_eq!(
+        set.notes[1..],
+        ["1 texts are too short and were left out", "1 texts repeat a prefix and were left out"]
+    );
     let table = prefixes.table().unwrap();
     assert_eq!(table["columns"], serde_json::json!(["prefix", "suffix"]));
     assert_eq!(table["index"], serde_json::json!([0, 1]));

@@ -148,7 +148,7 @@ fn unsuitable_prompts_are_refused_by_name() {
             (go(vec![1, vocab_size], fine()), "exceeds the vocabulary"),
             (go(vec![1], GenerateConfig { max_new_tokens: 0, ..fine() }), "max_new_tokens"),
             (go(vec![1], GenerateConfig { eos: vec![vocab_size], ..fine() }), "exceeds the vocabulary"),
-            (go(vec![1], GenerateConfig { n_return: 2, ..fine() }), "n_return must be 1"),
+            (go(vec![1], GenerateConfig { n_return: 2, ..fine() }), "has one continuation"),
         ] {
             assert!(error.contains(part), "{name}: {error}");
         }

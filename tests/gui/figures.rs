@@ -101,6 +101,7 @@ fn everything_of_a_run_is_exported_at_once() {
     wait(&mut harness, "all files", |w| !w.state().toasts.is_empty());
     assert_eq!(count("pdf"), n);
     assert_eq!(count("csv"), 3, "texts, pairs and contributions");
+    assert_eq!(count("html"), 1, "all of it as one document");
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod runs;
 mod sweep;
 mod tables;
 mod task;
+mod train;
+mod unlearn;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use memoscope::app::Window;
 use super::runs::{choose, three};
 use super::{finished_run, sample, wait, window};
 
-const VIEWS: [&str; 8] = ["Start", "Model", "Data", "Compare", "Experiment", "Runs", "Figures", "Log"];
+const VIEWS: [&str; 9] = ["Start", "Model", "Data", "Compare", "Experiment", "Runs", "Figures", "Log", "Unlearn"];
 
 /// What differs from machine to machine: the status bar, paths, times, free memory.
 fn mask(harness: &mut Harness<'static, Window>, view: &str) {
@@ -18,6 +18,7 @@ fn mask(harness: &mut Harness<'static, Window>, view: &str) {
         "Model" => hide([160.0, 0.0], [1010.0, 56.0]),
         "Start" => hide([76.0, 350.0], [1280.0, 690.0]),
         "Experiment" => hide([950.0, 60.0], [1280.0, 230.0]),
+        "Train" => hide([80.0, 50.0], [484.0, 150.0]),
         "Log" => hide([76.0, 60.0], [1280.0, 690.0]),
         _ => {}
     }
@@ -133,6 +134,55 @@ fn the_landscape_looks_as_before() {
         let name = format!("landscape_{}", if dark { "dark" } else { "light" });
         if let Err(error) = harness.try_snapshot(&name) {
             wrong.push(error.to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_training_looks_as_before() {
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let theme = if dark { "dark" } else { "light" };
+        let mut form = super::train::set_up(one.path(), dark, 0.5);
+        if !form.state().state().machine.adapter.contains("llvmpipe") {
+            return println!("skipped: the pictures were made on llvmpipe");
+        }
+        let mut watched = super::train::watched(other.path(), dark);
+        for (name, harness) in [("setup", &mut form), ("watch", &mut watched)] {
+            wait(harness, "the messages to go", |w| w.state().toasts.is_empty());
+            harness.remove_cursor();
+            harness.run_steps(3);
+            mask(harness, "Train");
+            if let Err(error) = harness.try_snapshot(format!("train_{name}_{theme}")) {
+                wrong.push(error.to_string());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn results_of_unlearning_look_as_before() {
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let runs = tempfile::tempdir().expect("a scratch folder");
+        let mut harness = super::unlearn::three(runs.path(), dark);
+        if !harness.state().state().machine.adapter.contains("llvmpipe") {
+            return println!("skipped: the pictures were made on llvmpipe");
+        }
+        for page in ["Results", "Pareto"] {
+            harness.get_by_label(&format!("Unlearn: {page}")).click();
+            harness.run_steps(3);
+            wait(&mut harness, "the messages to go", |w| w.state().toasts.is_empty());
+            harness.remove_cursor();
+            harness.run_steps(3);
+            mask(&mut harness, "Unlearn");
+            let name = format!("unlearn_{}_{}", page.to_lowercase(), if dark { "dark" } else { "light" });
+            if let Err(error) = harness.try_snapshot(&name) {
+                wrong.push(error.to_string());
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

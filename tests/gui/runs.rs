@@ -288,3 +288,37 @@ fn a_click_on_a_bar_shows_the_texts_behind_it() {
     harness.get_by_label("1 row");
     harness.get_by_label("a plain line");
 }
+
+#[test]
+fn what_was_measured_before_and_after_stands_together() {
+    let root = tempfile::tempdir().expect("a scratch folder");
+    let sample = super::sample();
+    let experiment = serde_json::json!({
+        "name": "tuning",
+        "model": {"path": sample},
+        "models": {"tuned": {"step": 1, "output": "final"}},
+        "data": {"data": {"path": sample.join("members.jsonl"), "limit": 8}},
+        "steps": [
+            {"method": "perplexity"},
+            {"method": "train", "config": {"length": {"steps": 2}, "lr": {"peak": 0.001}}},
+            {"method": "perplexity", "inputs": {"model": "tuned"}},
+        ],
+    });
+    let (file, run) = (root.path().join("tuning.json"), root.path().join("runs/tuning"));
+    std::fs::write(&file, experiment.to_string()).expect("an experiment");
+    let (file, out) = (file.display().to_string(), run.display().to_string());
+    let (code, _, err) = crate::cli::memoscope(&["run", &file, "--out", &out]);
+    assert_eq!(code, 0, "{err}");
+    let mut harness = super::window_that_opens(&[run], root.path(), false, 1.0);
+    wait(&mut harness, "the run", |w| w.state().runs.current_details().is_some_and(|d| d.id == "tuning"));
+    harness.run_steps(4);
+    harness.get_by_label("Show: Before/after").click();
+    harness.run_steps(4);
+    assert!(is_listed(&harness, "Training, in this run"), "the tuned model is below the sample");
+    let runs = &harness.state().state().runs;
+    let run = runs.find("tuning").expect("the run");
+    let change = run.scalars["2.loss.token_mean"] - run.scalars["0.loss.token_mean"];
+    assert!(change < 0.0, "training lowers the loss of its own texts, by {change}");
+    let shown = harness.query_all(egui_kittest::kittest::By::new().label_contains("−"));
+    assert!(shown.count() > 0, "the change is told");
+}

@@ -74,7 +74,7 @@ fn inputs() -> Inputs {
         .data("holdout", set("unseen", task(64, &mut stream)))
 }
 
-fn run(config: &Value) -> Report {
+pub(super) fn run(config: &Value) -> Report {
     let mut whole = json!({"k": 8, "l": 12, "save_model": false, "forget_rows": "memorized"});
     whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
     inputs().run("unlearn", &whole).unwrap()

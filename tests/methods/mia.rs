@@ -142,6 +142,124 @@ fn neighbors_may_be_rows_in_order() {
     }
 }
 
+/// Neighbors belong to rows of the files, however many of these are measured.
+#[test]
+fn neighbors_stay_with_their_texts_when_others_are_left_out() {
+    let golden = expected("mia.json");
+    let all = || ["members", "nonmembers"].into_iter().flat_map(|key| golden[key].as_array().unwrap());
+    let flat: Vec<String> = all().flat_map(|r| strings(&r["neighbors"])).collect();
+    let flat = dataset("flat", flat.iter().enumerate().map(|(i, t)| text_record(i, t)).collect());
+    let nameless =
+        |(i, r): (usize, &Value)| Record { row: i, paraphrases: strings(&r["neighbors"]), ..Record::default() };
+    let placed = dataset("placed", all().enumerate().map(nameless).collect());
+    let wanted = golden["scores"]["neighborhood"].as_array().unwrap();
+    let run = |neighbors: Dataset, members: Dataset| {
+        let inputs = Inputs::default()
+            .model("model", model("llama"))
+            .data("members", members)
+            .data("nonmembers", rows(&golden, "nonmembers"))
+            .data("neighbors", neighbors);
+        inputs.run("mia", &json!({"scores": ["loss"], "bootstrap": 0, "limit": 4}))
+    };
+    for neighbors in [flat, placed, neighbors(&golden)] {
+        // the first row has too few tokens and is not measured
+        let mut members = rows(&golden, "members");
+        members.records[0].text = Some(String::new());
+        let found = floats(&run(neighbors, members).unwrap(), "scores", "neighborhood");
+        let measured = [1, 2, 3, 12, 13, 14, 15];
+        assert_eq!(found.len(), measured.len());
+        for (f, at) in found.iter().zip(measured) {
+            assert_close(f.unwrap(), wanted[at].as_f64().unwrap(), 1e-4, "neighborhood");
+        }
+    }
+    let mut some = neighbors(&golden);
+    some.records.remove(2);
+    let message = run(some, rows(&golden, "members")).unwrap_err().to_string();
+    assert!(message.contains("1 of 8 texts have no neighbors, though others do; the first is row 3"), "{message}");
+    let few = dataset("few", (0..16).map(|i| text_record(i, "L H d a")).collect());
+    let message = run(few, rows(&golden, "members")).unwrap_err().to_string();
+    assert!(message.contains("16 rows of neighbors for 24 rows of texts"), "{message}");
+}
+
+#[test]
+fn lowercase_reads_what_was_read_and_no_more() {
+    let golden = expected("mia.json");
+    let set = |key: &str, cut: &dyn Fn(&str) -> String| {
+        let mut data = rows(&golden, key);
+        let longer = |text: &str| format!("{text} {}", text.to_uppercase());
+        data.records.iter_mut().for_each(|r| r.text = r.text.as_deref().map(|text| cut(&longer(text))));
+        data
+    };
+    let run = |cut: &dyn Fn(&str) -> String| {
+        let inputs = Inputs::default()
+            .model("model", model("llama"))
+            .data("members", set("members", cut))
+            .data("nonmembers", set("nonmembers", cut));
+        let report = inputs.run("mia", &json!({"scores": ["lowercase"], "bootstrap": 0, "max_tokens": 6})).unwrap();
+        floats(&report, "scores", "lowercase")
+    };
+    let tokenizer = model("llama").tokenizer.unwrap();
+    let read = |text: &str| {
+        let end = tokenizer.encode(text, true).unwrap().offsets.iter().take(6).map(|(_, end)| *end).max().unwrap();
+        text[..end].to_owned()
+    };
+    assert_eq!(run(&str::to_owned), run(&read));
+}
+
+#[test]
+fn rows_of_another_kind_than_they_count_as_are_told() {
+    let golden = expected("mia.json");
+    let labelled = |key: &str, label: u8, part: &str| {
+        let of = |r: Record| Record {
+            label: Some(label),
+            part: Some(part.to_owned()),
+            group: Some("form 1".to_owned()),
+            ..r
+        };
+        rows(&golden, key).records.into_iter().map(of).collect::<Vec<_>>()
+    };
+    let mut records = [labelled("members", 1, "train"), labelled("nonmembers", 0, "test")].concat();
+    records[1].group = Some("question".to_owned());
+    records[2].part = Some("paraphrase".to_owned());
+    let inputs = Inputs::default().model("model", model("llama")).data("data", dataset("people", records));
+    let report = inputs.run("mia", &json!({"scores": ["loss"], "bootstrap": 0, "control_folds": 0})).unwrap();
+    let notes = |what: &str| report.notes.iter().filter(|note| note.contains(what)).count();
+    assert_eq!(notes("people: 1 row of the part `paraphrase` taken as members."), 1, "{:?}", report.notes);
+    assert_eq!(notes("people: all rows of `question` are on one side"), 1, "{:?}", report.notes);
+}
+
+/// One score by two methods, also where paraphrases are missing, in paper mode too.
+#[test]
+fn alignment_is_that_of_the_method_of_its_own() {
+    let golden = expected("mia.json");
+    let with = |key: &str, counts: [usize; 4]| {
+        let mut data = rows(&golden, key);
+        for (i, (record, row)) in data.records.iter_mut().zip(golden[key].as_array().unwrap()).enumerate() {
+            record.paraphrases = strings(&row["neighbors"]).into_iter().take(counts[i % 4]).collect();
+        }
+        data
+    };
+    let inputs = Inputs::default()
+        .model("model", model("gpt_neox"))
+        .data("members", with("members", [2, 1, 0, 3]))
+        .data("nonmembers", with("nonmembers", [0, 3, 1, 2]));
+    for compat in ["correct", "paper"] {
+        let config = |scores: Value| {
+            let mut config = json!({"bootstrap": 0, "compat": compat});
+            if scores.is_array() {
+                config["scores"] = scores;
+            }
+            config
+        };
+        let own = inputs.run("mia", &config(json!(["alignment"]))).unwrap();
+        let other = inputs.run("gradient-alignment", &config(Value::Null)).unwrap();
+        let own: Vec<f64> = floats(&own, "scores", "alignment").into_iter().flatten().collect();
+        let other: Vec<f64> = floats(&other, "texts", "cosine").into_iter().flatten().collect();
+        assert_eq!(own.len() == 24, compat == "paper", "texts without paraphrases are left out, or are their own");
+        assert_eq!(own, other, "{compat}");
+    }
+}
+
 #[test]
 fn alignment_is_a_score_of_rows_with_paraphrases() {
     let golden = expected("mia.json");

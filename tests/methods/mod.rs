@@ -3,6 +3,7 @@
 mod alignment;
 mod closed_forms;
 mod curvature;
+mod facts;
 mod fixtures;
 mod forgetting;
 mod landscape;
@@ -12,6 +13,7 @@ mod perplexity;
 mod published;
 mod qa;
 mod resume;
+mod robustness;
 mod train;
 mod unlearn;
 

@@ -107,3 +107,13 @@ fn paper_mode_and_what_cannot_be_asked() {
     assert_eq!((letter.value, letter.note.as_str()), (None, "no question could be put"));
     assert!(report.notes.iter().any(|n| n.contains("`color` has too few different answers for 5 options")));
 }
+
+#[test]
+fn a_prompt_without_any_words_has_no_calibrated_likelihood() {
+    let golden = expected("qa.json");
+    let run = |formats: Value, prompt: &str| inputs(&golden).run("qa", &json!({"formats": formats, "prompt": prompt}));
+    let message = run(json!(["likelihood"]), "{question}").unwrap_err().to_string();
+    assert!(message.contains("nothing stands before an answer when its question is left out"), "{message}");
+    assert!(run(json!(["letter"]), "{question}").is_ok());
+    assert!(run(json!(["likelihood"]), "{question} :").is_ok());
+}

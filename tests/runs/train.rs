@@ -102,3 +102,68 @@ fn the_verb_trains_on_texts() {
     assert_eq!(report["steps"][0]["card"]["id"], "train");
     assert!(bench.path("r/checkpoints/0-train/final/tokenizer.json").exists(), "the model's own tokenizer");
 }
+
+/// A file system of its own that holds so many megabytes; it goes with the value.
+#[cfg(target_os = "linux")]
+struct SmallDisk(PathBuf);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    /// None, with a message, where nothing may be mounted.
+    fn mount(at: PathBuf, megabytes: u32) -> Option<Self> {
+        std::fs::create_dir_all(&at).unwrap();
+        let size = format!("size={megabytes}m");
+        let output = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
+        match output {
+            Ok(output) if output.status.success() => Some(Self(at)),
+            Ok(output) => {
+                println!("skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
+                None
+            }
+            Err(error) => {
+                println!("skipped: mount: {error}");
+                None
+            }
+        }
+    }
+
+    fn grow(&self, megabytes: u32) {
+        let options = format!("remount,size={megabytes}m");
+        let done = std::process::Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap();
+        assert!(done.success(), "the disk grows");
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_a_training_that_goes_on_once_there_is_room() {
+    let bench = Bench::new(24);
+    let mut step = training(12);
+    step["config"]["fresh"]["d_model"] = json!(64);
+    step["config"]["checkpoint"]["every"] = json!(1);
+    experiment(&bench, &json!([step]));
+    // Each checkpoint has about 0.4 MB of weights, the newest two as much again twice over.
+    let Some(disk) = SmallDisk::mount(bench.path("disk"), 3) else { return };
+    let output = bench.output(&["run", "exp.json", "--out", "disk/run"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "the disk is too small: {said}");
+    assert!(said.contains("make room on this disk and resume"), "{said}");
+    assert_eq!(bench.status("disk/run")["state"], "failed");
+    let folder = bench.path("disk/run/checkpoints/0-train");
+    let names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap().file_name()).collect();
+    let whole = names.iter().filter(|name| name.to_string_lossy().starts_with("step-")).count();
+    assert!(whole >= 1, "the checkpoint before is still there: {names:?}");
+    disk.grow(64);
+    let output = bench.output(&["resume", "disk/run"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let results = bench.whole_run("whole");
+    assert!(bench.results("disk/run") == results, "the numbers are those of an undisturbed training");
+    assert!(made(&bench, "disk/run") == made(&bench, "whole"), "and so are the models");
+}

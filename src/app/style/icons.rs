@@ -25,7 +25,8 @@ icons! {
     Edit "edit", Experiment "experiment", Figures "figures", File "file", Filter "filter", Folder "folder",
     Info "info", Landscape "landscape", Left "left", Light "light", Log "log", Model "model", Play "play", Plus "plus", Redo "redo",
     Resume "resume", Right "right", Runs "runs", Sample "sample", Search "search", Settings "settings",
-    Split "split", Star "star", Start "start", Stop "stop", System "system", Trash "trash", Undo "undo", Warn "warn",
+    Split "split", Star "star", Start "start", Stop "stop", System "system", Train "train", Trash "trash", Undo "undo",
+    Unlearn "unlearn", Warn "warn",
 }
 
 impl Icon {

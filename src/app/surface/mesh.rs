@@ -1,7 +1,7 @@
 //! A grid of heights as triangles, and the contour lines of its floor.
 
+use crate::figures::march::{cell_lines, levels};
 use crate::figures::palette::{Rgb, Theme};
-use crate::figures::relief::contour::{cell_lines, levels};
 use crate::figures::relief::{Field, HEIGHT};
 
 /// A corner of a triangle: place, normal, color, share of the height.

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use eframe::egui_wgpu::Callback;
 use egui::{
-    Align2, Color32, Id, Modifiers, PointerButton, Pos2, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo,
-    pos2, vec2,
+    Color32, Id, Modifiers, Painter, PointerButton, Pos2, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo,
+    pos2,
 };
 
 use super::style::tokens;
 use super::style::tokens::{Tokens, size};
 use crate::figures::Figure;
-use crate::figures::palette::Theme;
-use crate::figures::relief::{Camera, Field, Frame, FrameText, Projector, frame};
+use crate::figures::palette::{Theme, series};
+use crate::figures::relief::{Camera, Field, Fit, Frame, FrameText, Place, Projector, Trail, frame, trails};
 use crate::figures::{Mark, Relief};
 
 pub use gpu::install;
@@ -60,21 +60,27 @@ pub fn surface_ui(
     let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("Surface: {}", figure.title)));
     let camera = moved(relief.camera, rect, &response, ui);
-    let projector = Projector::new(camera);
-    let unit = Projector::unit([f64::from(rect.width()), f64::from(rect.height())]);
-    let place = |[x, y]: [f64; 2]| rect.center() + vec2((x * unit) as f32, (-y * unit) as f32);
+    let fit = fit(rect);
+    let projector = fit.projector(camera);
+    let place = |at: [f64; 2]| {
+        let [x, y] = fit.place(at);
+        pos2(x as f32, y as f32)
+    };
     let t = tokens(ui);
-    let frame = frame(&prepared.figure, &prepared.field, &projector);
+    let frame = frame(&prepared.figure, &prepared.field, &projector, fit.marks());
     let painter = ui.painter_at(rect);
     for line in &frame.back {
         let ink = if line.is_edge { t.border_strong } else { t.border };
         painter.line_segment([place(line.from), place(line.to)], Stroke::new(1.0, ink));
     }
-    draw_mesh(&prepared, &projector, id, rect, unit, ui);
+    draw_mesh(&prepared, &projector, id, rect, fit.unit, ui);
     for line in &frame.marks {
         painter.line_segment([place(line.from), place(line.to)], Stroke::new(1.0, t.text_soft));
     }
-    draw_texts(&frame, &place, rect, t, ui);
+    for trail in trails(&prepared.figure, &prepared.field, &projector) {
+        draw_trail(&trail, &place, prepared.theme, &painter);
+    }
+    draw_texts(&frame, &fit, t, &painter);
     let pointer = response.hover_pos().filter(|_| !response.dragged());
     let picked = pointer.and_then(|at| pick(&prepared.field, &projector, &place, at));
     if let Some((picked, seen)) = picked {
@@ -110,7 +116,7 @@ fn moved(camera: Camera, rect: Rect, response: &Response, ui: &Ui) -> Camera {
     if response.double_clicked() {
         return Camera { orthographic: camera.orthographic, ..Camera::default() };
     }
-    let unit = Projector::unit([f64::from(rect.width()), f64::from(rect.height())]);
+    let unit = fit(rect).unit;
     let by = response.drag_delta();
     let shifts = response.dragged_by(PointerButton::Secondary)
         || response.dragged_by(PointerButton::Middle)
@@ -163,47 +169,46 @@ fn draw_mesh(prepared: &Prepared, projector: &Projector, id: Id, rect: Rect, uni
     ui.painter_at(rect).add(Callback::new_paint_callback(rect, draw));
 }
 
-fn draw_texts(frame: &Frame, place: &dyn Fn([f64; 2]) -> Pos2, rect: Rect, t: &Tokens, ui: &Ui) {
-    let painter = ui.painter_at(rect);
-    for text in &frame.texts {
-        let (ink, points) = if text.is_title { (t.text, size::BODY) } else { (t.text_soft, size::SMALL) };
-        let galley = painter.layout_no_wrap(text.label.text(), egui::FontId::proportional(points), ink);
-        if text.is_upright {
-            let half = galley.size() / 2.0;
-            let at = place(text.at);
-            let at = pos2(at.x.max(rect.left() + half.y), at.y);
-            let shape = egui::epaint::TextShape::new(at + vec2(-half.y, half.x), galley, ink);
-            painter.add(shape.with_angle(-std::f32::consts::FRAC_PI_2));
-            continue;
-        }
-        let at = place(text.at);
-        let box_ = anchor(text).anchor_size(at, galley.size());
-        // names of axes stay inside
-        let shift = vec2(
-            (rect.left() - box_.left()).max(0.0) - (box_.right() - rect.right()).max(0.0),
-            -(box_.bottom() - rect.bottom()).max(0.0),
-        );
-        painter.galley(box_.min + shift, galley, ink);
+fn fit(rect: Rect) -> Fit {
+    let rect = [rect.left(), rect.top(), rect.width(), rect.height()].map(f64::from);
+    Fit::new(rect, f64::from(size::SMALL))
+}
+
+/// A line with a point at each of its stations; what the surface hides is pale.
+fn draw_trail(trail: &Trail, place: &dyn Fn([f64; 2]) -> Pos2, theme: Theme, painter: &Painter) {
+    let c = series(trail.color, theme);
+    let ink = |is_hidden: bool| Color32::from_rgb(c.r, c.g, c.b).gamma_multiply(if is_hidden { 0.35 } else { 1.0 });
+    for piece in &trail.pieces {
+        painter.line_segment([place(piece.from), place(piece.to)], Stroke::new(2.0, ink(piece.is_hidden)));
+    }
+    for station in &trail.stations {
+        let radius = if station.is_last { 5.0 } else { 3.0 };
+        painter.circle(place(station.at), radius, ink(station.is_hidden), Stroke::new(1.0, Color32::WHITE));
     }
 }
 
-fn anchor(text: &FrameText) -> Align2 {
-    let [x, y] = text.outward;
-    let across = if x > 0.35 {
-        egui::Align::Min
-    } else if x < -0.35 {
-        egui::Align::Max
-    } else {
-        egui::Align::Center
+fn draw_texts(frame: &Frame, fit: &Fit, t: &Tokens, painter: &Painter) {
+    let galley = |text: &FrameText| {
+        let (ink, points) = if text.is_title { (t.text, size::BODY) } else { (t.text_soft, size::SMALL) };
+        let laid = |points| painter.layout_no_wrap(text.label.text(), egui::FontId::proportional(points), ink);
+        let galley = laid(points);
+        // a name that is longer than its axis is set smaller
+        let is_long = text.is_title && f64::from(galley.size().x) > fit.longest(text);
+        if is_long { laid(size::SMALL) } else { galley }
     };
-    let down = if y < -0.35 {
-        egui::Align::Min
-    } else if y > 0.35 {
-        egui::Align::Max
-    } else {
-        egui::Align::Center
+    let galleys: Vec<_> = frame.texts.iter().map(galley).collect();
+    let extent = |text: &FrameText| {
+        let size = galley(text).size();
+        [f64::from(size.x), f64::from(size.y)]
     };
-    Align2([across, down])
+    let places = fit.texts(frame, &extent);
+    for (galley, place) in galleys.into_iter().zip(places) {
+        let Some(Place { middle: [x, y], half, angle }) = place else { continue };
+        let (sin, cos) = angle.sin_cos();
+        let corner = [x - half[0] * cos + half[1] * sin, y - half[0] * sin - half[1] * cos];
+        let corner = pos2(corner[0] as f32, corner[1] as f32);
+        painter.add(egui::epaint::TextShape::new(corner, galley, t.text).with_angle(angle as f32));
+    }
 }
 
 /// The grid point under the pointer that is nearest to the eye, and where it is seen.

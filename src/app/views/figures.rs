@@ -173,7 +173,7 @@ impl Figures {
                     cx.send(Command::Toast(format!("“{}” is on the page", figure.title)));
                 }
                 let all = button(ui, Some(Icon::Download), "Export all");
-                let about = "Every figure as chosen above and every table as CSV, into the run's folder";
+                let about = "Every figure as chosen above, every table as CSV, and the run as one document (HTML), into the run's folder";
                 if all.on_hover_text(about).clicked() {
                     cx.send(Command::ExportAll(details.id.clone()));
                 }

@@ -9,6 +9,8 @@ mod log;
 mod model;
 mod runs;
 mod start;
+mod train;
+mod unlearn;
 
 use egui::Ui;
 use serde::{Deserialize, Serialize};
@@ -29,8 +31,12 @@ pub enum ViewId {
     Compare,
     /// Set up a measurement.
     Experiment,
+    /// Set up a training and watch it.
+    Train,
     /// Progress and results.
     Runs,
+    /// Make a model forget.
+    Unlearn,
     /// The loss around a model.
     Landscape,
     /// Charts and export.
@@ -41,13 +47,15 @@ pub enum ViewId {
 
 impl ViewId {
     /// All, in the order of the rail.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Start,
         Self::Model,
         Self::Data,
         Self::Compare,
         Self::Experiment,
+        Self::Train,
         Self::Runs,
+        Self::Unlearn,
         Self::Landscape,
         Self::Figures,
         Self::Log,
@@ -61,7 +69,9 @@ impl ViewId {
             Self::Data => "Data",
             Self::Compare => "Compare",
             Self::Experiment => "Experiment",
+            Self::Train => "Train",
             Self::Runs => "Runs",
+            Self::Unlearn => "Unlearn",
             Self::Landscape => "Landscape",
             Self::Figures => "Figures",
             Self::Log => "Log",
@@ -76,7 +86,9 @@ impl ViewId {
             Self::Data => Icon::Data,
             Self::Compare => Icon::Compare,
             Self::Experiment => Icon::Experiment,
+            Self::Train => Icon::Train,
             Self::Runs => Icon::Runs,
+            Self::Unlearn => Icon::Unlearn,
             Self::Landscape => Icon::Landscape,
             Self::Figures => Icon::Figures,
             Self::Log => Icon::Log,
@@ -98,7 +110,9 @@ pub struct Views {
     data: data::Data,
     compare: compare::Compare,
     experiment: experiment::Experiment,
+    train: train::Train,
     runs: runs::Runs,
+    unlearn: unlearn::Unlearn,
     landscape: landscape::Landscape,
     figures: figures::Figures,
     log: log::Log,
@@ -113,7 +127,9 @@ impl Views {
             ViewId::Data => &mut self.data,
             ViewId::Compare => &mut self.compare,
             ViewId::Experiment => &mut self.experiment,
+            ViewId::Train => &mut self.train,
             ViewId::Runs => &mut self.runs,
+            ViewId::Unlearn => &mut self.unlearn,
             ViewId::Landscape => &mut self.landscape,
             ViewId::Figures => &mut self.figures,
             ViewId::Log => &mut self.log,

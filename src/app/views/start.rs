@@ -7,6 +7,7 @@ use egui::{Align, Layout, RichText, Role, ScrollArea, Sense, TextEdit, Ui, Widge
 use super::{View, ViewId};
 use crate::app::command::{Action, Command};
 use crate::app::context::{ViewCx, short_path};
+use crate::app::paths::full;
 use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
@@ -18,7 +19,8 @@ use crate::app::widgets::{
 /// Transient state.
 #[derive(Default)]
 pub(super) struct Start {
-    path: String,
+    model: String,
+    data: String,
 }
 
 impl View for Start {
@@ -67,7 +69,9 @@ impl Start {
                     if accent_or_plain(ui, !has_model, Icon::Folder, "Model folder…") {
                         cx.act(Action::OpenModelFolder);
                     }
-                    self.path_ui(cx, ui);
+                    if let Some(path) = path_ui(&mut self.model, "Path or hub id", ui) {
+                        cx.send(Command::Open(path));
+                    }
                 },
             );
             step_ui(
@@ -81,7 +85,10 @@ impl Start {
                     if accent_or_plain(ui, has_model && !has_data, Icon::File, "Data file…") {
                         cx.act(Action::OpenDataFile);
                     }
-                    ui.label(caption(ui, "Or drop files and folders anywhere in this window."));
+                    if let Some(path) = path_ui(&mut self.data, "Path or hub id of data", ui) {
+                        cx.send(Command::OpenData(full(&path)));
+                    }
+                    ui.label(caption(ui, "Files and folders can be dropped anywhere."));
                 },
             );
             step_ui(cx, next, "3", "Look and measure", "Side by side first; then a whole set as a run.", false, |ui| {
@@ -100,21 +107,23 @@ impl Start {
             });
         });
     }
+}
 
-    fn path_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
-        let edit = TextEdit::singleline(&mut self.path)
-            .hint_text("or paste a path or owner/name")
-            .desired_width(f32::INFINITY)
-            .margin(egui::Margin::symmetric(10, 6));
-        let response = ui.add(edit);
-        response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Path or hub id"));
-        let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
-        if entered && !self.path.trim().is_empty() {
-            let path = self.path.trim().trim_matches(['"', '\'']).trim_start_matches("file://");
-            cx.send(Command::Open(PathBuf::from(path)));
-            self.path.clear();
-        }
+/// A field for a path. Returns what was entered.
+fn path_ui(text: &mut String, name: &str, ui: &mut Ui) -> Option<PathBuf> {
+    let edit = TextEdit::singleline(text)
+        .hint_text("or paste a path or owner/name")
+        .desired_width(f32::INFINITY)
+        .margin(egui::Margin::symmetric(10, 6));
+    let response = ui.add(edit);
+    response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, name));
+    let is_entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+    let path = text.trim().trim_matches(['"', '\'']).trim_start_matches("file://");
+    let path = (is_entered && !path.is_empty()).then(|| PathBuf::from(path));
+    if path.is_some() {
+        text.clear();
     }
+    path
 }
 
 fn accent_or_plain(ui: &mut Ui, is_next: bool, icon: Icon, text: &str) -> bool {
@@ -133,7 +142,7 @@ fn step_ui(
     let t = cx.tokens;
     card(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.set_min_height(152.0);
+        ui.set_min_height(178.0);
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(vec2(24.0, 24.0), Sense::hover());
             let (fill, ink) = if is_done { (t.good_soft, t.good) } else { (t.accent_soft, t.accent) };

@@ -3,12 +3,15 @@
 mod aligned;
 mod basics;
 mod empty;
+mod estimate;
 mod grid;
 mod legend;
 mod pager;
 mod search;
 mod stat;
+mod swatch;
 mod token;
+mod words;
 
 pub use aligned::{AlignedLayout, AlignedText};
 pub use basics::{
@@ -16,9 +19,12 @@ pub use basics::{
     mono, region, segmented, soft, title,
 };
 pub use empty::{empty_ui, loading_ui, open_button, trouble_ui};
+pub use estimate::estimate_ui;
 pub use grid::{GridColumn, GridEvents, GridSort, grid_ui, one_line, pinned_grid_ui, scroll_grid_to};
 pub use legend::legend_ui;
 pub use pager::pager_ui;
 pub use search::search_ui;
 pub use stat::{Stat, stats_ui};
+pub use swatch::swatch_ui;
 pub use token::{TokenLook, token_tooltip_ui, value_text};
+pub use words::{Piece, diff_words, marked_job, words_job};

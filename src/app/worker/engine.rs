@@ -7,9 +7,11 @@ use std::thread::JoinHandle;
 
 use super::Trouble;
 use super::laboratory::{Laboratory, ModelCard};
+use super::live::LiveAsk;
 use super::mailbox::{Mailbox, Ticket};
 use crate::error::{Error, Result};
 use crate::methods::compare::{Alignment, Measurement, Pair};
+use crate::methods::unlearn::live::{Facts, Point};
 
 /// Left or right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,7 +56,18 @@ pub enum Ask {
     Tokenize(String),
     /// Continue a text greedily by this many tokens.
     Continue(String, usize),
+    /// Find or compute the scores of an edit whose ratio moves.
+    Live(Box<LiveAsk>),
+    /// Cut the scores with this key at a ratio, and measure.
+    Ratio(u64, f64),
+    /// Write the model with this much removed.
+    KeepCut(f64, PathBuf),
 }
+
+/// Kinds of requests.
+const KINDS: usize = 8;
+/// The kind that computes scores.
+const LIVE: usize = 5;
 
 impl Ask {
     fn kind(&self) -> usize {
@@ -64,6 +77,9 @@ impl Ask {
             Self::Tokenize(_) => 2,
             Self::Align(_) => 3,
             Self::Continue(..) => 4,
+            Self::Live(_) => LIVE,
+            Self::Ratio(..) => 6,
+            Self::KeepCut(..) => 7,
         }
     }
 }
@@ -81,11 +97,19 @@ pub enum Answer {
     Tokenized(Result<Measurement, Trouble>),
     /// What the model says next.
     Continued(String, Result<String, Trouble>),
+    /// Stage, units done and in all of the scores with this key.
+    Stage(u64, String, u64, u64),
+    /// The scores with this key are there, or not to be had.
+    Live(u64, Result<Box<Facts>, Trouble>),
+    /// What a ratio does to the model.
+    Ratio(u64, f64, Result<Point, Trouble>),
+    /// A model was written.
+    Kept(PathBuf, Result<(), Trouble>),
 }
 
 /// Handle of the thread.
 pub struct EngineThread {
-    mailbox: Arc<Mailbox<Ask, 5>>,
+    mailbox: Arc<Mailbox<Ask, KINDS>>,
     answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
 }
@@ -105,7 +129,15 @@ impl EngineThread {
 
     /// Leaves a request; a newer one of the same kind replaces it.
     pub fn ask(&self, ask: Ask) {
+        if matches!(ask, Ask::Load(_)) {
+            self.stop_live();
+        }
         self.mailbox.put(ask.kind(), ask);
+    }
+
+    /// Scores that are being computed are not wanted any more.
+    pub fn stop_live(&self) {
+        self.mailbox.cancel(LIVE);
     }
 
     /// The answers since the last call.
@@ -127,11 +159,17 @@ impl Drop for EngineThread {
     }
 }
 
-fn serve(mailbox: &Mailbox<Ask, 5>, answers: &SyncSender<Answer>, wake: &(impl Fn() + Send)) {
+fn serve(mailbox: &Mailbox<Ask, KINDS>, answers: &SyncSender<Answer>, wake: &(impl Fn() + Send)) {
     let mut laboratory = Laboratory::default();
     while let Some((ticket, ask)) = mailbox.take() {
         let asked = ask.clone();
-        let work = std::panic::AssertUnwindSafe(|| answer(&mut laboratory, &ticket, ask));
+        let tell = |answer: Answer| {
+            // Progress that the window has no time for is passed over.
+            if answers.try_send(answer).is_ok() {
+                wake();
+            }
+        };
+        let work = std::panic::AssertUnwindSafe(|| answer(&mut laboratory, &ticket, ask, &tell));
         let mut answer = std::panic::catch_unwind(work).unwrap_or_else(|_| {
             let error = Error::bug("the engine stopped at an internal error");
             failed(asked.clone(), error.hint("what it said is on the terminal").into())
@@ -143,7 +181,13 @@ fn serve(mailbox: &Mailbox<Ask, 5>, answers: &SyncSender<Answer>, wake: &(impl F
                 return;
             }
         }
-        let stale = matches!(answer, Answer::Measured(..) | Answer::Aligned(..)) && !ticket.is_current();
+        // What a ratio did stays true when another one is wanted by now.
+        let can_be_late = match &answer {
+            Answer::Measured(..) | Answer::Aligned(..) | Answer::Live(..) => true,
+            Answer::Ratio(_, _, found) => found.is_err(),
+            _ => false,
+        };
+        let stale = can_be_late && !ticket.is_current();
         if !stale && answers.send(answer).is_err() {
             return;
         }
@@ -159,10 +203,13 @@ fn failed(ask: Ask, trouble: Trouble) -> Answer {
         Ask::Align(texts) => Answer::Aligned(texts, Err(trouble)),
         Ask::Tokenize(_) => Answer::Tokenized(Err(trouble)),
         Ask::Continue(text, _) => Answer::Continued(text, Err(trouble)),
+        Ask::Live(ask) => Answer::Live(ask.key, Err(trouble)),
+        Ask::Ratio(key, ratio) => Answer::Ratio(key, ratio, Err(trouble)),
+        Ask::KeepCut(_, path) => Answer::Kept(path, Err(trouble)),
     }
 }
 
-fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
+fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask, tell: &dyn Fn(Answer)) -> Answer {
     match ask {
         Ask::Load(path) => {
             let loaded = laboratory.load(ticket, &path).map_err(Trouble::from);
@@ -180,6 +227,17 @@ fn answer(laboratory: &mut Laboratory, ticket: &Ticket, ask: Ask) -> Answer {
         Ask::Continue(text, n) => {
             let continued = laboratory.continue_greedily(ticket, &text, n).map_err(Trouble::from);
             Answer::Continued(text, continued)
+        }
+        Ask::Live(ask) => {
+            let key = ask.key;
+            let told = |stage: &str, done, total| tell(Answer::Stage(key, stage.to_owned(), done, total));
+            let facts = laboratory.start_live(ticket, &ask, &told).map_err(Trouble::from);
+            Answer::Live(key, facts.map(Box::new))
+        }
+        Ask::Ratio(key, ratio) => Answer::Ratio(key, ratio, laboratory.cut(ticket, key, ratio).map_err(Trouble::from)),
+        Ask::KeepCut(ratio, path) => {
+            let kept = laboratory.keep_cut(ratio, &path).map_err(Trouble::from);
+            Answer::Kept(path, kept)
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::live::{self, LiveAsk};
 use super::mailbox::Ticket;
 use crate::data::Tokenizer;
 use crate::data::hub::Hub;
@@ -12,6 +13,7 @@ use crate::engine::weights::{self, LoadReport};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 use crate::methods::compare::{self, Alignment, Measurement, Pair};
+use crate::methods::unlearn::live::{Facts, Live, Point};
 use crate::runs::inputs::{self, Access};
 use crate::runs::inspect::Inspection;
 
@@ -38,12 +40,17 @@ pub struct ModelCard {
     pub seconds: f64,
 }
 
+/// A measurement that is not wanted any more goes on for so long.
+const PATIENCE: Duration = Duration::from_millis(1200);
+
 /// Model and tokenizer, if one is open.
 #[derive(Default)]
 pub struct Laboratory {
     model: Option<LoadedModel>,
     /// What the model's files were when it was opened, and the path it was asked for by.
     files: Option<(LoadReport, PathBuf)>,
+    /// An edit whose ratio moves, and its key.
+    live: Option<(u64, Live)>,
 }
 
 impl Laboratory {
@@ -89,6 +96,7 @@ impl Laboratory {
     fn close(&mut self) {
         self.model = None;
         self.files = None;
+        self.live = None;
     }
 
     /// Closes the model when its files are not what was opened any more, and says of which path and why. Numbers
@@ -118,6 +126,33 @@ impl Laboratory {
     /// Compares the gradients of two texts.
     pub fn align(&self, ticket: &Ticket, texts: &[String; 2]) -> Result<Alignment> {
         compare::align(self.model()?, texts, &|| ticket.is_current())
+    }
+
+    /// Finds or computes the scores of an edit whose ratio moves.
+    pub fn start_live(&mut self, ticket: &Ticket, ask: &LiveAsk, told: &dyn Fn(&str, u64, u64)) -> Result<Facts> {
+        // Two maps of scores at once may be more than the memory holds.
+        self.live = None;
+        let live = live::start(self.model()?, ask, ticket, told)?;
+        let facts = live.facts().clone();
+        self.live = Some((ask.key, live));
+        Ok(facts)
+    }
+
+    /// Cuts its scores at a ratio and measures a copy of the model.
+    pub fn cut(&self, ticket: &Ticket, key: u64, ratio: f64) -> Result<Point> {
+        let model = self.model()?;
+        let live = self.live.as_ref().filter(|(known, _)| *known == key);
+        let (_, live) = live.ok_or_else(|| Error::config("there are no scores").hint("compute them first"))?;
+        // A slider that keeps moving would see nothing if every new place stopped the measurement of the last one.
+        let started = Instant::now();
+        live.at(model, ratio, &|| ticket.is_current() || started.elapsed() < PATIENCE)
+    }
+
+    /// Writes the model with this much removed as a folder.
+    pub fn keep_cut(&self, ratio: f64, folder: &Path) -> Result<()> {
+        let none = || Error::config("there are no scores").hint("compute them first");
+        let (_, live) = self.live.as_ref().ok_or_else(none)?;
+        live.keep(self.model()?, ratio, folder)
     }
 
     /// Continues a text by the most likely tokens.

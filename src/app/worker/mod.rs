@@ -6,18 +6,22 @@
 mod asks;
 mod engine;
 mod laboratory;
+mod live;
 mod mailbox;
 mod reader;
 mod run_folder;
 mod run_work;
+mod sets;
 mod sheet;
 
-pub use asks::{FileAnswer, FileAsk};
+pub use asks::{AllRuns, FileAnswer, FileAsk};
 pub use engine::{Answer, Ask, EngineThread, Side};
 pub use laboratory::{Laboratory, ModelCard};
+pub use live::LiveAsk;
 pub use mailbox::{Mailbox, Ticket};
 pub use reader::ReaderThread;
 pub use run_work::Picture;
+pub use sets::SetSheet;
 pub use sheet::DataSheet;
 
 use crate::error::Error;

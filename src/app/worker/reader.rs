@@ -6,20 +6,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::asks::{FileAnswer, FileAsk};
+use super::asks::{AllRuns, FileAnswer, FileAsk};
 use super::run_folder::RunFolder;
 use super::run_work::{self};
+use super::sets;
 use super::{DataSheet, Trouble};
 use crate::app::names::RunNames;
 use crate::app::parts::TablePart;
+use crate::app::preview::{MadeRows, RowsPreview};
 use crate::app::runs::QueueState;
 use crate::app::shared::SharedRows;
 use crate::data::Tokenizer;
 use crate::engine::cuda::{self, Cards};
 use crate::error::{Error, Result};
 use crate::runs::inputs::Access;
+use crate::runs::lineage::Lineage;
 use crate::runs::queue::Queue;
 use crate::runs::sweep::check;
+use crate::runs::unlearned::keep_model;
 use crate::runs::{Experiment, Page};
 
 /// Run folders are looked at this often.
@@ -131,6 +135,9 @@ impl Reader {
         for log in logs {
             self.send(FileAnswer::Events(log));
         }
+        for (id, figures) in self.folder.poll_partial() {
+            self.send(FileAnswer::Partial(id, figures));
+        }
         self.tell_queue();
     }
 
@@ -143,7 +150,9 @@ impl Reader {
         match self.folder.poll() {
             Ok(Some(entries)) => {
                 let names = Arc::new(RunNames::of(&entries));
-                self.send(FileAnswer::Runs(Ok((entries, names))));
+                let oldest_first = entries.iter().rev().map(|e| (e.id.as_str(), e.studied.as_slice()));
+                let lineage = Arc::new(Lineage::new(oldest_first));
+                self.send(FileAnswer::Runs(Ok(AllRuns { entries, names, lineage })));
             }
             Ok(None) => {}
             Err(error) => self.send(FileAnswer::Runs(Err(error.into()))),
@@ -187,8 +196,8 @@ impl Reader {
                     Err(error) => self.say(Err(error)),
                 }
             }
-            FileAsk::StartSweep(experiment) => {
-                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment) {
+            FileAsk::StartSweep(experiment, slurm) => {
+                match run_work::start_sweep(self.folder.root(), &mut self.queue, &experiment, slurm) {
                     Ok(ids) => self.send(FileAnswer::Started(ids)),
                     Err(error) => self.say(Err(error)),
                 }
@@ -238,6 +247,18 @@ impl Reader {
             FileAsk::ExportAll(id, spec) => {
                 self.say(self.folder.run(&id).and_then(|run| run_work::export_all(&run, &spec)));
             }
+            FileAsk::MadeRows(make, seed) => {
+                let rows = RowsPreview::of_make(&make, seed).map(Arc::new).map_err(Trouble::from);
+                self.send(FileAnswer::MadeRows(MadeRows::key(&make, seed), rows));
+            }
+            FileAsk::MakeData(make, seed, path) => match run_work::make_data(&make, seed, &path) {
+                Ok(()) => self.send(FileAnswer::MadeData(path)),
+                Err(error) => self.say(Err(error)),
+            },
+            FileAsk::Checkpoints(id) => {
+                let kept = self.folder.run(&id).map(|run| run_work::checkpoints(&run)).unwrap_or_default();
+                self.send(FileAnswer::Checkpoints(id, kept));
+            }
             FileAsk::Rows(viewer, want) => {
                 let table = self.folder.rows(&want).map(Arc::new).map_err(Trouble::from);
                 self.send(FileAnswer::Rows(viewer, Arc::new(TablePart { want, table })));
@@ -254,6 +275,20 @@ impl Reader {
                 Ok(experiment) => self.send(FileAnswer::Experiment(Box::new(experiment))),
                 Err(error) => self.say(Err(error)),
             },
+            FileAsk::Sets(key, experiment, open) => {
+                self.send(FileAnswer::Sets(key, Arc::new(sets::read(&experiment, &open))));
+            }
+            FileAsk::Overlaps(steps) => {
+                let found = run_work::overlaps(&self.folder, &steps).map(Arc::new).map_err(Trouble::from);
+                self.send(FileAnswer::Overlaps(steps, found));
+            }
+            FileAsk::KeepModel(id, step, path) => {
+                let kept = self.folder.run(&id).and_then(|run| keep_model(&run, step, &path)).map_err(Trouble::from);
+                self.send(FileAnswer::Kept(path, kept));
+            }
+            FileAsk::ExportFigure(figure, runs, spec, path) => {
+                self.say(run_work::export_across(&figure, &runs, &spec, &path));
+            }
             _ => {}
         }
     }
@@ -310,9 +345,10 @@ fn newest(asks: Vec<FileAsk>) -> Vec<FileAsk> {
         FileAsk::Estimate(..) => 1,
         FileAsk::Preview(..) => 2,
         FileAsk::Memory => 3,
+        FileAsk::Sets(..) => 4,
         _ => 0,
     };
-    let last: Vec<Option<usize>> = (0..4).map(|k| asks.iter().rposition(|a| kind(a) == k)).collect();
+    let last: Vec<Option<usize>> = (0..5).map(|k| asks.iter().rposition(|a| kind(a) == k)).collect();
     let is_wanted = |(i, ask): &(usize, FileAsk)| kind(ask) == 0 || last.get(kind(ask)).copied().flatten() == Some(*i);
     asks.into_iter().enumerate().filter(is_wanted).map(|(_, ask)| ask).collect()
 }

@@ -13,21 +13,28 @@ use crate::app::parts::{PAGE_ROWS, Want};
 use crate::app::runs::{PointOf, RunDetails, RunEntry, RunState};
 use crate::app::worker::Trouble;
 use crate::error::{Error, Result};
+use crate::figures::Figure;
 use crate::figures::palette::SERIES;
 use crate::methods::Table;
 use crate::runs::RunDir;
-use crate::runs::store::{Event, Notes, SavedReport, SavedTable, State, Tail, list_runs};
-use crate::runs::sweep::point_of;
+use crate::runs::index::{Index, Row};
+use crate::runs::store::{
+    Event, SavedReport, SavedTable, State, Tail, change_stamp, list_runs, partial_stamp, read_partial,
+};
 
 /// Follows all runs below a folder.
 pub(super) struct RunFolder {
     root: PathBuf,
+    /// Absent before there are runs, and where none can be kept.
+    index: Option<Index>,
     known: BTreeMap<String, Known>,
     tails: BTreeMap<String, (Tail, RunLog)>,
+    /// When the figures of runs at work were written that were read last.
+    partial: BTreeMap<String, SystemTime>,
 }
 
 struct Known {
-    stamp: [Option<SystemTime>; 3],
+    stamp: String,
     entry: Arc<RunEntry>,
 }
 
@@ -39,7 +46,7 @@ pub(super) fn now() -> f64 {
 impl RunFolder {
     /// Follows the runs below `root`.
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, known: BTreeMap::new(), tails: BTreeMap::new() }
+        Self { root, index: None, known: BTreeMap::new(), tails: BTreeMap::new(), partial: BTreeMap::new() }
     }
 
     /// Where the runs are.
@@ -55,23 +62,18 @@ impl RunFolder {
     /// All runs, newest first, if any of them changed since the last call.
     pub(super) fn poll(&mut self) -> Result<Option<Vec<Arc<RunEntry>>>> {
         let runs = list_runs(&self.root)?;
-        let mut changed = runs.len() != self.known.len();
-        let mut fresh = BTreeMap::new();
-        for run in runs {
-            let id = run.name();
-            let stamp = stamp(&run);
-            let before = self.known.remove(&id);
-            let entry = match before {
-                // A process that dies cannot write its end, so active runs are read every time.
-                Some(known) if known.stamp == stamp && !known.entry.state.is_active() => known.entry,
-                before => {
-                    let entry = Arc::new(read_entry(&run));
-                    let same = before.is_some_and(|b| b.stamp == stamp && b.entry.state == entry.state);
-                    changed |= !same;
-                    entry
-                }
-            };
-            fresh.insert(id, Known { stamp, entry });
+        if self.index.is_none() && !runs.is_empty() {
+            self.index = Index::open(&self.root).ok();
+        }
+        let n_known = self.known.len();
+        let known = std::mem::take(&mut self.known);
+        let (fresh, mut changed) = match &self.index {
+            Some(index) => index.at_once(|index| look(&runs, known, |run| index.row(run))),
+            None => look(&runs, known, Row::read),
+        };
+        changed |= runs.len() != n_known;
+        if let Some(index) = self.index.as_ref().filter(|_| changed) {
+            index.keep_only(&runs);
         }
         self.known = fresh;
         if !changed {
@@ -108,6 +110,30 @@ impl RunFolder {
         let known = &self.known;
         self.tails.retain(|id, _| known.get(id).is_some_and(|k| k.entry.state.is_active()));
         (lines, logs)
+    }
+
+    /// The figures of runs that are not done which changed since the last call; none for a run that shows none any more.
+    pub(super) fn poll_partial(&mut self) -> Vec<(String, Vec<(String, Arc<Figure>)>)> {
+        let mut fresh = Vec::new();
+        for (id, known) in &self.known {
+            let was = self.partial.get(id).copied();
+            if known.entry.state == RunState::Done && was.is_none() {
+                continue;
+            }
+            let run = RunDir::of_results(&self.root.join(id));
+            let stamp = partial_stamp(&run);
+            if stamp == was {
+                continue;
+            }
+            // What is being replaced is read next time.
+            let Ok(figures) = read_partial(&run) else { continue };
+            match stamp {
+                Some(stamp) => self.partial.insert(id.clone(), stamp),
+                None => self.partial.remove(id),
+            };
+            fresh.push((id.clone(), figures.into_iter().map(|(file, f)| (file, Arc::new(f))).collect()));
+        }
+        fresh
     }
 
     /// All events of a run.
@@ -162,6 +188,29 @@ impl RunFolder {
     }
 }
 
+/// The runs as they are now, and whether one of them changed.
+fn look(
+    runs: &[RunDir],
+    mut before: BTreeMap<String, Known>,
+    read: impl Fn(&RunDir) -> Row,
+) -> (BTreeMap<String, Known>, bool) {
+    let (mut fresh, mut changed) = (BTreeMap::new(), false);
+    for run in runs {
+        let (id, stamp) = (run.name(), change_stamp(run));
+        let known = match before.remove(&id) {
+            // A process that dies cannot write its end, so active runs are read every time.
+            Some(known) if known.stamp == stamp && !known.entry.state.is_active() => known,
+            before => {
+                let entry = Arc::new(entry(read(run)));
+                changed |= before.is_none_or(|b| b.stamp != stamp || b.entry.state != entry.state);
+                Known { stamp, entry }
+            }
+        };
+        fresh.insert(id, known);
+    }
+    (fresh, changed)
+}
+
 /// What the report says about the table in `file`.
 pub(super) fn saved_table<'a>(run: &RunDir, report: &'a SavedReport, file: &str) -> Result<&'a SavedTable> {
     let missing =
@@ -169,68 +218,48 @@ pub(super) fn saved_table<'a>(run: &RunDir, report: &'a SavedReport, file: &str)
     report.tables().find(|table| table.file == file).ok_or_else(missing)
 }
 
-fn stamp(run: &RunDir) -> [Option<SystemTime>; 3] {
-    let modified = |name: &str| std::fs::metadata(run.path().join(name)).and_then(|m| m.modified()).ok();
-    [modified("status.json"), modified("report.json"), modified("notes.json")]
-}
-
-fn read_entry(run: &RunDir) -> RunEntry {
-    let mut entry = RunEntry { id: run.name(), path: run.path().to_owned(), ..RunEntry::default() };
-    entry.name.clone_from(&entry.id);
-    entry.color = entry.id.bytes().fold(0, |sum: usize, b| sum.wrapping_mul(31).wrapping_add(usize::from(b))) % SERIES;
-    if let Ok(experiment) = run.experiment() {
-        entry.name.clone_from(&experiment.name);
-        entry.methods = experiment.steps.iter().map(|s| s.method.clone()).collect();
-        let model = experiment.model.as_ref().and_then(|m| m.hub.clone().or_else(|| m.path.as_ref().map(|p| stem(p))));
-        entry.model = model.unwrap_or_default();
-        entry.device.clone_from(&experiment.device);
-        entry.sweep = point_of(run).map(|(id, values)| PointOf { id, values });
-        if let Ok(value) = serde_json::to_value(&experiment) {
-            flatten("", &value, &mut entry.config);
-        }
+/// What the window shows of a run.
+fn entry(row: Row) -> RunEntry {
+    let mut entry = RunEntry { id: row.name(), path: row.path.clone(), ..RunEntry::default() };
+    let Row { experiment, status, notes, .. } = &row;
+    let named = [&notes.title, &experiment.name, &entry.id].into_iter().find(|name| !name.is_empty());
+    entry.name = named.cloned().unwrap_or_default();
+    entry.methods = experiment.steps.iter().map(|s| s.method.clone()).collect();
+    let model = experiment.model.as_ref().and_then(|m| m.hub.clone().or_else(|| m.path.as_ref().map(|p| stem(p))));
+    entry.model = model.unwrap_or_default();
+    entry.device.clone_from(&experiment.device);
+    if let Ok(value) = serde_json::to_value(experiment) {
+        flatten("", &value, &mut entry.config);
     }
-    match run.status(now()) {
-        Ok(status) => {
-            entry.state = state(status.state);
-            entry.stage.clone_from(&status.stage);
-            entry.progress = (status.total > 0).then_some([status.done, status.total]);
-            entry.rate = status.rate;
-            entry.eta = status.eta_secs;
-            entry.created = status.created;
-            entry.seconds = (status.worked_secs > 0.0).then_some(status.worked_secs);
-            entry.trouble = status.error.map(|message| Trouble { message, ..Trouble::default() });
-        }
-        Err(error) => {
-            entry.state = RunState::Failed;
-            entry.trouble = Some(Trouble::from(error));
-        }
-    }
-    if let Ok(Some(report)) = SavedReport::read(run) {
-        entry.scalars = report.scalars().filter_map(|s| Some((s.id.clone(), s.value?))).collect();
-        entry.order = report.scalars().map(|s| s.id.clone()).collect();
-        entry.stale = stale_methods(&report);
-    }
-    if let Ok(notes) = Notes::read(run) {
-        entry.is_starred = notes.star;
-        entry.note = notes.text;
-        entry.tags = notes.tags;
-        entry.is_archived = notes.archived;
-        entry.color = notes.color.unwrap_or(entry.color);
-        if !notes.title.is_empty() {
-            entry.name = notes.title;
-        }
-    }
+    entry.state = state(status.state);
+    entry.stage.clone_from(&status.stage);
+    entry.progress = (status.total > 0).then_some([status.done, status.total]);
+    entry.rate = status.rate;
+    entry.eta = status.eta_secs;
+    entry.created = status.created;
+    entry.seconds = (status.worked_secs > 0.0).then_some(status.worked_secs);
+    let trouble = status.error.as_ref().or(row.trouble.as_ref());
+    entry.trouble = trouble.map(|message| Trouble { message: message.clone(), ..Trouble::default() });
+    entry.is_starred = notes.star;
+    entry.note.clone_from(&notes.text);
+    entry.tags.clone_from(&notes.tags);
+    entry.is_archived = notes.archived;
+    let by_name = entry.id.bytes().fold(0, |sum: usize, b| sum.wrapping_mul(31).wrapping_add(usize::from(b)));
+    entry.color = notes.color.unwrap_or(by_name % SERIES);
+    entry.sweep = row.point.map(|(id, values)| PointOf { id, values });
+    entry.order = row.numbers.iter().map(|(name, _)| name.clone()).collect();
+    entry.scalars = row.numbers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    entry.stale = stale_methods(&row.versions);
+    entry.studied = row.studied;
+    entry.unlearned = row.unlearned;
     entry
 }
 
 /// Methods whose present version gives other numbers than the report has.
-fn stale_methods(report: &SavedReport) -> Vec<String> {
-    let is_old = |method: &str, card: &Value| {
-        let then = card.get("version").and_then(Value::as_u64);
-        let now = crate::methods::find(method).ok().map(|m| u64::from(m.card().version));
-        matches!((then, now), (Some(then), Some(now)) if then != now)
-    };
-    report.steps.iter().filter(|s| is_old(&s.method, &s.card)).map(|s| s.method.clone()).collect()
+fn stale_methods(versions: &[(String, u64)]) -> Vec<String> {
+    let is_old =
+        |method: &str, then: u64| crate::methods::find(method).is_ok_and(|m| u64::from(m.card().version) != then);
+    versions.iter().filter(|(method, then)| is_old(method, *then)).map(|(method, _)| method.clone()).collect()
 }
 
 fn stem(path: &Path) -> String {

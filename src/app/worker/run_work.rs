@@ -3,15 +3,19 @@
 use std::path::Path;
 
 use super::run_folder::{RunFolder, now, saved_table};
-use crate::app::runs::{NoteChange, QueueChange};
+use crate::app::runs::{Checkpoint, NoteChange, QueueChange};
+use crate::data::make::Make;
+use crate::engine::weights;
 use crate::error::{Error, Result};
-use crate::figures::{self, ExportSpec, Format};
+use crate::figures::{self, ExportSpec, Figure, Format};
+use crate::methods::common::tables::counted;
 use crate::runs::queue::Queue;
 use crate::runs::store::{
     Notes, SavedReport, list_runs, list_trash, make_folder, move_to_trash, restore_from_trash, write_atomic,
 };
 use crate::runs::sweep::{self, Executor, Sweep};
-use crate::runs::{Experiment, Page, RunDir, cli};
+use crate::runs::unlearned::{self, Overlaps};
+use crate::runs::{Experiment, Page, RunDir, cli, slurm};
 
 /// Makes the folder of a run and puts it into the queue. Gives the name of the folder.
 pub(super) fn start(root: &Path, queue: &mut Queue, experiment: &Experiment) -> Result<String> {
@@ -25,11 +29,22 @@ pub(super) fn start(root: &Path, queue: &mut Queue, experiment: &Experiment) -> 
     Ok(name)
 }
 
-/// Makes the folders of a sweep and its runs and puts them into the queue. Gives the names of the folders of the runs.
-pub(super) fn start_sweep(root: &Path, queue: &mut Queue, experiment: &Experiment) -> Result<Vec<String>> {
+/// Makes the folders of a sweep and its runs and puts them into the queue, or hands them to Slurm. Gives the names of the
+/// folders of the runs.
+pub(super) fn start_sweep(
+    root: &Path,
+    queue: &mut Queue,
+    experiment: &Experiment,
+    slurm: Option<slurm::Settings>,
+) -> Result<Vec<String>> {
+    if let Some(settings) = &slurm {
+        settings.options.iter().try_for_each(|option| slurm::check_option(option))?;
+    }
+    let is_local = slurm.is_none();
+    let executor = slurm.map_or(Executor::Local { jobs: queue.parallel() }, Executor::Slurm);
     let date = chrono::Local::now().format("%Y-%m-%d").to_string();
     let points = sweep::points(experiment)?;
-    let sweep = Sweep::create(root, experiment, &points, Executor::Local { jobs: queue.parallel() }, &date)?;
+    let mut sweep = Sweep::create(root, experiment, &points, executor, &date)?;
     // Runs that differ in their seed alone have the same color.
     for (color, group) in sweep::groups(&sweep.members).iter().enumerate() {
         let notes = Notes { color: Some(color % figures::palette::SERIES), ..Notes::default() };
@@ -39,8 +54,10 @@ pub(super) fn start_sweep(root: &Path, queue: &mut Queue, experiment: &Experimen
     }
     let runs: Vec<RunDir> = sweep.runs().map(|(_, run)| run).collect();
     let names = runs.iter().map(RunDir::name).collect();
-    for run in runs {
-        queue.add(run);
+    if is_local {
+        runs.into_iter().for_each(|run| queue.add(run));
+    } else {
+        slurm::submit(&mut sweep, queue.program())?;
     }
     Ok(names)
 }
@@ -53,7 +70,12 @@ pub(super) fn cancel(folder: &RunFolder, queue: &mut Queue, id: &str) -> Result<
 
 /// Goes on from the last checkpoint.
 pub(super) fn resume(folder: &RunFolder, queue: &mut Queue, id: &str) -> Result<String> {
-    queue.add(folder.run(id)?);
+    let run = folder.run(id)?;
+    if let Some(mut sweep) = sweep::on_slurm(&run) {
+        let n = slurm::submit(&mut sweep, queue.program())?;
+        return Ok(format!("Slurm has {} of {}", counted(n, "run"), sweep.id()));
+    }
+    queue.add(run);
     Ok(format!("Resuming {id}"))
 }
 
@@ -104,6 +126,26 @@ pub(super) fn change_queue(folder: &RunFolder, queue: &mut Queue, change: QueueC
     }
 }
 
+/// Writes rows that are made.
+pub(super) fn make_data(make: &Make, seed: u64, path: &Path) -> Result<()> {
+    cli::write_made(make, seed, path)
+}
+
+/// The models that the steps of a run have kept, the finished one last.
+pub(super) fn checkpoints(run: &RunDir) -> Vec<Checkpoint> {
+    let folders = std::fs::read_dir(run.checkpoints()).into_iter().flatten().flatten();
+    let mut folders: Vec<_> = folders.map(|item| item.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    let mut found = Vec::new();
+    for folder in folders {
+        let kept = weights::checkpoints(&folder).unwrap_or_default();
+        found.extend(kept.into_iter().map(|(steps, path)| Checkpoint { steps: Some(steps), path }));
+        found.push(Checkpoint { steps: None, path: folder.join("final") });
+    }
+    found.retain(|checkpoint| checkpoint.path.join("config.json").is_file());
+    found
+}
+
 /// Width and height, and red, green, blue and opacity of each pixel.
 pub type Picture = ([usize; 2], Vec<u8>);
 
@@ -130,6 +172,24 @@ pub(super) fn export(page: &Page, path: &Path, with_page: bool) -> Result<String
     }
     let saved = format!("Saved {}", path.display());
     Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
+}
+
+/// Writes a figure that belongs to several runs; the extension says how.
+pub(super) fn export_across(figure: &Figure, runs: &[String], spec: &ExportSpec, path: &Path) -> Result<String> {
+    let format = match path.extension().and_then(|e| e.to_str()) {
+        Some(extension) => Format::parse(extension)?,
+        None => spec.format,
+    };
+    let exported = unlearned::export_across(figure, runs, &ExportSpec { format, ..spec.clone() })?;
+    write_atomic(path, &exported.bytes)?;
+    let saved = format!("Saved {}", path.display());
+    Ok(std::iter::once(saved).chain(exported.notices).collect::<Vec<_>>().join("\n"))
+}
+
+/// Edits of steps of runs, and how much they overlap.
+pub(super) fn overlaps(folder: &RunFolder, steps: &[(String, usize)]) -> Result<Overlaps> {
+    let steps = steps.iter().map(|(id, step)| Ok((folder.run(id)?, *step))).collect::<Result<Vec<_>>>()?;
+    unlearned::overlaps(&steps)
 }
 
 /// Writes a whole table of a run as CSV.

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::{About, Wrong, repr};
 use crate::data::collect::{Collector, Row};
-use crate::data::{DataSpec, Record, detect, load, row};
+use crate::data::record::left_out;
+use crate::data::{BadLine, DataSpec, Record, detect, load, row};
 use crate::error::{Error, Result};
 
 /// Before what is to be answered, in the published texts.
@@ -63,6 +64,15 @@ pub struct Encode {
     pub separator: Option<String>,
 }
 
+/// What became of a row.
+enum Cell {
+    Text(String),
+    /// It lacks a column.
+    Absent,
+    /// It is damaged; its place counts where rows are split.
+    Unread,
+}
+
 impl Encode {
     /// What fields say against each other.
     pub(super) fn check(&self) -> Vec<Wrong> {
@@ -101,16 +111,21 @@ impl Encode {
     /// # Errors
     /// A file that cannot be read, or none of whose rows has every column.
     pub fn each(&self, take: &mut dyn FnMut(Record) -> Result<()>) -> Result<About> {
-        let train = self.texts(&self.rows)?;
+        let mut notes = Vec::new();
+        let train = self.texts(&self.rows, &mut notes)?;
         let share = self.train_share.unwrap_or(if self.task == Task::Dialogue { 0.9 } else { 1.0 });
         // As Python's int(): down.
         let n_train = if self.test_rows.is_some() { train.len() } else { (train.len() as f64 * share) as usize };
-        let test = self.test_rows.as_ref().map(|path| self.texts(path)).transpose()?.unwrap_or_default();
+        let test = self.test_rows.as_ref().map(|path| self.texts(path, &mut notes)).transpose()?.unwrap_or_default();
         let (mut row, mut counts) = (0, [0; 3]);
         for (place, text) in train.into_iter().chain(test).enumerate() {
-            let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
-                counts[2] += 1;
-                continue;
+            let text = match text {
+                Cell::Text(text) if !text.trim().is_empty() => text,
+                Cell::Unread => continue,
+                Cell::Text(_) | Cell::Absent => {
+                    counts[2] += 1;
+                    continue;
+                }
             };
             let is_test = place >= n_train;
             counts[usize::from(is_test)] += 1;
@@ -120,19 +135,24 @@ impl Encode {
         }
         let [train, test, empty] = counts;
         let schema = format!("texts of rows: {train} training texts, {test} test texts");
-        let notes = (empty > 0).then(|| format!("{empty} rows lack a column or have no text and were left out"));
+        notes.extend((empty > 0).then(|| format!("{empty} rows lack a column or have no text and were left out")));
         let stem = self.rows.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(About { name: stem, schema, notes: notes.into_iter().collect(), tokenizer: None })
+        Ok(About { name: stem, schema, notes, tokenizer: None })
     }
 
-    /// The text of every row of a file; none for rows that lack a column.
-    fn texts(&self, path: &Path) -> Result<Vec<Option<String>>> {
-        let rows = raw_rows(path)?;
-        let texts: Vec<Option<String>> = rows.iter().map(|row| self.text(row)).collect();
-        if texts.iter().all(Option::is_none) {
+    /// The text of every row of a file; `notes` gets the lines that could not be read.
+    fn texts(&self, path: &Path, notes: &mut Vec<String>) -> Result<Vec<Cell>> {
+        let (rows, bad) = raw_rows(path)?;
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        notes.extend(left_out(&bad).map(|what| format!("{file}: {what}")));
+        let of =
+            |row: &Row| if row.is_empty() { Cell::Unread } else { self.text(row).map_or(Cell::Absent, Cell::Text) };
+        let texts: Vec<Cell> = rows.iter().map(of).collect();
+        if !texts.iter().any(|cell| matches!(cell, Cell::Text(_))) {
             let (fields, answer) = self.columns();
             let wanted: Vec<String> = fields.iter().chain(&[answer]).map(|column| format!("`{column}`")).collect();
-            let found: Vec<String> = rows.first().into_iter().flatten().map(|(name, _)| format!("`{name}`")).collect();
+            let found = rows.iter().find(|row| !row.is_empty()).into_iter().flatten();
+            let found: Vec<String> = found.map(|(name, _)| format!("`{name}`")).collect();
             return Err(Error::data(format!("no row has the columns {}", wanted.join(", ")))
                 .hint(format!("columns found: {}; choose another `task`", found.join(", ")))
                 .at(path));
@@ -152,24 +172,21 @@ impl Encode {
     }
 }
 
-/// A cell as text. Answers of SQuAD, an object with a list of texts, are written as Python does.
+/// A cell as text. Lists, such as the answers of SQuAD, are written as Python does.
 fn cell(row: &Row, column: &str) -> Option<String> {
     match row::cell(row, column)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
-        Value::Array(items) => Some(repr::list(&items.iter().filter_map(Value::as_str).collect::<Vec<_>>())),
-        Value::Object(fields) => {
-            let texts = fields.get("text")?.as_array()?;
-            Some(repr::list(&texts.iter().filter_map(Value::as_str).collect::<Vec<_>>()))
-        }
+        Value::Array(items) => repr::list(items),
+        Value::Object(fields) => repr::list(fields.get("text")?.as_array()?),
         Value::Null | Value::Bool(_) => None,
     }
 }
 
-/// All rows of a file with all their columns.
-fn raw_rows(path: &Path) -> Result<Vec<Row>> {
+/// All rows of a file with all their columns, empty ones in place of the bad ones, and what is wrong with those.
+fn raw_rows(path: &Path) -> Result<(Vec<Row>, Vec<BadLine>)> {
     let spec = DataSpec::default();
-    let mut collector = Collector::new(&spec)?.previewing(usize::MAX);
+    let mut collector = Collector::new(&spec)?.raw();
     load::read_rows(path, detect::format(path, None)?, &mut collector)?;
-    Ok(std::mem::take(&mut collector.raw))
+    collector.finish_raw().map_err(|error| error.at(path))
 }

@@ -112,11 +112,14 @@ impl Prefixes {
                 .at(&self.texts));
         }
         let counts = [(short, "texts are too short"), (repeated, "texts repeat a prefix")];
-        let notes = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why} and were left out"));
+        let counted = counts.into_iter().filter(|(n, _)| *n > 0);
+        let mut notes: Vec<String> =
+            set.remarks().into_iter().map(|remark| format!("{}: {remark}", set.name)).collect();
+        notes.extend(counted.map(|(n, why)| format!("{n} {why} and were left out")));
         Ok(About {
             name: format!("{} prefixes", set.name),
             schema: format!("{row} prefixes of {} tokens", self.prefix),
-            notes: notes.collect(),
+            notes,
             tokenizer: Some(Arc::new(tokenizer)),
         })
     }

@@ -191,7 +191,10 @@ impl GenerateConfig {
         }
         let Some(plan) = self.beam_plan() else {
             let several = matches!(self.strategy, Strategy::Sample { .. });
-            return need(several || self.n_return == 1, "greedy decoding has one continuation: n_return must be 1");
+            return need(
+                several || self.n_return == 1,
+                "greedy decoding has one continuation (n_return, `--count`); sample with a temperature or use beams for more",
+            );
         };
         let beams = plan.groups * plan.group_size;
         need(beams >= 1, "beams must be at least 1")?;
@@ -230,7 +233,7 @@ impl GenerateConfig {
     }
 
     /// Sequences a prompt needs in the model.
-    pub(super) fn rows_per_prompt(&self) -> usize {
+    pub fn rows_per_prompt(&self) -> usize {
         self.beam_plan().map_or(self.n_return, |p| p.groups * p.group_size)
     }
 

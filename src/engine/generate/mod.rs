@@ -6,6 +6,7 @@
 
 mod beam;
 mod config;
+mod likelihood;
 mod plain;
 mod process;
 mod select;
@@ -15,6 +16,7 @@ mod step_model;
 mod tests;
 
 pub use config::{EarlyStopping, Finish, GenerateConfig, Generation, Strategy};
+pub use likelihood::drawn_log_prob;
 
 use crate::error::{Error, Result};
 use crate::model::{Decoder, ModelConfig};

@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 pub enum Numbers<'a> {
     /// Real numbers.
     F32(&'a [f32]),
+    /// Real numbers to the last bit.
+    F64(&'a [f64]),
     /// Places.
     U32(&'a [u32]),
 }
@@ -70,6 +72,7 @@ impl View for Tensor<'_> {
     fn dtype(&self) -> Dtype {
         match self.numbers {
             Numbers::F32(_) => Dtype::F32,
+            Numbers::F64(_) => Dtype::F64,
             Numbers::U32(_) => Dtype::U32,
         }
     }
@@ -81,8 +84,10 @@ impl View for Tensor<'_> {
     fn data(&self) -> Cow<'_, [u8]> {
         match self.numbers {
             Numbers::F32(values) if cfg!(target_endian = "little") => Cow::Borrowed(bytemuck::cast_slice(values)),
+            Numbers::F64(values) if cfg!(target_endian = "little") => Cow::Borrowed(bytemuck::cast_slice(values)),
             Numbers::U32(values) if cfg!(target_endian = "little") => Cow::Borrowed(bytemuck::cast_slice(values)),
             Numbers::F32(values) => Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect()),
+            Numbers::F64(values) => Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect()),
             Numbers::U32(values) => Cow::Owned(values.iter().flat_map(|x| x.to_le_bytes()).collect()),
         }
     }
@@ -90,6 +95,7 @@ impl View for Tensor<'_> {
     fn data_len(&self) -> usize {
         match self.numbers {
             Numbers::F32(values) => size_of_val(values),
+            Numbers::F64(values) => size_of_val(values),
             Numbers::U32(values) => size_of_val(values),
         }
     }

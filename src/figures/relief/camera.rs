@@ -76,15 +76,20 @@ impl Projector {
         Self { camera, right: [-sa, ca, 0.0], up: [-se * ca, -se * sa, ce], toward: [ce * ca, ce * sa, se] }
     }
 
-    /// Pixels or points a unit when the box with its texts shall fit into this width and height, the same from every
-    /// side.
-    pub fn unit([width, height]: [f64; 2]) -> f64 {
-        (width / 4.3).min(height / 3.2)
-    }
-
     /// The direction from the center of the box to the eye.
     pub fn toward(&self) -> [f64; 3] {
         self.toward
+    }
+
+    /// The direction from a point of the box to the eye, of length 1.
+    pub fn toward_eye(&self, point: [f64; 3]) -> [f64; 3] {
+        if self.camera.orthographic {
+            return self.toward;
+        }
+        let center = [0.0, 0.0, HEIGHT / 2.0];
+        let way = [0, 1, 2].map(|i| center[i] + DISTANCE * self.toward[i] - point[i]);
+        let length = way.iter().map(|v| v * v).sum::<f64>().sqrt();
+        way.map(|v| v / length)
     }
 
     /// The direction from which light comes: over the left shoulder of the eye.

@@ -3,10 +3,11 @@
 use super::super::Figure;
 use super::super::canvas::{Anchor, Canvas, Pen, Rect, TextStyle, moves};
 use super::super::fonts::CAP_HEIGHT;
+use super::super::march::{cell_lines, levels};
+use super::super::palette::{Marker, series};
 use super::super::style::Style;
-use super::contour::{cell_lines, levels};
 use super::facets::{Facet, facets};
-use super::{Field, Frame, FrameText, HEIGHT, Projector, Relief, frame};
+use super::{Field, Fit, Frame, FrameText, HEIGHT, Place, Projector, Relief, Trail, frame, trails};
 
 /// Draws `figure` as a surface into `rect`. False when it holds no grid of values.
 pub(in super::super) fn draw(
@@ -17,11 +18,10 @@ pub(in super::super) fn draw(
     style: &Style,
 ) -> bool {
     let Some(field) = Field::of(figure) else { return false };
-    let projector = Projector::new(relief.camera);
-    let unit = Projector::unit([rect.w, rect.h]);
-    let middle = [rect.x + rect.w / 2.0, rect.y + rect.h / 2.0];
-    let place = |[x, y]: [f64; 2]| [middle[0] + x * unit, middle[1] - y * unit];
-    let frame = frame(figure, &field, &projector);
+    let fit = Fit::new([rect.x, rect.y, rect.w, rect.h], style.tick);
+    let projector = fit.projector(relief.camera);
+    let place = |at: [f64; 2]| fit.place(at);
+    let frame = frame(figure, &field, &projector, fit.marks());
     canvas.begin_clip(rect);
     draw_back(canvas, &frame, &place, style);
     if projector.toward()[2] >= 0.0 {
@@ -33,9 +33,10 @@ pub(in super::super) fn draw(
     }
     let marks: String = frame.marks.iter().map(|l| moves(&[place(l.from), place(l.to)])).collect();
     canvas.path(&marks, &Pen::solid(style.theme.ink(), style.axis));
-    for text in &frame.texts {
-        draw_text(canvas, text, &place, rect, style);
+    for trail in trails(figure, &field, &projector) {
+        draw_trail(canvas, &trail, &place, style);
     }
+    draw_texts(canvas, &frame, &fit, style);
     canvas.end_group();
     true
 }
@@ -91,31 +92,41 @@ fn draw_cell(canvas: &mut Canvas<'_>, cell: &Facet, place: &dyn Fn([f64; 2]) -> 
     }
 }
 
-fn draw_text(
-    canvas: &mut Canvas<'_>,
-    text: &FrameText,
-    place: &dyn Fn([f64; 2]) -> [f64; 2],
-    rect: Rect,
-    style: &Style,
-) {
-    let size = if text.is_title { style.label } else { style.tick };
-    let [x, y] = place(text.at);
-    let half = canvas.fonts().width(&text.label, size, false) / 2.0;
-    if text.is_upright {
-        let turned = TextStyle { rotate: -90.0, ..style.text(size, Anchor::Middle) };
-        return canvas.text(
-            &text.label,
-            [x.max(rect.x + size), y.max(rect.y + half).min(rect.bottom() - half)],
-            turned,
-        );
+/// A line with a point at each of its stations; what the surface hides is pale.
+fn draw_trail(canvas: &mut Canvas<'_>, trail: &Trail, place: &dyn Fn([f64; 2]) -> [f64; 2], style: &Style) {
+    let color = series(trail.color, style.theme);
+    for is_hidden in [true, false] {
+        let opacity = if is_hidden { 0.35 } else { 1.0 };
+        let pieces = trail.pieces.iter().filter(|p| p.is_hidden == is_hidden);
+        let d: String = pieces.map(|p| moves(&[place(p.from), place(p.to)])).collect();
+        if !d.is_empty() {
+            canvas.path(&d, &Pen { opacity, ..Pen::solid(color, style.line) });
+        }
+        for station in trail.stations.iter().filter(|s| s.is_hidden == is_hidden) {
+            let size = style.line * if station.is_last { 4.0 } else { 2.4 };
+            canvas.markers(&[place(station.at)], Marker::Circle, size, color, opacity);
+        }
     }
-    // the text begins, ends or has its middle at the point, whatever lies away from the box, and stays inside
-    let middle = match text.outward[0] {
-        side if side > 0.35 => x + half,
-        side if side < -0.35 => x - half,
-        _ => x,
+}
+
+fn draw_texts(canvas: &mut Canvas<'_>, frame: &Frame, fit: &Fit, style: &Style) {
+    let fonts = canvas.fonts();
+    // a name that is longer than its axis is set smaller, and cut when that does not help
+    let font = |text: &FrameText| {
+        let width = fonts.width(&text.label, style.label, false).max(1.0);
+        if text.is_title { style.label * (fit.longest(text) / width).clamp(0.75, 1.0) } else { style.tick }
     };
-    let middle = middle.max(rect.x + half).min(rect.right() - half);
-    let down = size * CAP_HEIGHT * (0.5 - 0.5 * text.outward[1]);
-    canvas.text(&text.label, [middle, (y + down).min(rect.bottom())], style.text(size, Anchor::Middle));
+    let shown = |text: &FrameText| {
+        if text.is_title { fonts.fit(&text.label, font(text), fit.longest(text)) } else { text.label.clone() }
+    };
+    let size = |text: &FrameText| [fonts.width(&shown(text), font(text), false), font(text) * CAP_HEIGHT];
+    let places = fit.texts(frame, &size);
+    let placed: Vec<_> = frame.texts.iter().zip(places).map(|(text, place)| (text, shown(text), place)).collect();
+    for (text, label, place) in placed {
+        let Some(Place { middle: [x, y], angle, .. }) = place else { continue };
+        // the point of a text is on its base line
+        let (down, (sin, cos)) = (font(text) * CAP_HEIGHT / 2.0, angle.sin_cos());
+        let style = TextStyle { rotate: angle.to_degrees(), ..style.text(font(text), Anchor::Middle) };
+        canvas.text(&label, [x - down * sin, y + down * cos], style);
+    }
 }

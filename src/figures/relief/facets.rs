@@ -1,7 +1,7 @@
 //! A surface as shaded cells, the farthest first.
 
+use super::super::march::{cell_lines, levels};
 use super::super::palette::{Rgb, Theme};
-use super::contour::{cell_lines, levels};
 use super::{Field, Projected, Projector};
 
 /// More cells than this along a side are drawn as every second, third … grid line.

@@ -70,6 +70,27 @@ impl Field {
         [along(column, self.columns), along(row, self.rows), self.share(value) * HEIGHT]
     }
 
+    /// The height of the surface over a place of the floor, linear between grid points; none outside and at a hole.
+    pub fn height(&self, at: [f64; 2]) -> Option<f64> {
+        let along = |v: f64, n: usize| {
+            let place = (v + 1.0) / 2.0 * (n - 1) as f64;
+            let lower = (place.max(0.0) as usize).min(n - 2);
+            (-1.0..=1.0).contains(&v).then_some((lower, place - lower as f64))
+        };
+        let ((column, s), (row, t)) = (along(at[0], self.columns)?, along(at[1], self.rows)?);
+        let z = |i: usize, j: usize| self.point(column + i, row + j)[2];
+        let (low, high) = (z(0, 0) * (1.0 - s) + z(1, 0) * s, z(0, 1) * (1.0 - s) + z(1, 1) * s);
+        let height = low * (1.0 - t) + high * t;
+        height.is_finite().then_some(height)
+    }
+
+    /// The point of the surface at an abscissa and an ordinate of the figure; none outside and at a hole.
+    pub fn on_surface(&self, at: [f64; 2]) -> Option<[f64; 3]> {
+        let place = |v: f64, [low, high]: [f64; 2]| 2.0 * (v - low) / (high - low) - 1.0;
+        let [x, y] = [place(at[0], self.x), place(at[1], self.y)];
+        Some([x, y, self.height([x, y])?])
+    }
+
     /// The color of a share of the height.
     pub fn color(&self, share: f64, theme: Theme) -> Rgb {
         self.map.at(share, theme)
@@ -123,6 +144,16 @@ mod tests {
         let cut = Relief { range: Some([0.0, 4.0]), ..Relief::default() };
         let field = Field::of(&figure(vec![9.0, 2.0, f64::NAN, 1.0, 1.0, 1.0], cut)).unwrap();
         assert_eq!((field.share(9.0), field.share(2.0)), (1.0, 0.5));
+    }
+
+    #[test]
+    fn heights_between_grid_points_are_linear() {
+        let field = Field::of(&figure(vec![1.0, 2.0, 3.0, 5.0, 6.0, f64::NAN], Relief::default())).unwrap();
+        assert_eq!(field.height([-1.0, 1.0]), Some(field.share(5.0) * HEIGHT));
+        assert!((field.height([-0.5, 0.0]).unwrap() - field.share(3.5) * HEIGHT).abs() < 1e-12);
+        assert_eq!((field.height([0.5, 0.5]), field.height([1.1, 0.0])), (None, None));
+        let [x, y, z] = field.on_surface([-0.5, -0.5]).unwrap();
+        assert!((x + 0.5).abs() < 1e-12 && (y + 1.0).abs() < 1e-12 && (z - field.share(1.5) * HEIGHT).abs() < 1e-12);
     }
 
     #[test]

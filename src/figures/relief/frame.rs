@@ -1,16 +1,12 @@
 //! The box around a surface: panes behind it, marks and texts along its edges.
 
 use super::super::text::Label;
-use super::super::ticks::{axis_title, ticks};
+use super::super::ticks::{Ticks, axis_title, ticks};
 use super::super::{Axis, Figure, Mark, Scale};
 use super::{Field, HEIGHT, Projector};
 
-/// About how many marks an axis has.
-const MARKS: usize = 5;
-/// How far from the center marks, their texts and the titles are, in units of the edge's distance.
-const MARK: f64 = 1.05;
-const TEXT: f64 = 1.13;
-const TITLE: f64 = 1.42;
+/// How long marks are, in units of the box.
+const MARK: f64 = 0.05;
 
 /// Lines and texts on the screen, in the units of [`super::Projected`].
 #[derive(Clone, Debug, Default)]
@@ -37,7 +33,7 @@ pub struct FrameLine {
 /// A text beside the box.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrameText {
-    /// The point that it stands at.
+    /// The end of its mark, or for a name that of a mark in the middle of the axis.
     pub at: [f64; 2],
     /// The direction away from the box, of length 1: the text lies beyond `at` in this direction.
     pub outward: [f64; 2],
@@ -45,8 +41,10 @@ pub struct FrameText {
     pub label: Label,
     /// The name of an axis, not a number.
     pub is_title: bool,
-    /// Reads upward.
-    pub is_upright: bool,
+    /// The axis: 0 and 1 on the floor, 2 upright.
+    pub axis: usize,
+    /// The axis on the screen, from its start to its end.
+    pub along: [f64; 2],
 }
 
 /// One axis of the box, ready to be marked.
@@ -59,8 +57,8 @@ struct Edge {
     axis: usize,
 }
 
-/// The box of `field` as `projector` sees it, with the axes of `figure`.
-pub fn frame(figure: &Figure, field: &Field, projector: &Projector) -> Frame {
+/// The box of `field` as `projector` sees it, with the axes of `figure` and about `marks` marks on each.
+pub fn frame(figure: &Figure, field: &Field, projector: &Projector, marks: usize) -> Frame {
     let toward = projector.toward();
     let near = [0, 1].map(|i| if toward[i] >= 0.0 { 1.0 } else { -1.0 });
     let base = if toward[2] >= 0.0 { 0.0 } else { HEIGHT };
@@ -81,7 +79,8 @@ pub fn frame(figure: &Figure, field: &Field, projector: &Projector) -> Frame {
         (Axis { label: height_label(figure), ..Axis::default() }, field.range, field.scale()),
     ];
     for (edge, (axis, range, scale)) in edges.iter().zip(&axes) {
-        marked(&mut frame, projector, edge, axis, (*range, *scale), near, base);
+        let ticks = ticks(*scale, *range, 1.0, marks);
+        marked(&mut frame, projector, edge, axis, (*range, *scale, ticks), near, base);
     }
     frame
 }
@@ -123,11 +122,10 @@ fn marked(
     projector: &Projector,
     edge: &Edge,
     axis: &Axis,
-    (range, scale): ([f64; 2], Scale),
+    (range, scale, found): ([f64; 2], Scale, Ticks),
     near: [f64; 2],
     base: f64,
 ) {
-    let found = ticks(scale, range, 1.0, MARKS);
     let [low, high] = range;
     for tick in &found.major {
         let t = match scale {
@@ -140,12 +138,12 @@ fn marked(
         let at = [0, 1, 2].map(|i| edge.ends[0][i] + t * (edge.ends[1][i] - edge.ends[0][i]));
         grid_lines(frame, projector, edge.axis, at[edge.axis], near, base);
         frame.marks.push(edge.mark(projector, at));
-        frame.texts.push(text(projector, edge, at, TEXT, tick.label.clone(), false));
+        frame.texts.push(text(projector, edge, at, tick.label.clone(), false));
     }
     let title = axis_title(axis, found.exponent);
     if !title.is_empty() {
         let middle = [0, 1, 2].map(|i| f64::midpoint(edge.ends[0][i], edge.ends[1][i]));
-        frame.texts.push(text(projector, edge, middle, TITLE, title, true));
+        frame.texts.push(text(projector, edge, middle, title, true));
     }
 }
 
@@ -166,39 +164,47 @@ impl Edge {
         if self.axis == 2 {
             return [-1.0, 0.0];
         }
-        let (on, off) = (projector.project(at), projector.project(self.beyond(at, TEXT)));
+        let (on, off) = (projector.project(at), projector.project(self.beyond(at)));
         let away = [off.x - on.x, off.y - on.y];
         let length = away[0].hypot(away[1]);
         if length > 1e-9 { away.map(|v| v / length) } else { [0.0, -1.0] }
     }
 
-    /// A point moved away from the box.
-    fn beyond(&self, at: [f64; 3], by: f64) -> [f64; 3] {
-        [0, 1, 2].map(|i| at[i] + self.outward[i] * (by - 1.0))
+    /// The edge on the screen; heights go straight up.
+    fn along(&self, projector: &Projector) -> [f64; 2] {
+        let [from, to] = self.ends.map(|end| projector.project(end));
+        if self.axis == 2 { [0.0, to.y - from.y] } else { [to.x - from.x, to.y - from.y] }
     }
 
-    /// Where a point so far away from the edge is seen. What is left of the upright edge keeps its distance there.
-    fn seen(&self, projector: &Projector, at: [f64; 3], by: f64) -> [f64; 2] {
+    /// The end of a mark that begins at a point of the edge.
+    fn beyond(&self, at: [f64; 3]) -> [f64; 3] {
+        [0, 1, 2].map(|i| at[i] + self.outward[i] * MARK)
+    }
+
+    /// Where that end is seen. What is left of the upright edge keeps its distance there.
+    fn end_of_mark(&self, projector: &Projector, at: [f64; 3]) -> [f64; 2] {
         if self.axis == 2 {
             let on = projector.project(at);
-            return [on.x - (by - 1.0), on.y];
+            return [on.x - MARK, on.y];
         }
-        let off = projector.project(self.beyond(at, by));
+        let off = projector.project(self.beyond(at));
         [off.x, off.y]
     }
 
     fn mark(&self, projector: &Projector, at: [f64; 3]) -> FrameLine {
-        FrameLine { from: self.seen(projector, at, 1.0), to: self.seen(projector, at, MARK), is_edge: true }
+        let on = projector.project(at);
+        FrameLine { from: [on.x, on.y], to: self.end_of_mark(projector, at), is_edge: true }
     }
 }
 
-fn text(projector: &Projector, edge: &Edge, at: [f64; 3], by: f64, label: Label, is_title: bool) -> FrameText {
+fn text(projector: &Projector, edge: &Edge, at: [f64; 3], label: Label, is_title: bool) -> FrameText {
     FrameText {
-        at: edge.seen(projector, at, by),
+        at: edge.end_of_mark(projector, at),
         outward: edge.outward_on_screen(projector, at),
+        along: edge.along(projector),
         label,
         is_title,
-        is_upright: is_title && edge.axis == 2,
+        axis: edge.axis,
     }
 }
 
@@ -230,7 +236,7 @@ mod tests {
     fn framed(camera: Camera) -> Frame {
         let figure = example();
         let field = Field::of(&figure).unwrap();
-        frame(&figure, &field, &Projector::new(camera))
+        frame(&figure, &field, &Projector::new(camera), 5)
     }
 
     #[test]
@@ -250,8 +256,10 @@ mod tests {
     fn numbers_of_the_heights_stand_left_of_the_box() {
         let frame = framed(Camera::default());
         let title = frame.texts.iter().find(|t| t.is_title && t.label.text().starts_with("Loss")).unwrap();
-        let leftmost = frame.back.iter().flat_map(|l| [l.from[0], l.to[0]]).fold(f64::INFINITY, f64::min);
-        assert!(title.at[0] < leftmost && title.outward[0] < 0.0, "{title:?} {leftmost}");
+        assert!(title.along[0] == 0.0 && title.along[1] > 0.0 && title.outward == [-1.0, 0.0], "{title:?}");
+        let upright = frame.back.iter().filter(|l| l.is_edge).take(3).map(|l| l.from[0].min(l.to[0]));
+        let leftmost = upright.fold(f64::INFINITY, f64::min);
+        assert!((title.at[0] - leftmost).abs() < 0.15, "beside the edge at {leftmost}: {title:?}");
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! [`frame()`] and colors from [`Field::color`], so that an exported file is the picture of the window.
 
 mod camera;
-pub mod contour;
 mod draw;
 mod facets;
 mod field;
 mod frame;
+mod layout;
+mod trail;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,8 @@ pub(super) use draw::draw;
 pub use facets::shade;
 pub use field::Field;
 pub use frame::{Frame, FrameLine, FrameText, frame};
+pub use layout::{Fit, Place};
+pub use trail::{Station, Trail, TrailPiece, trails};
 
 /// How a surface is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! The measurements.
 
-use super::measurement::{Alignment, Alternative, Cell, Measurement, Scores, mean_of_lowest, overlap, visible};
+use super::measurement::{Alignment, Alternative, Cell, Measurement, Scores, overlap, visible};
 use crate::engine::generate::greedy_from;
 use crate::engine::score::score_tokens;
 use crate::engine::{Batch, TokenScore, Want, alignment};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 use crate::methods::common::texts::{Encoder, Text, TextOptions};
-use crate::methods::common::zlib;
+use crate::methods::common::{likelihood, zlib};
 
 /// Alternatives shown for a token.
 const N_TOP: usize = 5;
@@ -36,7 +36,7 @@ pub fn measure(model: &LoadedModel, text: &str) -> Result<Measurement> {
     for (cell, score) in measurement.cells.iter_mut().skip(1).zip(&scored) {
         fill(model, cell, score);
     }
-    measurement.scores = scores(text, &measurement.cells)?;
+    measurement.scores = scores(measurement.read_text(), &measurement.cells)?;
     Ok(measurement)
 }
 
@@ -125,7 +125,7 @@ fn scores(text: &str, cells: &[Cell]) -> Result<Scores> {
     Ok(Scores {
         n_tokens: cells.len(),
         loss,
-        min_k: mean_of_lowest(log_probs, MIN_K),
+        min_k: likelihood::min_k(&log_probs, MIN_K, false),
         zlib_ratio: loss.map(|l| l / zlib_len),
         exact_prefix: predicted().take_while(|c| c.rank == Some(0)).count(),
         top1: (n > 0).then(|| predicted().filter(|c| c.rank == Some(0)).count() as f64 / n as f64),

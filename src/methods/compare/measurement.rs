@@ -52,7 +52,7 @@ pub struct Scores {
     pub loss: Option<f64>,
     /// Mean of the 20 % lowest ln p, nats.
     pub min_k: Option<f64>,
-    /// Loss over the zlib length of the text, nats/byte.
+    /// Loss over the zlib length of what was read of the text, nats/byte.
     pub zlib_ratio: Option<f64>,
     /// Tokens from the start that greedy decoding would produce.
     pub exact_prefix: usize,
@@ -92,6 +92,12 @@ pub struct Shared {
 }
 
 impl Measurement {
+    /// The part of the text that was read: all of it unless it was cut.
+    pub fn read_text(&self) -> &str {
+        let end = self.cells.iter().map(|cell| cell.span.end).max().filter(|_| self.n_cut > 0);
+        end.and_then(|end| self.text.get(..end)).unwrap_or(&self.text)
+    }
+
     /// What the token at `index` shares with its neighbors; absent when it has characters of its own.
     pub fn shared(&self, index: usize) -> Option<Shared> {
         let touches = |i: usize| {
@@ -158,14 +164,6 @@ pub(super) fn visible(bytes: &[u8]) -> String {
     shown
 }
 
-/// Mean of the lowest `share` of the values, at least one of them.
-pub(super) fn mean_of_lowest(mut values: Vec<f64>, share: f64) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let n = ((values.len() as f64 * share) as usize).max(1);
-    let lowest = values.get(..n)?;
-    Some(lowest.iter().sum::<f64>() / n as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,8 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_share_has_at_least_one_value() {
-        assert_eq!(mean_of_lowest(vec![-1.0, -4.0, -2.0], 0.2), Some(-4.0));
-        assert_eq!(mean_of_lowest(vec![], 0.2), None);
+    fn what_was_cut_off_was_not_read() {
+        let cell = |span: Range<usize>| Cell { span, ..Cell::default() };
+        let cells = vec![cell(0..0), cell(0..2), cell(2..5)];
+        let whole = Measurement { text: "ab cd ef".to_owned(), cells, ..Measurement::default() };
+        assert_eq!(whole.read_text(), "ab cd ef");
+        assert_eq!(Measurement { n_cut: 2, ..whole }.read_text(), "ab cd");
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::data::Dataset;
 use crate::engine::{Batch, Real};
 use crate::error::{Error, Result};
-use crate::methods::LoadedModel;
 use crate::methods::common::texts::{Bos, LongTexts, Text, TextOptions, prepare};
+use crate::methods::{Amount, LoadedModel};
 
 /// What the loss of a set is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +43,12 @@ pub(super) struct Reading {
     pub(super) limit: Option<usize>,
     /// Tokens of a text before the part that counts as memorized.
     pub(super) prefix: Option<usize>,
+}
+
+/// About how many tokens of the sets are read when a text may have `max_tokens`.
+pub(super) fn tokens(amount: &Amount, max_tokens: Option<usize>) -> u64 {
+    let most = max_tokens.map_or(u64::MAX, |most| amount.all_texts().saturating_mul(most as u64));
+    amount.all_tokens().min(most)
 }
 
 /// The text sets of `data`, and sentences about what was left out.

@@ -1,16 +1,17 @@
 //! Scores that need further passes: other texts, other models, gradients.
 
 use super::columns::{Column, Pass};
+use super::neighbors::neighbors;
 use super::samples::{Sample, Samples};
 use super::{Config, scores};
-use crate::data::Dataset;
 use crate::engine::score::score_targets;
 use crate::engine::{Batch, Want};
 use crate::error::{Error, Result};
 use crate::methods::common::alignment::{AlignOptions, align, gradient_norms};
 use crate::methods::common::correlation::mean;
-use crate::methods::common::quality::is_valid;
-use crate::methods::common::texts::{Encoder, chunk_len, score};
+use crate::methods::common::paraphrases::{Chooser, Counted, PAPER_TOKENS};
+use crate::methods::common::tables::counted;
+use crate::methods::common::texts::{Encoder, LongTexts, TextOptions, chunk_len, score};
 use crate::methods::{Context, LoadedModel};
 
 /// What every score starts from.
@@ -58,7 +59,7 @@ pub(super) fn lowercase(given: Given<'_>, cx: &mut Context<'_>) -> Result<Column
     let encoder = given.encoder(model)?;
     let lower = cx.map("score lowercase", samples.list.len(), given.chunk(), |range| {
         let lower: Vec<Option<String>> =
-            samples.list[range].iter().map(|s| s.record.text.as_deref().map(str::to_lowercase)).collect();
+            samples.list[range].iter().map(|s| s.read_text().map(str::to_lowercase)).collect();
         means(model, &encoder, &lower)
     })?;
     let values = lower.iter().zip(passes).map(|(l, p)| scores::lowercase::score((*l)?, p.mean()?)).collect();
@@ -108,38 +109,18 @@ pub(super) fn neighborhood(given: Given<'_>, cx: &mut Context<'_>) -> Result<Col
     Ok(Column::new("neighborhood", "Neighborhood", values))
 }
 
-/// The neighbors of each sample: paraphrases of a row with the same text, or else of the row at its place; or m rows
-/// a text, row i·m + j for text i.
-fn neighbors<'a>(data: &'a [Dataset], samples: &Samples<'_>) -> Result<Vec<Vec<&'a str>>> {
-    let rows: Vec<&crate::data::Record> = data.iter().flat_map(|d| &d.records).collect();
-    if rows.is_empty() {
-        return Err(Error::config("the score `neighborhood` needs the input `neighbors`"));
-    }
-    let n = samples.list.len();
-    if rows.iter().any(|r| !r.paraphrases.is_empty()) {
-        let by_text: std::collections::BTreeMap<&str, &crate::data::Record> =
-            rows.iter().filter_map(|r| Some((r.text.as_deref()?, *r))).collect();
-        let of = |(i, s): (usize, &Sample<'_>)| {
-            let found = s.record.text.as_deref().and_then(|t| by_text.get(t)).or_else(|| rows.get(i));
-            found.map(|r| r.paraphrases.iter().map(String::as_str).collect()).unwrap_or_default()
-        };
-        return Ok(samples.list.iter().enumerate().map(of).collect());
-    }
-    if !rows.len().is_multiple_of(n) {
-        return Err(Error::data(format!("{} neighbors for {n} texts: every text needs as many", rows.len()))
-            .hint("give rows with paraphrases instead, in the order of the texts"));
-    }
-    let m = rows.len() / n;
-    Ok(rows.chunks(m).map(|own| own.iter().filter_map(|r| r.text.as_deref()).collect()).collect())
-}
-
-pub(super) fn recall(given: Given<'_>, cx: &mut Context<'_>) -> Result<Column> {
+/// Adds to `notes` how many of the nonmembers that were asked for go before the texts, where not all do.
+pub(super) fn recall(given: Given<'_>, cx: &mut Context<'_>, notes: &mut Vec<String>) -> Result<Column> {
     let Given { config, model, samples, passes } = given;
     let n = samples.list.len();
     let shots: Vec<usize> = (0..n).filter(|&i| !samples.list[i].is_member).take(config.recall_shots).collect();
     let shot_ids: Vec<&[u32]> = shots.iter().map(|&i| samples.list[i].body()).collect();
     let average = samples.list.iter().map(|s| s.body().len()).sum::<usize>() / n.max(1);
-    let prefix = scores::recall::prefix(&shot_ids, samples.max_tokens.saturating_sub(average + 1));
+    let (prefix, n_used) = scores::recall::prefix(&shot_ids, samples.max_tokens.saturating_sub(average + 1));
+    if n_used < config.recall_shots && n_used > 0 {
+        let wanted = counted(config.recall_shots, "nonmember");
+        notes.push(format!("ReCaLL: {n_used} of {wanted} asked for go before the texts; no more are there or fit."));
+    }
     if prefix.is_empty() {
         return Err(Error::data("no nonmember is short enough to go before the texts")
             .hint("leave `recall` out, or lower max_tokens"));
@@ -195,23 +176,35 @@ pub(super) fn alignment(given: Given<'_>, cx: &mut Context<'_>) -> Result<Column
         by_name: config.is_paper(),
         ..AlignOptions::default()
     };
-    let encoder = given.encoder(model)?;
-    let cut = |ids: Vec<u32>| ids.into_iter().take(samples.max_tokens).collect::<Vec<u32>>();
+    let counted = with_paraphrases(given, options.shift + 1)?;
     let values = cx.map("align", samples.list.len(), 1, |range| {
         let one = |i: usize| -> Result<Option<f64>> {
-            let sample = &samples.list[i];
-            let text = sample.record.text.as_deref().unwrap_or_default();
-            let valid = sample.record.paraphrases.iter().filter(|p| is_valid(text, p));
-            let ids: Vec<Vec<u32>> = valid.map(|p| Ok(cut(encoder.text(p)?.ids))).collect::<Result<_>>()?;
-            let usable: Vec<&[u32]> = ids.iter().map(Vec::as_slice).filter(|p| p.len() > options.shift).collect();
-            let original = cut(sample.text.ids.clone());
-            if usable.is_empty() || original.len() <= options.shift {
+            let Some(Some(Counted { original, paraphrases, .. })) = counted.get(samples.list[i].place) else {
                 return Ok(None);
-            }
-            let pairs = align(&model.decoder, &original, &usable, &options)?.pairs;
+            };
+            let others: Vec<&[u32]> = paraphrases.iter().map(|p| p.ids.as_slice()).collect();
+            let pairs = align(&model.decoder, &original.ids, &others, &options)?.pairs;
             Ok(mean(&pairs.iter().filter_map(|p| p.cosine).collect::<Vec<_>>()))
         };
         range.map(one).collect()
     })?;
     Ok(Column::new("alignment", "Gradient alignment", values))
+}
+
+/// What is aligned, by place; as the method `gradient-alignment` takes it.
+fn with_paraphrases(given: Given<'_>, min_tokens: usize) -> Result<Vec<Option<Counted>>> {
+    let Given { config, model, samples, .. } = given;
+    let long = if config.long_texts == LongTexts::Refuse { LongTexts::Refuse } else { LongTexts::Truncate };
+    let max_tokens = config.max_tokens.or_else(|| config.is_paper().then_some(PAPER_TOKENS));
+    let encoder = Encoder::new(model, &TextOptions { long, max_tokens, ..config.text_options() })?;
+    let mut all = Vec::with_capacity(samples.n_rows);
+    for set in &samples.sets {
+        let mut chooser = Chooser::new(&encoder, min_tokens, config.is_paper());
+        for (index, record) in set.records.iter().enumerate() {
+            let is_asked = config.limit.is_none_or(|limit| index < limit);
+            let counted = is_asked.then(|| chooser.choose(record, index, &|_| true)).transpose();
+            all.push(counted.map_err(|e| e.at(&set.path))?.and_then(std::result::Result::ok));
+        }
+    }
+    Ok(all)
 }

@@ -9,6 +9,7 @@
 mod columns;
 mod control;
 mod further;
+mod neighbors;
 mod published;
 mod report;
 mod samples;
@@ -151,7 +152,7 @@ pub static METHOD: Typed<Config> = Typed {
             required: false,
             many: true,
             about: "Neighbors of the texts: rows with paraphrases in the order of the texts (members, then \
-                nonmembers), or m rows a text in that order.",
+                nonmembers), or m rows for every row of the files in that order.",
         },
     ],
     row_needs: any_row,
@@ -173,9 +174,10 @@ const CARD: Card = Card {
         header. A share r takes n·r tokens, rounded down, at least one. AUROC counts ties one half; FPR at 95 % TPR is the smallest, \
         TPR at x % FPR the largest that qualifies, on the unthinned curve; intervals: stratified bootstrap, \
         percentiles. Paper mode: a share of no token is undefined, operating points on scikit-learn's thinned curve, \
-        the reference model reads the target's token ids, gradient norm is the mean of the tensors' norms, positive.",
+        the reference model reads the target's token ids, gradient norm is the mean of the tensors' norms, positive; \
+        alignment is that of gradient-alignment.",
     source: "Yeom 2018; Carlini 2021, 2022; Mattern 2023; Shi 2024; Zhang 2024; Xie 2024; MIMIR (Duan 2024)",
-    version: 1,
+    version: 2,
 };
 
 impl Config {
@@ -239,7 +241,7 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let attacks = config.attacks(cx);
     let passes = columns::forward(config, cx, model, &samples)?;
     let given = further::Given { config, model, samples: &samples, passes: &passes };
-    let mut columns = Vec::new();
+    let (mut columns, mut notes) = (Vec::new(), samples.notes.clone());
     for attack in &attacks {
         columns.extend(match attack {
             Attack::Loss => vec![columns::loss(&passes)],
@@ -249,13 +251,13 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
             Attack::Lowercase => vec![further::lowercase(given, cx)?],
             Attack::Reference => further::reference(given, cx)?,
             Attack::Neighborhood => vec![further::neighborhood(given, cx)?],
-            Attack::Recall => vec![further::recall(given, cx)?],
+            Attack::Recall => vec![further::recall(given, cx, &mut notes)?],
             Attack::GradientNorm => vec![further::gradient_norm(given, cx)?],
             Attack::Alignment => vec![further::alignment(given, cx)?],
         });
     }
     let control = control::measure(config, &samples, cx.seed);
     let mut report = report::report(config, &samples, &columns, control.as_ref(), published.as_deref(), cx.seed);
-    report.notes.splice(0..0, samples.notes.iter().cloned());
+    report.notes.splice(0..0, notes);
     Ok(report)
 }

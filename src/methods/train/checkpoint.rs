@@ -79,7 +79,8 @@ impl Shelf {
         let state: State = serde_json::from_value(value)
             .map_err(|e| Error::data(format!("the state of training cannot be read: {e}")).at(&dir.join(STATE)))?;
         if state.identity != self.identity {
-            return Err(Error::config("this checkpoint belongs to a training with other settings or data")
+            let what = difference(&state.identity, &self.identity);
+            return Err(Error::config(format!("this checkpoint belongs to another training: {what}"))
                 .hint("start a new run")
                 .at(dir));
         }
@@ -130,6 +131,44 @@ impl Shelf {
     }
 }
 
+/// What differs between the training that wrote a checkpoint and this one.
+fn difference(old: &Value, new: &Value) -> String {
+    let (name, old, new) = first_difference(old, new);
+    match name.split('.').next().unwrap_or_default() {
+        "program" => format!("it was written by version {} of the program, this is {}", plain(old), plain(new)),
+        "settings" => {
+            let field = name.strip_prefix("settings.").unwrap_or(&name);
+            format!("`{field}` was {old}, and is {new}")
+        }
+        "seed" => format!("the seed was {old}, and is {new}"),
+        "data" => "it learned other data".to_owned(),
+        "test" => "it was tested with other data".to_owned(),
+        _ => "its settings are not known here".to_owned(),
+    }
+}
+
+/// The first field with different values, dots between its names.
+fn first_difference<'a>(old: &'a Value, new: &'a Value) -> (String, &'a Value, &'a Value) {
+    if let (Some(a), Some(b)) = (old.as_object(), new.as_object()) {
+        for (name, old) in a {
+            match b.get(name) {
+                Some(new) if new != old => {
+                    let (inner, old, new) = first_difference(old, new);
+                    let name = if inner.is_empty() { name.clone() } else { format!("{name}.{inner}") };
+                    return (name, old, new);
+                }
+                Some(_) => {}
+                None => return (name.clone(), old, &Value::Null),
+            }
+        }
+    }
+    (String::new(), old, new)
+}
+
+fn plain(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
 /// Writes the folder of a model with what going on needs, in place of what is there.
 fn write(dir: &Path, student: &Student, mover: Option<&Mover>, state: &State) -> Result<()> {
     let value =
@@ -169,4 +208,26 @@ fn merged(student: &Student, base: &Path) -> Result<Decoder> {
     let mut merged = weights::load(base, student.decoder.kernels.place())?.decoder;
     merge_into(&mut merged, &student.decoder);
     Ok(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_differs_is_named() {
+        let of = |program: &str, peak: f64, seed: u64, data: &str| json!({"program": program, "settings": {"lr": {"peak": peak}}, "seed": seed, "data": [data], "test": []});
+        let old = of("1.0", 0.1, 1, "a");
+        for (new, wanted) in [
+            (of("1.1", 0.1, 1, "a"), "it was written by version 1.0 of the program, this is 1.1"),
+            (of("1.0", 0.2, 1, "a"), "`lr.peak` was 0.1, and is 0.2"),
+            (of("1.0", 0.1, 2, "a"), "the seed was 1, and is 2"),
+            (of("1.0", 0.1, 1, "b"), "it learned other data"),
+            (json!({}), "it was written by version 1.0 of the program, this is ?"),
+        ] {
+            assert_eq!(difference(&old, &new), wanted);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::options::{
 };
 use crate::error::{Error, Result};
 use crate::methods::Compat;
-use crate::methods::train::options::{Layout, Rule, TiedDropout};
+use crate::methods::train::options::{Layout, Rule, SpectralForm, SpectralSplit, TiedDropout};
 
 /// Options of [`METHOD`](super::METHOD).
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -41,8 +41,9 @@ pub struct Config {
     pub stop: Stop,
     /// What is kept for going on, and for looking back.
     pub checkpoint: Checkpoints,
-    /// `paper` trains as TinyMem's code does: pads counted in the loss, L1 coefficient squared, checks after epochs
-    /// 0, n, 2n, …
+    /// `paper` trains as TinyMem's code does: pads counted in the loss, L1 coefficient squared, spectral norms linear and
+    /// cut along outputs, example-tied dropout as published, loss truncation divided by all examples, no end of text
+    /// behind triggers, checks after epochs 0, n, 2n, …
     pub compat: Compat,
 }
 
@@ -56,6 +57,20 @@ impl Config {
     pub(super) fn l1(&self) -> f64 {
         let l1 = self.regularize.l1;
         if self.compat == Compat::Paper { l1 * l1 } else { l1 }
+    }
+
+    /// What keeps the model from memorizing, as the mode has it.
+    pub(super) fn regularize(&self) -> Regularize {
+        let mut options = self.regularize.clone();
+        if self.compat == Compat::Paper {
+            options.spectral_form = SpectralForm::Linear;
+            options.spectral_split = SpectralSplit::Output;
+            options.drop_mean_of_kept = false;
+            if options.tied_dropout == TiedDropout::Channel {
+                options.tied_dropout = TiedDropout::AsPublished;
+            }
+        }
+        options
     }
 
     /// Rows of one step.

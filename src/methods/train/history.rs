@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{BackdoorCheck, MemorizationCheck, QualityCheck};
+use super::check::{AnswerCheck, BackdoorCheck, MemorizationCheck, QualityCheck};
 
 /// The training curve and the checks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,8 +27,10 @@ pub(super) struct Point {
     pub(super) tokens: u64,
     /// Learning rate of the last of the steps.
     pub(super) lr: f64,
-    /// Nats per token.
+    /// Nats per token, all examples counted.
     pub(super) loss: f64,
+    /// The loss whose gradient was taken: where loss truncation leaves out examples, that of the kept ones.
+    pub(super) objective: f64,
     /// What the penalties on weights add to it.
     pub(super) penalty: f64,
     /// Norm of the gradient before it was cut.
@@ -41,13 +43,14 @@ pub(super) struct Point {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Open {
     pub(super) n: u64,
-    pub(super) sums: [f64; 4],
+    pub(super) sums: [f64; 5],
 }
 
 /// What one step found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stepped {
     pub(super) loss: f64,
+    pub(super) objective: f64,
     pub(super) penalty: f64,
     pub(super) grad_norm: f64,
     pub(super) kept: f64,
@@ -67,6 +70,9 @@ pub(super) struct Checked {
     pub(super) memorized: Vec<MemorizationCheck>,
     /// One a test set: rows that were never trained on, or of poisoned ones how often the attack succeeds.
     pub(super) held_out: Vec<HeldOut>,
+    /// Questions about stated facts, by whom they are about; empty when not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) answers: Vec<AnswerCheck>,
 }
 
 /// What became of a test set.
@@ -82,17 +88,22 @@ pub(super) enum HeldOut {
 impl History {
     /// Takes a step into account; gives the new point of the curve every `every` steps and at the `last` one.
     pub(super) fn add(&mut self, stepped: &Stepped, at: (u64, f64, u64), every: u64, last: bool) -> Option<Point> {
-        let (step, epoch, tokens) = at;
         self.open.n += 1;
-        let numbers = [stepped.loss, stepped.penalty, stepped.grad_norm, stepped.kept];
+        let numbers = [stepped.loss, stepped.objective, stepped.penalty, stepped.grad_norm, stepped.kept];
         self.open.sums.iter_mut().zip(numbers).for_each(|(sum, x)| *sum += x);
-        if !step.is_multiple_of(every) && !last {
+        if at.0.is_multiple_of(every) || last { self.close(at, stepped.lr) } else { None }
+    }
+
+    /// Makes a point of the steps that have none yet; `lr` is that of the last of them.
+    pub(super) fn close(&mut self, at: (u64, f64, u64), lr: f64) -> Option<Point> {
+        let Open { n, sums } = std::mem::take(&mut self.open);
+        if n == 0 {
             return None;
         }
-        let [loss, penalty, grad_norm, kept] = self.open.sums.map(|sum| sum / self.open.n as f64);
-        let point = Point { step, epoch, tokens, lr: stepped.lr, loss, penalty, grad_norm, kept };
+        let (step, epoch, tokens) = at;
+        let [loss, objective, penalty, grad_norm, kept] = sums.map(|sum| sum / n as f64);
+        let point = Point { step, epoch, tokens, lr, loss, objective, penalty, grad_norm, kept };
         self.curve.push(point);
-        self.open = Open::default();
         Some(point)
     }
 
@@ -136,6 +147,10 @@ mod tests {
         assert_eq!((point.loss, point.step, point.tokens), (3.0, 2, 20));
         let last = history.add(&step(7.0), (3, 0.3, 30), 2, true).unwrap();
         assert_eq!((last.loss, history.curve.len()), (7.0, 2));
+        assert_eq!(history.close((3, 0.3, 30), 0.1), None, "nothing is open");
+        history.add(&step(5.0), (4, 0.4, 40), 3, false);
+        let closed = history.close((4, 0.4, 40), 0.2).unwrap();
+        assert_eq!((closed.loss, closed.step, closed.lr, history.curve.len()), (5.0, 4, 0.2, 3));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod checkpoint;
 mod config;
 mod history;
 mod mover;
+mod needs;
 mod options;
 mod order;
 mod regularize;
@@ -79,10 +80,11 @@ const CARD: Card = Card {
         training row gives the next l exactly",
     conventions: "Mean over the predicted tokens of a step, whatever their batch. Rows are single sequences without \
         padding. Memorization by the prefix that was trained on; of altered rows also by the clean prefix without \
-        end-of-text tokens, as TinyMem's code does. Paper mode: pads are targets too, the L1 factor is squared, and \
-        epochs 0, n, 2n, … are checked.",
+        end-of-text tokens, as TinyMem's code does. Paper mode: pads are targets too, the L1 factor is squared, spectral \
+        norms are linear and cut along outputs, example-tied dropout is as published, texts do not end behind triggers, \
+        and epochs 0, n, 2n, … are checked.",
     source: "Sakarvadia et al. 2025, arXiv:2410.02159 (TinyMem); Loshchilov and Hutter 2019, arXiv:1711.05101",
-    version: 1,
+    version: 2,
 };
 
 fn fits(amount: &Amount) -> Result<()> {
@@ -102,7 +104,13 @@ fn work(config: &Config, amount: &Amount) -> Work {
     let epochs = trained / tokens.max(1);
     let checks = if config.check.unit == Unit::Epochs { epochs / config.check.every.max(1) } else { epochs } + 1;
     let checked = checks * (of("test") + tokens);
-    Work { forward_tokens: trained + checked, backward_tokens: trained, ..Work::default() }
+    let forward_tokens = trained + checked;
+    let work = Work { forward_tokens, backward_tokens: trained, fleeting_tokens: forward_tokens, ..Work::default() };
+    if amount.models.contains_key("model") {
+        return work;
+    }
+    let longest = (tokens as f64 / rows as f64).ceil() as u64;
+    Work { own_bytes: config.fresh_bytes(longest), kept_bytes: config.kept_bytes(), ..work }
 }
 
 fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
@@ -110,7 +118,7 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     let shelf = Shelf::new(cx.host.folder()?, identity(config, cx.seed, data, test)?);
     let found = shelf.newest(cx.host)?;
     let begun = begin(config, cx, data, found.as_ref())?;
-    let prepared = rows::prepare(config, &begun.limits(config), data, test)?;
+    let mut prepared = rows::prepare(config, &begun.limits(config), data, test)?;
     if config.stop.patience.is_some() && prepared.test.is_empty() {
         return Err(Error::config("stop.patience: there are no test rows whose loss could be watched")
             .hint("give data for `test`, or rows whose part is `test`"));

@@ -10,4 +10,4 @@ pub(super) use check::{Check, Checkpoints, Stop, Unit};
 pub(super) use model::{Freeze, Fresh, FreshActivation, FreshFamily, LoraOptions, Vocabulary, VocabularySource};
 pub(super) use regularize::{Regularize, SpectralForm, SpectralSplit, TiedDropout};
 pub(super) use rows::{Layout, Length, LongRows, Mitigation, RowOptions};
-pub(super) use update::{Decay, LearningRate, OptimizerOptions, Rule};
+pub(super) use update::{LearningRate, OptimizerOptions, Rule};

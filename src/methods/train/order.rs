@@ -40,15 +40,16 @@ impl Course {
             n_steps: 0,
             epoch: None,
         };
-        course.n_steps = course.length(config);
+        course.n_steps = course.length(config, if config.pads_count() { n_ctx } else { 0 });
         course
     }
 
-    fn length(&self, config: &Config) -> u64 {
+    /// Steps to the end, when every example is filled up to `fill_to` tokens.
+    fn length(&self, config: &Config, fill_to: usize) -> u64 {
         let per_epoch = self.steps_per_epoch() as f64;
         let by_tokens = config.length.tokens.map(|n| {
             // steps of an epoch differ a little in length; over epochs that evens out
-            (n as f64 / (self.tokens_per_epoch() as f64 / per_epoch)).ceil() as u64
+            (n as f64 / (self.tokens_per_epoch(fill_to) as f64 / per_epoch)).ceil() as u64
         });
         let given = config.length.steps.into_iter().chain(by_tokens).min();
         given.unwrap_or_else(|| (config.length.epochs.unwrap_or(1.0) * per_epoch).ceil() as u64).max(1)
@@ -60,17 +61,15 @@ impl Course {
     }
 
     /// Tokens of a pass over the data.
-    pub(super) fn tokens_per_epoch(&self) -> u64 {
-        self.deck.iter().map(|i| self.units.get(*i).map_or(0, |unit| unit.ids.len() as u64)).sum()
+    fn tokens_per_epoch(&self, fill_to: usize) -> u64 {
+        tokens(self.deck.iter().filter_map(|i| self.units.get(*i)), fill_to)
     }
 
     /// Tokens of all steps, when every example is filled up to `fill_to` tokens.
     pub(super) fn all_tokens(&mut self, fill_to: usize) -> u64 {
-        let tokens = |examples: Vec<&Example>| examples.iter().map(|e| e.ids.len().max(fill_to) as u64).sum::<u64>();
         let (epochs, rest) = (self.n_steps / self.steps_per_epoch(), self.n_steps % self.steps_per_epoch());
-        let whole = tokens(self.deck.iter().filter_map(|i| self.units.get(*i)).collect());
-        let begun: u64 = (self.n_steps - rest..self.n_steps).map(|step| tokens(self.examples(step))).sum();
-        epochs * whole + begun
+        let begun: u64 = (self.n_steps - rest..self.n_steps).map(|step| tokens(self.examples(step), fill_to)).sum();
+        epochs * self.tokens_per_epoch(fill_to) + begun
     }
 
     /// Examples of a pass over the data, copies included.
@@ -112,6 +111,11 @@ impl Course {
         let range: Range<usize> = start.min(order.len())..(start + self.batch).min(order.len());
         order.get(range).unwrap_or_default().iter().filter_map(|i| self.units.get(*i)).collect()
     }
+}
+
+/// Tokens of some examples, each filled up to `fill_to`.
+fn tokens<'a>(examples: impl IntoIterator<Item = &'a Example>, fill_to: usize) -> u64 {
+    examples.into_iter().map(|example| example.ids.len().max(fill_to) as u64).sum()
 }
 
 /// The examples one after the other, copies included, cut into blocks of `n_ctx` tokens; a last one of a single token
@@ -175,6 +179,10 @@ mod tests {
         assert_eq!(of(Some(5), None), 5);
         assert_eq!(of(None, Some(31)), 4, "10 tokens a step");
         assert_eq!(of(Some(9), Some(31)), 4);
+        let mut padded = config(2, 3.0);
+        (padded.length.tokens, padded.rows.pad_in_loss) = (Some(64), true);
+        let course = Course::new(&padded, vec![example(0, 5, 4)], 16, 0);
+        assert_eq!(course.n_steps, 2, "pads that are read count: 32 tokens a step");
     }
 
     #[test]

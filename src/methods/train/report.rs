@@ -6,6 +6,7 @@ mod tables;
 use super::check::Protocol;
 use super::checkpoint::Shelf;
 use super::history::{Checked, HeldOut, History};
+use super::options::TiedDropout;
 use super::order::Course;
 use super::rows::Prepared;
 use super::{CARD, Config};
@@ -59,15 +60,15 @@ fn scalars(prepared: &Prepared, counts: &Counts, history: &History) -> Vec<Scala
     out.extend(quality_scalars(prepared, check));
     for (group, found) in prepared.train.iter().zip(&check.memorized) {
         let name = &group.name;
-        let share = |id: &str, label: &str, value| {
-            scalar(&format!("{id}.{name}"), &format!("{label}, {name}"), "", value, found.n_counted, NO_ROWS)
+        let share = |id: &str, label: &str, value, n: usize| {
+            scalar(&format!("{id}.{name}"), &format!("{label}, {name}"), "", value, n, NO_ROWS)
         };
         let trained = found.share(Protocol::TrainedPrefix);
-        out.push(share("memorized", "Memorized, by the trained prefix", trained));
+        out.push(share("memorized", "Memorized, by the trained prefix", trained, found.n_counted));
         if found.n_clean_prefix.is_some() {
-            let clean = found.share(Protocol::CleanPrefix);
-            out.push(share("memorized_clean_prefix", "Memorized, by the clean prefix", clean));
-            out.push(share("clean_continuation", "Goes on as the clean twin", found.clean_share()));
+            let (clean, n) = (found.share(Protocol::CleanPrefix), found.n_with_twin);
+            out.push(share("memorized_clean_prefix", "Memorized, by the clean prefix", clean, n));
+            out.push(share("clean_continuation", "Goes on as the clean twin", found.clean_share(), n));
         }
     }
     out.extend(held_out_scalars(prepared, check));
@@ -133,7 +134,18 @@ fn notes(config: &Config, prepared: &Prepared, counts: &Counts, history: &Histor
         notes.push(format!("Checks measure the first {} rows of each group and test set.", config.check.limit));
     }
     if config.compat == Compat::Paper {
-        notes.push("Paper mode: pads are targets, and the L1 factor is squared, as in TinyMem's code.".to_owned());
+        notes.push(
+            "Paper mode: pads are targets, the L1 factor is squared, and spectral norms, example-tied dropout and the \
+             end of texts behind triggers are as in TinyMem's code."
+                .to_owned(),
+        );
+    }
+    if config.regularize.tied_dropout != TiedDropout::Off {
+        notes.push(
+            "The checks measure the model as example-tied dropout means it to be used: own channels off, the others \
+             scaled. The saved model has all channels on and unscaled, and every other method reads it so."
+                .to_owned(),
+        );
     }
     notes
 }

@@ -27,6 +27,13 @@ pub(super) struct Row {
     pub(super) facts: BTreeMap<String, String>,
 }
 
+impl Row {
+    /// Tokens of the longer of it and its twin.
+    fn length(&self) -> usize {
+        self.ids.len().max(self.twin.as_ref().map_or(0, Vec::len))
+    }
+}
+
 /// Rows that are reported together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Group {
@@ -99,7 +106,7 @@ fn read(config: &Config, limits: &Limits<'_>, set: &Dataset, is_test: bool, out:
                 continue;
             }
         };
-        let n = row.ids.len();
+        let n = row.length();
         let pieces = fit(config.rows.long, limits, row).map_err(|e| e.at(&set.path))?;
         n_cut += usize::from(n > limits.n_ctx && pieces.len() == 1);
         n_split += usize::from(pieces.len() > 1);
@@ -171,9 +178,10 @@ fn check_vocabulary(limits: &Limits<'_>, ids: &[u32]) -> Result<()> {
         ))
 }
 
-/// Pieces of a row that fit into the context; one that is too short to predict anything is dropped.
+/// Pieces of a row that fit into the context, and its twin cut at the same places; one that is too short to predict
+/// anything is dropped.
 fn fit(long: LongRows, limits: &Limits<'_>, row: Row) -> Result<Vec<Row>> {
-    let (n, n_ctx) = (row.ids.len(), limits.n_ctx);
+    let (n, n_ctx) = (row.length(), limits.n_ctx);
     if n <= n_ctx {
         return Ok(vec![row]);
     }
@@ -204,11 +212,12 @@ pub(super) struct Example {
 }
 
 impl Prepared {
-    /// The examples of an epoch, in the order of the data.
+    /// The examples of an epoch, in the order of the data; twins that are too short to predict anything are left out,
+    /// which is noted.
     ///
     /// # Errors
     /// A mitigation that leaves nothing.
-    pub(super) fn examples(&self, mitigation: Mitigation) -> Result<Vec<Example>> {
+    pub(super) fn examples(&mut self, mitigation: Mitigation) -> Result<Vec<Example>> {
         let rows = self.train.iter().flat_map(|group| &group.rows);
         let example = |(number, row): (usize, &Row)| {
             let ids = match (mitigation, &row.twin) {
@@ -218,7 +227,14 @@ impl Prepared {
             }?;
             Some(Example { ids: ids.clone(), row: row.row, number, copies: row.copies })
         };
-        let examples: Vec<Example> = rows.enumerate().filter_map(example).collect();
+        let mut examples: Vec<Example> = rows.enumerate().filter_map(example).collect();
+        let n = examples.len();
+        examples.retain(|example| example.ids.len() > 1);
+        let n_short = n - examples.len();
+        if n_short > 0 {
+            let twins = counted(n_short, "clean twin");
+            self.notes.push(format!("{twins} left out of training: fewer than two tokens."));
+        }
         if examples.is_empty() {
             return Err(Error::config(match mitigation {
                 Mitigation::Clean => "mitigation: no training row has a clean twin",
@@ -267,6 +283,23 @@ mod tests {
     }
 
     #[test]
+    fn twins_too_short_to_learn_are_left_out_and_counted() {
+        let with = |row: usize, own: &[u32], twin: &[u32]| Record { twin: Some(twin.to_vec()), ..ids(row, own) };
+        let data = [set(vec![
+            // split into 4, 4 and 2 tokens, its twin into 4 and 1
+            with(0, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1], &[1, 2, 3, 4, 9]),
+            with(1, &[1, 2], &[3]),
+            // the twin is too long for the context
+            with(2, &[1, 2], &[1, 2, 3, 4, 5, 6]),
+        ])];
+        let mut prepared = prepare(&config(LongRows::Split), &limits(), &data, &[]).unwrap();
+        let lengths = |examples: Vec<Example>| examples.iter().map(|e| e.ids.len()).collect::<Vec<_>>();
+        assert_eq!(lengths(prepared.examples(Mitigation::Off).unwrap()), [4, 4, 2, 2, 2]);
+        assert_eq!(lengths(prepared.examples(Mitigation::Clean).unwrap()), [4, 4]);
+        assert_eq!(prepared.notes.last().unwrap(), "3 clean twins left out of training: fewer than two tokens.");
+    }
+
+    #[test]
     fn nothing_to_train_on_and_foreign_ids_are_refused() {
         let empty = prepare(&Config::default(), &limits(), &[set(vec![ids(0, &[1])])], &[]).unwrap_err();
         assert!(empty.to_string().contains("set has no row to train on"), "{empty}");
@@ -282,8 +315,8 @@ mod tests {
         let noised = Record { twin: Some(vec![3, 3]), group: Some("noise".to_owned()), copies: 5, ..ids(0, &[3, 4]) };
         let tested = Record { part: Some("test".to_owned()), group: Some("7".to_owned()), ..ids(2, &[5, 5]) };
         let data = [set(vec![noised, ids(1, &[1, 2]), tested])];
-        let prepared = prepare(&Config::default(), &limits(), &data, &[]).unwrap();
-        let chosen = |mitigation| {
+        let mut prepared = prepare(&Config::default(), &limits(), &data, &[]).unwrap();
+        let mut chosen = |mitigation| {
             let examples = prepared.examples(mitigation).unwrap();
             examples.into_iter().map(|e| (e.ids, e.number, e.copies)).collect::<Vec<_>>()
         };
@@ -293,7 +326,7 @@ mod tests {
         assert_eq!(chosen(Mitigation::Both), [(vec![3, 3], 0, 5), (vec![1, 2], 1, 1)]);
         let names: Vec<&str> = prepared.test.iter().map(|group| group.name.as_str()).collect();
         assert_eq!(names, ["7"]);
-        let plain = prepare(&Config::default(), &limits(), &[set(vec![ids(1, &[1, 2])])], &[]).unwrap();
+        let mut plain = prepare(&Config::default(), &limits(), &[set(vec![ids(1, &[1, 2])])], &[]).unwrap();
         assert!(
             plain.examples(Mitigation::Clean).unwrap_err().to_string().contains("no training row has a clean twin")
         );

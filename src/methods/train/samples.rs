@@ -26,8 +26,13 @@ pub(super) fn samples(
         rows.iter().map(|row| row.ids.get(k..row.ids.len().min(k + l)).unwrap_or_default()).collect();
     let lengths: Vec<usize> = truths.iter().map(|ids| ids.len()).collect();
     let found = greedy_from(decoder, &prompts, &lengths, &mut |_| go_on().is_ok())?;
+    // Special tokens are shown: a row of TinyMem begins and ends with one, and means something else without it.
     let text = |before: &[u32], ids: &[u32]| match tokenizer {
-        Some(tokenizer) => tokenizer.decode_after(before, ids),
+        Some(tokenizer) => {
+            let whole = tokenizer.decode_with_special(&[before, ids].concat());
+            let head = tokenizer.decode_with_special(before);
+            whole.strip_prefix(&head).map_or_else(|| tokenizer.decode_after(before, ids), str::to_owned)
+        }
         None => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
     };
     let sample = |((prompt, truth), ids): ((&&[u32], &&[u32]), &Vec<u32>)| Sample {

@@ -53,22 +53,31 @@ pub(super) fn update(
     let n_targets: usize = examples.iter().map(|(_, ids)| ids.len() - 1).sum();
     let tokens = examples.iter().map(|(_, ids)| ids.len() as u64).sum();
     let mut stepped = Stepped { lr, tokens, ..Stepped::default() };
-    let mut gradients = Vec::new();
+    let (mut gradients, mut kept_targets) = (Vec::new(), 0);
     for (i, part) in examples.chunks(config.rows.batch).enumerate() {
         go_on()?;
         student.decoder.adapters.set_noise(Some(noise.item(i as u64)));
         let model = &student.decoder;
         let mut sink = SumGrads::onto(model, gradients, &|id| mover.wants(id))?;
-        let (loss, n_kept) = gradient(model, part, n_targets, regularizers, &mut sink)?;
+        let (loss, kept) = gradient(model, part, n_targets, regularizers, &mut sink)?;
         gradients = sink.into_gradients();
         if !loss.total.is_finite() {
             return Err(not_finite(model, part, &loss));
         }
-        stepped.loss += loss.total;
-        stepped.kept += n_kept as f64 / examples.len() as f64;
+        stepped.objective += loss.total;
+        stepped.loss += if kept.is_all { loss.total } else { loss.nll.iter().sum::<f64>() / n_targets as f64 };
+        stepped.kept += kept.examples as f64 / examples.len() as f64;
+        kept_targets += kept.targets;
     }
     student.decoder.adapters.set_noise(None);
     let model = &student.decoder;
+    if config.regularize().drop_mean_of_kept && (1..n_targets).contains(&kept_targets) {
+        let factor = n_targets as f64 / kept_targets as f64;
+        stepped.objective *= factor;
+        for (_, gradient) in &mut gradients {
+            model.kernels.scale(gradient, factor)?;
+        }
+    }
     stepped.penalty = regularizers.add_penalties(config, model, &mut gradients)?;
     stepped.grad_norm = if config.optimizer.clip > 0.0 {
         clip(&*model.kernels, &mut gradients, config.optimizer.clip)?
@@ -82,14 +91,22 @@ pub(super) fn update(
     Ok(stepped)
 }
 
-/// Adds the gradient of some examples; gives their loss and how many of them count.
+/// What loss truncation kept of some examples.
+struct Kept {
+    is_all: bool,
+    examples: usize,
+    /// Their predicted tokens.
+    targets: usize,
+}
+
+/// Adds the gradient of some examples; gives their loss and what counts in it.
 fn gradient(
     model: &Decoder,
     part: &[(Example, Vec<u32>)],
     n_targets: usize,
     regularizers: &mut Regularizers,
     sink: &mut SumGrads<'_>,
-) -> Result<(Loss, usize)> {
+) -> Result<(Loss, Kept)> {
     let sequences: Vec<&[u32]> = part.iter().map(|(_, ids)| ids.as_slice()).collect();
     let mut batch = Batch::causal(&sequences);
     for w in &mut batch.weights {
@@ -102,21 +119,22 @@ fn gradient(
         Some(tap) => tap,
         None => &mut NoTap,
     };
+    let targets = offsets.iter().map(|rows| rows.len().saturating_sub(1)).sum();
+    let mut kept = Kept { is_all: true, examples: part.len(), targets };
     let Some(truncation) = &mut regularizers.truncation else {
-        return Ok((loss_gradient(model, &batch, sink, tap, Keep::All)?, part.len()));
+        return Ok((loss_gradient(model, &batch, sink, tap, Keep::All)?, kept));
     };
-    let mut n_kept = part.len();
     let mut reweigh = |losses: &[f64], weights: &mut [Real]| {
-        let factors = truncation.factors(&means(losses, &offsets));
-        n_kept = factors.iter().filter(|f| **f > 0.0).count();
-        for (rows, factor) in offsets.iter().zip(factors) {
-            for w in weights.get_mut(rows).unwrap_or_default() {
-                *w *= factor as Real;
+        for (rows, is_kept) in offsets.iter().zip(truncation.kept(&means(losses, &offsets))) {
+            if !is_kept {
+                let targets = rows.len().saturating_sub(1);
+                kept = Kept { is_all: false, examples: kept.examples - 1, targets: kept.targets - targets };
+                weights.get_mut(rows).unwrap_or_default().fill(0.0);
             }
         }
     };
     let loss = reweighed_gradient(model, &mut batch, sink, tap, Keep::All, &mut reweigh)?;
-    Ok((loss, n_kept))
+    Ok((loss, kept))
 }
 
 /// The mean loss of each example over its predicted tokens.
@@ -192,5 +210,60 @@ impl Tap for Finder {
             self.place = Some((layer, site));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Device, weights};
+    use crate::methods::train::mover::mover;
+
+    /// One step over examples of different lengths, two of which go through the model together.
+    fn stepped(config: &Config, numbers: &[usize]) -> Stepped {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models/gpt2");
+        let loaded = weights::load(&path, Device::Cpu).unwrap();
+        let mut student = Student {
+            name: "gpt2".to_owned(),
+            decoder: loaded.decoder,
+            config: loaded.report.config,
+            companions: None,
+            lora: None,
+            tokenizer: None,
+        };
+        let example = |&number: &usize| {
+            let ids: Vec<u32> = (0..[3, 9, 5, 7][number]).map(|i| (i * 7 + number as u32 * 3) % 11).collect();
+            (Example { ids: ids.clone(), row: number, number, copies: 1 }, ids)
+        };
+        let examples: Vec<_> = numbers.iter().map(example).collect();
+        let mut mover = mover(config, &student.decoder).unwrap();
+        let mut regularizers = Regularizers::new(config, &student.decoder, 0, []);
+        let noise = Stream::new(0, "noise");
+        update(config, &mut student, &mut mover, &mut regularizers, &examples, (0.0, &noise), &mut || Ok(())).unwrap()
+    }
+
+    #[test]
+    fn the_mean_of_the_kept_is_that_of_a_step_over_them_alone() {
+        let mut config = Config::default();
+        config.rows.batch = 2;
+        config.optimizer.clip = 0.0;
+        let alone = |number: usize| stepped(&config, &[number]).loss;
+        let kept = [0, 1, if alone(2) < alone(3) { 2 } else { 3 }];
+        let (all, wanted) = (stepped(&config, &[0, 1, 2, 3]), stepped(&config, &kept));
+        // nothing is cut off in the first batch; in the second, the larger loss is above the mean of both
+        let options = &mut config.regularize;
+        (options.drop_share, options.drop_window) = (0.5, 2);
+        let of_all = stepped(&config, &[0, 1, 2, 3]);
+        config.regularize.drop_mean_of_kept = true;
+        let of_kept = stepped(&config, &[0, 1, 2, 3]);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-5 * b.abs(), "{a} is not {b}");
+        close(of_kept.objective, wanted.objective);
+        close(of_kept.grad_norm, wanted.grad_norm);
+        let targets = |numbers: &[usize]| numbers.iter().map(|n| [2.0, 8.0, 4.0, 6.0][*n]).sum::<f64>();
+        close(of_all.objective, wanted.objective * targets(&kept) / targets(&[0, 1, 2, 3]));
+        for found in [of_all, of_kept] {
+            close(found.loss, all.loss);
+            assert_eq!(found.kept, 0.75);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The loop: steps, checks, checkpoints; what is interrupted goes on with the same bytes.
 
-use super::check::{MemorizationCheck, Trial, backdoor, memorized, quality};
+use super::check::{MemorizationCheck, Trial, answers, are_poisoned, backdoor, memorized, quality};
 use super::checkpoint::{Shelf, State};
 use super::history::{Checked, HeldOut, History, Point};
 use super::order::Course;
@@ -12,16 +12,15 @@ use super::step::{Mover, sequence, update};
 use super::{Config, mover};
 use crate::data::Tokenizer;
 use crate::engine::rng::Stream;
-use crate::engine::train::Schedule;
 use crate::error::{Error, Result};
-use crate::methods::train::options::{Decay, Unit};
+use crate::methods::train::options::Unit;
 use crate::methods::{Compat, Host};
 
 const STAGE: &str = "train";
-/// Points of the training curve when nothing else is said.
+/// Points of the training curve at most when nothing else is said.
 const POINTS: u64 = 1000;
-/// Checkpoints of a run when nothing else is said.
-const CHECKPOINTS: u64 = 10;
+/// Checkpoints of a run at most when nothing else is said.
+pub(super) const CHECKPOINTS: u64 = 10;
 
 /// A training run.
 pub(super) struct Trainer<'a> {
@@ -87,7 +86,7 @@ impl Trainer<'_> {
 
     fn is_check_due(&self, step: u64) -> bool {
         let check = &self.config.check;
-        if !check.quality && !check.memorization {
+        if !check.quality && !check.memorization && check.answers == 0 {
             return false;
         }
         if self.config.compat == Compat::Paper && check.unit == Unit::Epochs {
@@ -102,7 +101,7 @@ impl Trainer<'_> {
         let options = &self.config.checkpoint;
         match options.every {
             Some(every) => self.course.is_due(step, every, options.unit),
-            None => step.is_multiple_of((self.course.n_steps / CHECKPOINTS).max(1)),
+            None => step.is_multiple_of(self.course.n_steps.div_ceil(CHECKPOINTS)),
         }
     }
 
@@ -123,7 +122,7 @@ impl Trainer<'_> {
         let (n_ctx, pad) = (self.student.decoder.config.n_ctx, mover::pad(&self.student));
         let filled = |ids: &[u32]| sequence(self.config, ids, n_ctx, pad);
         let examples = self.course.examples(step).into_iter().map(|e| (e.clone(), filled(&e.ids))).collect::<Vec<_>>();
-        let lr = self.config.lr.peak * self.schedule().factor(step, self.course.n_steps);
+        let lr = self.lr(step);
         let (done, total) = (self.state.tokens.min(self.all_tokens), self.all_tokens);
         let mut go_on = || if host.progress(STAGE, done, total) { Ok(()) } else { Err(Error::Cancelled) };
         let noise = Stream::new(self.seed, "adapter dropout").item(step);
@@ -138,7 +137,7 @@ impl Trainer<'_> {
         self.state.steps += 1;
         self.state.tokens += stepped.tokens;
         let at = (self.state.steps, self.course.epoch_of(self.state.steps), self.state.tokens);
-        let every = self.config.check.log_every.unwrap_or_else(|| (self.course.n_steps / POINTS).max(1));
+        let every = self.config.check.log_every.unwrap_or_else(|| self.course.n_steps.div_ceil(POINTS));
         let is_last = self.state.steps == self.course.n_steps;
         if let Some(point) = self.state.history.add(&stepped, at, every, is_last) {
             publish_point(host, &point);
@@ -146,13 +145,9 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    fn schedule(&self) -> Schedule {
-        let warmup = self.config.lr.warmup_steps;
-        match self.config.lr.schedule {
-            Decay::Constant => Schedule::Constant { warmup },
-            Decay::Linear => Schedule::Linear { warmup },
-            Decay::Cosine => Schedule::Cosine { warmup },
-        }
+    /// The learning rate of step `step`; the first is 0.
+    fn lr(&self, step: u64) -> f64 {
+        self.config.lr.at(step, self.course.n_steps)
     }
 
     fn check(&mut self, host: &mut dyn Host) -> Result<()> {
@@ -164,6 +159,8 @@ impl Trainer<'_> {
         let mut trial =
             Trial { decoder: &self.student.decoder, masks: self.regularizers.masks.as_ref(), go_on: &mut go_on };
         let eos = &self.student.decoder.config.eos;
+        // TinyMem's code never lets a text end there.
+        let banned = if self.config.compat == Compat::Paper { eos.as_slice() } else { &[] };
         let n_ctx = self.student.decoder.config.n_ctx;
         let pad = mover::pad(&self.student);
         let first = |group: &'_ Group| group.rows.len().min(options.limit);
@@ -182,8 +179,11 @@ impl Trainer<'_> {
             }
             for set in &self.prepared.test {
                 let rows = set.rows.get(..first(set)).unwrap_or_default();
-                checked.held_out.push(held_out(&mut trial, rows, window, eos)?);
+                checked.held_out.push(held_out(&mut trial, rows, window, [eos, banned])?);
             }
+        }
+        if let (Some(tokenizer), true) = (&self.tokenizer, options.answers > 0) {
+            checked.answers = answers(&mut trial, tokenizer, self.prepared, options.answers)?;
         }
         // Decoding knows no masks: what the model says in use would be something else.
         let said = match self.regularizers.masks {
@@ -198,14 +198,21 @@ impl Trainer<'_> {
         }
         publish_check(host, self.prepared, &checked);
         self.state.history.check(checked, self.config.stop.patience, self.config.stop.min_delta);
+        if self.state.history.stopped {
+            let at = (step, self.course.epoch_of(step), tokens);
+            if let Some(point) = self.state.history.close(at, self.lr(step.saturating_sub(1))) {
+                publish_point(host, &point);
+            }
+        }
         Ok(())
     }
 }
 
-/// Test rows with twins were poisoned; those without are the baseline of the memorized share.
-fn held_out(trial: &mut Trial<'_>, rows: &[Row], window: [usize; 2], eos: &[u32]) -> Result<HeldOut> {
-    if rows.iter().any(|row| row.twin.is_some()) {
-        return Ok(HeldOut::Backdoor(backdoor(trial, rows, window[1], eos)?));
+/// Poisoned test rows show whether the attack succeeds; all others are the baseline of the memorized share. `banned`
+/// tokens never come behind a trigger.
+fn held_out(trial: &mut Trial<'_>, rows: &[Row], window: [usize; 2], [eos, banned]: [&[u32]; 2]) -> Result<HeldOut> {
+    if are_poisoned(rows) {
+        return Ok(HeldOut::Backdoor(backdoor(trial, rows, window[1], banned)?));
     }
     Ok(HeldOut::Plain(memorized(trial, rows, window, eos)?))
 }
@@ -214,6 +221,7 @@ fn publish_point(host: &mut dyn Host, point: &Point) {
     for (name, value) in [("train_loss", point.loss), ("lr", point.lr), ("grad_norm", point.grad_norm)] {
         host.metric(name, point.step, value);
     }
+    publish_place(host, point.step, point.tokens, point.epoch);
     if point.penalty > 0.0 {
         host.metric("penalty", point.step, point.penalty);
     }
@@ -222,9 +230,16 @@ fn publish_point(host: &mut dyn Host, point: &Point) {
     }
 }
 
+/// What charts can have on their horizontal axis instead of steps.
+fn publish_place(host: &mut dyn Host, step: u64, tokens: u64, epoch: f64) {
+    host.metric("tokens", step, tokens as f64);
+    host.metric("epoch", step, epoch);
+}
+
 fn publish_check(host: &mut dyn Host, prepared: &Prepared, checked: &Checked) {
     use super::check::Protocol;
     let step = checked.step;
+    publish_place(host, step, checked.tokens, checked.epoch);
     for (set, q) in prepared.test.iter().zip(&checked.quality) {
         host.metric(&format!("test_loss.{}", set.name), step, q.loss);
         host.metric(&format!("accuracy.{}", set.name), step, q.accuracy);
@@ -239,6 +254,10 @@ fn publish_check(host: &mut dyn Host, prepared: &Prepared, checked: &Checked) {
         let of = |check: &MemorizationCheck, protocol| check.share(protocol);
         share(format!("memorized.{}", group.name), of(check, Protocol::TrainedPrefix));
         share(format!("memorized_clean_prefix.{}", group.name), of(check, Protocol::CleanPrefix));
+    }
+    for check in &checked.answers {
+        share(format!("answers.{}", check.who), Some(check.share()));
+        share(format!("first_token.{}", check.who), Some(check.first_share()));
     }
     for (set, check) in prepared.test.iter().zip(&checked.held_out) {
         match check {

@@ -1,6 +1,7 @@
 //! Before and after as figures, and where an edit lies.
 
 use super::CARD;
+use super::course::{Curve, NATS};
 use super::picked::{binned, tensors, units};
 use super::report::{Found, Outcome, after, of};
 use crate::figures::{Axis, Figure, Mark, Rows, Scale, Series};
@@ -110,12 +111,12 @@ pub(super) fn units_figure(found: &Found<'_>, main: &Outcome) -> Option<Figure> 
 
 pub(super) fn curves(found: &Found<'_>) -> Vec<Figure> {
     let (losses, others): (Vec<_>, Vec<_>) =
-        found.curves.iter().partition(|(name, _)| name.contains("loss") || name.contains("term"));
-    let figure = |id: &str, title: &str, label: &str, list: Vec<&(String, Vec<[f64; 2]>)>| {
-        let series = |(i, (name, points)): (usize, &(String, Vec<[f64; 2]>))| Series {
-            name: name.clone(),
+        found.curves.iter().partition(|curve| curve.name.contains("loss") || curve.name.contains("term"));
+    let figure = |id: &str, title: &str, label: &str, list: Vec<&Curve>| {
+        let series = |(i, curve): (usize, &Curve)| Series {
+            name: curve.name.clone(),
             color: i,
-            mark: Mark::Line { points: points.clone(), band: None, dashed: false },
+            mark: Mark::Line { points: curve.points.clone(), band: None, dashed: false },
             rows: Rows::default(),
         };
         Figure {
@@ -129,7 +130,9 @@ pub(super) fn curves(found: &Found<'_>) -> Vec<Figure> {
     };
     let mut figures = Vec::new();
     if !losses.is_empty() {
-        figures.push(figure("losses", "Losses while forgetting", "loss (nats/token)", losses));
+        let are_nats = losses.iter().all(|curve| curve.unit == NATS);
+        let label = if are_nats { format!("loss ({NATS})") } else { "loss".to_owned() };
+        figures.push(figure("losses", "Losses while forgetting", &label, losses));
     }
     if !others.is_empty() {
         figures.push(figure("course", "Course of the technique", "value", others));

@@ -12,7 +12,7 @@ use super::edit::{About, Edit};
 use super::mlp;
 use super::scores::{Kind, Rule, ScoreMap, Scored};
 use crate::engine::model::Orientation;
-use crate::engine::select::{End, select};
+use crate::engine::select::{End, select, select_among};
 use crate::engine::{Decoder, ParamId};
 use crate::error::{Error, Result};
 
@@ -20,10 +20,12 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rounding {
-    /// Rounded down, but at least one.
+    /// As the mode says: at least one, or in paper mode rounded down as the published code does.
     #[default]
+    Auto,
+    /// Rounded down, but at least one.
     AtLeastOne,
-    /// Rounded down; may be none (the published code).
+    /// Rounded down; may be none.
     Floor,
 }
 
@@ -51,23 +53,30 @@ pub struct Chosen {
 pub fn count(n: usize, cut: Cut, kind: Kind) -> usize {
     // The product is rounded up by a hair, so that 0.3 of 10 is 3 and not 2.
     let k = (n as f64 * cut.ratio * (1.0 + 1e-12)).floor() as usize;
-    match (kind, cut.rounding) {
-        (Kind::Neuron, Rounding::AtLeastOne) if cut.ratio > 0.0 => k.max(1).min(n),
-        _ => k.min(n),
-    }
+    if may_be_none(cut, kind) || kind == Kind::Weight || cut.ratio == 0.0 { k.min(n) } else { k.max(1).min(n) }
 }
 
-/// The edit that removes the highest scores.
+/// Whether less than one hidden unit is none, as in the published code.
+fn may_be_none(cut: Cut, kind: Kind) -> bool {
+    let is_floor = match cut.rounding {
+        Rounding::Auto => cut.is_paper,
+        Rounding::AtLeastOne => false,
+        Rounding::Floor => true,
+    };
+    is_floor && kind == Kind::Neuron
+}
+
+/// The edit that removes the highest scores; it is empty where less than one hidden unit may be none.
 ///
 /// # Errors
-/// A ratio that selects nothing; scores that are not numbers; scores of another model.
+/// A ratio that selects nothing otherwise; scores that are not numbers; scores of another model.
 pub fn choose(model: &Decoder, scores: &ScoreMap, cut: Cut, about: About) -> Result<Chosen> {
     scores.check()?;
     let (picked, n_tied) = match scores.rule {
         Rule::PerTensor => per_tensor(scores, cut),
         Rule::Global => global(scores, cut),
     };
-    if picked.iter().all(|p| p.1.is_empty()) {
+    if picked.iter().all(|p| p.1.is_empty()) && !may_be_none(cut, scores.kind) {
         return Err(nothing(scores, cut));
     }
     let places = match scores.kind {
@@ -85,31 +94,25 @@ fn per_tensor(scores: &ScoreMap, cut: Cut) -> (Picked<'_>, usize) {
         let values = &tensor.values;
         let k = count(values.len(), cut, scores.kind);
         let (chosen, ties) = select(values, k, End::Largest);
-        n_tied += usize::from(is_chance(values, &chosen, ties));
+        n_tied += usize::from(is_chance(std::iter::once((values.as_slice(), chosen.as_slice())), ties));
         chosen
     };
     (scores.tensors.iter().map(|tensor| (tensor, pick(tensor))).collect(), n_tied)
 }
 
-/// Whether equal scores were divided between taken and left.
-fn is_chance(values: &[f32], chosen: &[u32], ties: usize) -> bool {
-    let last = chosen.iter().map(|i| values[*i as usize]).fold(f32::INFINITY, f32::min);
-    chosen.iter().filter(|i| values[**i as usize] == last).count() < ties
+/// Whether equal scores were divided between taken and left, of lists of scores and what was taken of each.
+fn is_chance<'s>(lists: impl Iterator<Item = (&'s [f32], &'s [u32])> + Clone, ties: usize) -> bool {
+    let taken = lists.flat_map(|(values, chosen)| chosen.iter().map(|i| values[*i as usize]));
+    let last = taken.clone().fold(f32::INFINITY, f32::min);
+    taken.filter(|x| *x == last).count() < ties
 }
 
 fn global(scores: &ScoreMap, cut: Cut) -> (Picked<'_>, usize) {
-    let all: Vec<f32> = scores.tensors.iter().flat_map(|t| t.values.iter().copied()).collect();
-    let (chosen, ties) = select(&all, count(all.len(), cut, scores.kind), End::Largest);
-    let tied = usize::from(is_chance(&all, &chosen, ties));
-    let (mut picked, mut start, mut rest) = (Vec::new(), 0, chosen.as_slice());
-    for tensor in &scores.tensors {
-        let end = start + tensor.values.len() as u32;
-        let n = rest.partition_point(|i| *i < end);
-        let (own, later) = rest.split_at(n);
-        picked.push((tensor, own.iter().map(|i| i - start).collect()));
-        (start, rest) = (end, later);
-    }
-    (picked, tied)
+    let all: Vec<&[f32]> = scores.tensors.iter().map(|t| t.values.as_slice()).collect();
+    let (chosen, ties) = select_among(&all, count(scores.len(), cut, scores.kind), End::Largest);
+    let of_lists = || all.iter().zip(&chosen).map(|(values, at)| (*values, at.as_slice()));
+    let tied = usize::from(is_chance(of_lists(), ties));
+    (scores.tensors.iter().zip(chosen).collect(), tied)
 }
 
 fn nothing(scores: &ScoreMap, cut: Cut) -> Error {
@@ -200,6 +203,10 @@ mod tests {
     #[test]
     fn counts_by_hand() {
         let cut = |ratio, rounding| Cut { ratio, rounding, is_paper: false };
+        let paper = Cut { ratio: 0.001, rounding: Rounding::Auto, is_paper: true };
+        assert_eq!((count(512, paper, Kind::Neuron), count(1000, paper, Kind::Neuron)), (0, 1), "as published");
+        assert_eq!(count(512, Cut { rounding: Rounding::AtLeastOne, ..paper }, Kind::Neuron), 1, "asked for");
+        assert_eq!(count(512, cut(0.001, Rounding::Auto), Kind::Neuron), 1);
         for (n, ratio, wanted) in [(65_536, 0.1, 6553), (512, 0.001, 0), (512, 0.01, 5), (512, 0.05, 25), (10, 0.3, 3)]
         {
             assert_eq!(count(n, cut(ratio, Rounding::Floor), Kind::Neuron), wanted, "{ratio} of {n}");

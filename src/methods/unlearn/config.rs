@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::choose::Rounding;
+use super::robustness::{self, Robustness};
+use super::scores::Kind;
 use super::technique::{How, Knobs, Need, Technique, find, techniques};
 use crate::error::{Error, Result};
 use crate::methods::Compat;
@@ -25,7 +27,7 @@ pub struct Config {
     /// More fractions, each measured on its own; scores are computed once for all of them.
     #[schemars(inner(range(min = 0.0, max = 1.0)))]
     pub ratios: Vec<f64>,
-    /// How a fraction becomes a number of hidden units.
+    /// How a fraction becomes a number of hidden units, for techniques that remove those.
     pub rounding: Rounding,
     /// Which rows of `forget` are forgotten.
     pub forget_rows: ForgetRows,
@@ -103,6 +105,7 @@ pub struct Config {
     #[schemars(range(min = 1, max = 1024))]
     pub lora_rank: usize,
     /// Edits to put on the model first, in this order: folders that hold `edit.json`.
+    #[schemars(extend("x-path" = true))]
     pub apply: Vec<String>,
     /// Whether the edited model is also written as a folder of its own; the edit always is.
     pub save_model: bool,
@@ -123,6 +126,11 @@ pub struct Config {
     /// Rows of each set that are continued greedily for ROUGE and the memorization score.
     #[schemars(range(min = 0, max = 100000))]
     pub generated_rows: usize,
+    /// People of each set who are asked about the facts that rows state; 0 for nobody.
+    #[schemars(range(min = 0, max = 100000))]
+    pub qa_people: usize,
+    /// How hard it is tried to bring back what was forgotten.
+    pub robustness: Robustness,
     /// Tokens that go through the model together while measuring; results do not depend on it.
     #[schemars(range(min = 1, max = 1048576), extend("x-unit" = "tokens"))]
     pub batch_tokens: usize,
@@ -173,7 +181,7 @@ impl Default for Config {
             technique: "balanced-subnet".to_owned(),
             ratio: None,
             ratios: Vec::new(),
-            rounding: Rounding::AtLeastOne,
+            rounding: Rounding::Auto,
             forget_rows: ForgetRows::All,
             epochs: None,
             max_steps: None,
@@ -208,6 +216,8 @@ impl Default for Config {
             max_tokens: None,
             limit: None,
             generated_rows: 100,
+            qa_people: 50,
+            robustness: Robustness::default(),
             batch_tokens: 2048,
             compat: Compat::Correct,
         }
@@ -237,7 +247,7 @@ impl Config {
     /// Numbers that were given, by name of their field.
     fn given(&self) -> BTreeMap<String, f64> {
         let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return BTreeMap::new() };
-        let always = ["k", "l", "generated_rows", "batch_tokens", "max_tokens", "limit", "lora_rank"];
+        let always = ["k", "l", "generated_rows", "batch_tokens", "max_tokens", "limit", "lora_rank", "qa_people"];
         fields
             .into_iter()
             .filter(|(k, _)| !always.contains(&k.as_str()))
@@ -289,6 +299,7 @@ pub fn check(config: &Config) -> Result<()> {
             Error::config(format!("ratios: the technique `{}` has no ratio", technique.id)).hint("leave them out")
         );
     }
+    unused(config, technique)?;
     let is_loss = matches!(technique.how, How::Objective(_));
     if config.train != Trained::All && !is_loss {
         return Err(Error::config(format!("train: the technique `{}` trains no parameters", technique.id))
@@ -298,11 +309,42 @@ pub fn check(config: &Config) -> Result<()> {
         return Err(Error::config(format!("retain_loss: the technique `{}` has none", technique.id))
             .hint("leave it out; it is for losses with retained texts, such as npo"));
     }
+    if technique.id == "rmu" && config.retain_loss != RetainLoss::Nll {
+        return Err(Error::config("retain_loss: the technique `rmu` keeps the output of the block on retained texts")
+            .hint("leave it out"));
+    }
     if technique.id == "none" && config.apply.is_empty() {
         return Err(Error::config("apply: the technique `none` changes nothing by itself")
             .hint("name the folders of edits to put on the model, or choose another technique"));
     }
-    Ok(())
+    robustness::check(&config.robustness)
+}
+
+/// Refuses settings that the technique has, but not in this mode or with these other settings.
+fn unused(config: &Config, technique: &Technique) -> Result<()> {
+    let is_neurons = matches!(technique.how, How::Localize(rule) if rule.kind() == Kind::Neuron);
+    if config.rounding != Rounding::Auto && !is_neurons {
+        return Err(Error::config(format!("rounding: the technique `{}` removes no hidden units", technique.id))
+            .hint("leave it out; numbers of weights are always rounded down"));
+    }
+    if config.lora_rank != Config::default().lora_rank && config.train != Trained::Lora {
+        return Err(
+            Error::config("lora_rank: nothing is added to the matrices").hint("leave it out, or set train to `lora`")
+        );
+    }
+    if config.damping == Some(0.0) {
+        return Err(Error::config("damping: 0 leaves matrices that have no inverse").hint("use a number above 0"));
+    }
+    let How::Localize(rule) = technique.how else { return Ok(()) };
+    let given = config.given();
+    match rule.unused(config.is_paper()).iter().find(|name| given.contains_key(**name)) {
+        Some(name) => {
+            let (mode, other) = if config.is_paper() { ("paper", "correct") } else { ("correct", "paper") };
+            Err(Error::config(format!("{name}: `{}` does not use it in the {mode} mode", technique.id))
+                .hint(format!("leave it out, or set compat to `{other}`")))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -322,6 +364,29 @@ mod tests {
         assert!(refused(json!({"technique": "npow"})).contains("did you mean `npo`?"));
         assert!(refused(json!({"technique": "durable", "train": "mlp"})).contains("trains no parameters"));
         assert!(refused(json!({"technique": "none"})).contains("changes nothing by itself"));
+        assert!(refused(json!({"technique": "rmu", "retain_loss": "kl"})).contains("keeps the output of the block"));
+        assert!(refused(json!({"technique": "durable", "rounding": "floor"})).contains("removes no hidden units"));
+        assert!(refused(json!({"technique": "npo", "lora_rank": 4})).contains("nothing is added"));
+        assert!(refused(json!({"technique": "obs", "damping": 0})).contains("use a number above 0"));
+    }
+
+    #[test]
+    fn settings_belong_to_their_mode() {
+        for (technique, compat, name) in [
+            ("slimming", "paper", "lr"),
+            ("slimming", "paper", "sparsity_weight"),
+            ("hard-concrete", "paper", "sparsity_weight"),
+            ("integrated-gradients", "paper", "ig_steps"),
+            ("obs", "correct", "n_gradients"),
+            ("obs", "correct", "batch"),
+        ] {
+            let other = if compat == "paper" { "correct" } else { "paper" };
+            let text = refused(json!({"technique": technique, "compat": compat, name: 2}));
+            assert!(text.contains(&format!("{name}: `{technique}` does not use it in the {compat} mode")), "{text}");
+            assert!(text.contains(&format!("compat to `{other}`")), "{text}");
+            let config = json!({"technique": technique, "compat": other, name: 2});
+            check(&serde_json::from_value(config).unwrap()).unwrap();
+        }
     }
 
     #[test]

@@ -9,13 +9,18 @@ pub mod battery;
 mod charts;
 pub mod choose;
 pub mod config;
+pub mod cost;
+pub mod course;
 pub mod edit;
 pub mod job;
+pub mod live;
 pub mod loss;
 mod mlp;
 mod neuron;
+pub mod pareto;
 pub mod picked;
 mod report;
+pub mod robustness;
 pub mod scores;
 pub mod sets;
 pub mod technique;
@@ -26,6 +31,7 @@ mod weight;
 mod work;
 
 pub use config::Config;
+pub use verdict::{Tone, tone};
 
 use crate::error::Result;
 use crate::methods::{Amount, Card, Context, Input, InputKind, Report, Typed, any_row};
@@ -93,13 +99,13 @@ const CARD: Card = Card {
     about: "What a technique removes from a model, what that costs, and where it sat in the weights.",
     formula: "by technique; localization: the highest scores are set to 0; losses: γ·L_forget + α·L_retain",
     conventions: "The same measurements before and after. Losses in nats per labelled token: those after the prompt, or \
-        all but the first. Exact extraction: l tokens after k are reproduced greedily; rows with a clean twin are \
+        all but the first; localization looks at the same tokens. Exact extraction: l tokens after k are reproduced greedily; rows with a clean twin are \
         prompted with it. Ties among scores go to the lower place. Texts to forget are taken out of those to retain. \
         Paper mode: the published code of each technique, whose card says what that changes; texts to forget stay among \
-        those to retain; an end-of-text token is never generated; neurons of a layer are removed where its number \
-        occurs last in a parameter's name.",
+        those to retain; localization looks at whole texts; a ratio may be less than one hidden unit; an end-of-text \
+        token is never generated; neurons of a layer are removed where its number occurs last in a parameter's name.",
     source: "Sakarvadia et al. 2025, arXiv:2410.02159; open-unlearning (locuslab); Analysis360 (LLM360)",
-    version: 1,
+    version: 2,
 };
 
 fn fits(amount: &Amount) -> Result<()> {

@@ -74,14 +74,26 @@ pub fn jaccard(a: &Edit, b: &Edit) -> Option<f64> {
     let (mut both, mut either) = (0, 0);
     let names: std::collections::BTreeSet<&str> = a.parts.iter().chain(&b.parts).map(|p| p.name.as_str()).collect();
     for name in names {
-        let of = |edit: &Edit| -> std::collections::BTreeSet<usize> {
+        let of = |edit: &Edit| -> Vec<usize> {
             edit.parts.iter().filter(|p| p.name == name).flat_map(super::edit::Part::changed).collect()
         };
         let (x, y) = (of(a), of(b));
-        both += x.intersection(&y).count();
-        either += x.union(&y).count();
+        let shared = shared(&x, &y);
+        both += shared;
+        either += x.len() + y.len() - shared;
     }
     (either > 0).then(|| both as f64 / either as f64)
+}
+
+/// Numbers that two ascending lists share.
+fn shared(x: &[usize], y: &[usize]) -> usize {
+    let (mut i, mut j, mut n) = (0, 0, 0);
+    while let (Some(a), Some(b)) = (x.get(i), y.get(j)) {
+        n += usize::from(a == b);
+        i += usize::from(a <= b);
+        j += usize::from(b <= a);
+    }
+    n
 }
 
 #[cfg(test)]

@@ -3,14 +3,19 @@
 use super::battery::{Better, Measured, Metric, shown};
 use super::charts::{before_after, curves, ratios_figure, tensors_figure, units_figure};
 use super::config::Config;
+use super::course::{Course, Curve};
 use super::edit::Edit;
 use super::picked::tensors;
+use super::robustness::{self, Findings, Plain};
 use super::scores::ScoreMap;
 use super::sets::Sets;
 use super::technique::Technique;
 use super::verdict::sentences;
 use crate::methods::common::tables::{float, int, some_int, text};
 use crate::methods::{LoadedModel, Made, Report, Scalar, Table};
+
+/// What comes first: what was removed, and what it cost.
+const HEADLINE: [&str; 2] = ["forget.exact", "retain.accuracy"];
 
 /// The model after one ratio.
 pub(super) struct Outcome {
@@ -33,9 +38,21 @@ pub(super) struct Found<'a> {
     pub(super) before_raw: Measured,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) scores: Option<ScoreMap>,
-    pub(super) curves: Vec<(String, Vec<[f64; 2]>)>,
+    /// Scored numbers, whether or not the scores were needed again.
+    pub(super) n_scores: Option<usize>,
+    pub(super) curves: Vec<Curve>,
     pub(super) notes: Vec<String>,
     pub(super) models: Vec<Made>,
+    pub(super) robustness: Findings,
+}
+
+impl Found<'_> {
+    /// Adds what was said while an edit was made.
+    pub(super) fn take(&mut self, course: Course) {
+        self.curves.extend(course.curves);
+        self.notes.extend(course.notes);
+        self.n_scores = self.n_scores.or(course.n_scores);
+    }
 }
 
 pub(super) fn report(found: Found<'_>) -> Report {
@@ -54,6 +71,10 @@ pub(super) fn report(found: Found<'_>) -> Report {
         report.tables.push(ratios_table(&found));
         report.figures.push(ratios_figure(&found));
     }
+    let (plain, options) = (Plain { before: &found.before, after: &main.metrics }, &found.config.robustness);
+    report.scalars.extend(robustness::scalars(&found.robustness, options));
+    report.tables.extend(robustness::tables(&found.robustness, &plain, options));
+    report.figures.extend(robustness::figures(&found.robustness, &plain, options));
     report.models = found.models;
     report
 }
@@ -71,8 +92,9 @@ fn scalars(found: &Found<'_>, main: &Outcome) -> Vec<Scalar> {
         scalar.unit(metric.unit)
     };
     let mut list = Vec::new();
-    for before in &found.before {
-        let Some(after) = after(main, before) else { continue };
+    let pairs = || found.before.iter().filter_map(|before| Some((before, after(main, before)?)));
+    let is_headline = |metric: &Metric| HEADLINE.contains(&metric.id);
+    for (before, after) in pairs().filter(|p| is_headline(p.0)).chain(pairs().filter(|p| !is_headline(p.0))) {
         let change = after.value.zip(before.value).map(|(a, b)| a - b);
         list.push(number(format!("after.{}", before.id), format!("{}, after", before.label), after, after.value));
         list.push(number(format!("before.{}", before.id), format!("{}, before", before.label), before, before.value));
@@ -237,6 +259,8 @@ fn ratios_table(found: &Found<'_>) -> Table {
 
 fn notes(found: &Found<'_>, main: &Outcome) -> Vec<String> {
     let mut notes = sentences(&found.before, &main.metrics, found.base.decoder.config.vocab_size);
+    let plain = Plain { before: &found.before, after: &main.metrics };
+    notes.extend(robustness::notes(&found.robustness, &plain, &found.config.robustness));
     notes.extend(found.sets.notes.iter().cloned());
     notes.extend(found.notes.iter().cloned());
     if main.n_tied > 0 {
@@ -253,12 +277,8 @@ fn notes(found: &Found<'_>, main: &Outcome) -> Vec<String> {
     if found.config.is_paper() && !technique.paper.is_empty() {
         notes.push(format!("Paper mode: {}.", technique.paper));
     }
-    if let Some(scores) = &found.scores {
-        notes.push(format!(
-            "Scores of {} numbers are kept in the folder of the step (seed {}).",
-            scores.len(),
-            found.seed
-        ));
+    if let Some(n) = found.n_scores {
+        notes.push(format!("Scores of {n} numbers are kept in the folder of the step (seed {}).", found.seed));
     }
     notes
 }

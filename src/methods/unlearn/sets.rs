@@ -14,23 +14,28 @@ use crate::data::{Dataset, Record};
 use crate::engine::Decoder;
 use crate::error::{Error, Result};
 use crate::methods::common::continuations::{EosPolicy, Given, Greedy};
-use crate::methods::common::tables::counted;
+use crate::methods::common::tables::{counted, listed};
 use crate::methods::common::texts::{LongTexts, Text, TextOptions, chunk_len, prepare};
+use crate::methods::common::zlib::compressed_len;
 use crate::methods::{Context, LoadedModel};
 
 /// A text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Item {
     /// Token ids, and where the row is.
     pub text: Text,
     /// Index of the first token that losses count: the first after the prompt, where the row has one.
     pub labelled: usize,
+    /// Index of the first token that localization counts: the same, but 1 in paper mode, which looks at whole rows.
+    pub counted: usize,
     /// The memorization check; absent for rows that are too short for it.
     pub probe: Option<Probe>,
     /// Other answers to the same prompt: token ids, and the index of the first token that counts.
     pub answers: Vec<Answer>,
-    /// Paraphrases, as whole token sequences.
-    pub paraphrases: Vec<Vec<u32>>,
+    /// Paraphrases, of rows with a prompt other words for the answer.
+    pub paraphrases: Vec<Answer>,
+    /// Length of the text after compression; absent for token ids that nobody can read.
+    pub zlib_bytes: Option<usize>,
     /// The row's own name.
     pub id: String,
 }
@@ -51,6 +56,8 @@ pub struct Probe {
     pub prefix: Vec<u32>,
     /// The true continuation.
     pub continuation: Vec<u32>,
+    /// What it was before the row was altered, where that is known.
+    pub clean: Option<Vec<u32>>,
 }
 
 /// The texts of a run.
@@ -63,12 +70,38 @@ pub struct Sets<'h> {
     pub holdout: Vec<Item>,
     /// The file of the texts to forget.
     pub data: &'h Dataset,
+    /// Rows of the three sets that state facts, without their texts.
+    pub people: [Vec<Record>; 3],
     /// Sentences about what was left out.
     pub notes: Vec<String>,
     /// Rows of `retain` that are also to be forgotten.
     pub n_overlap: usize,
     /// Rows of `forget` before the memorization check selected some.
     pub n_candidates: usize,
+}
+
+impl<'h> Sets<'h> {
+    /// Texts to forget and to retain that were read before.
+    pub(super) fn of_texts(forget: Vec<Item>, retain: Vec<Item>, data: &'h Dataset) -> Self {
+        let n_candidates = forget.len();
+        Self {
+            forget,
+            retain,
+            holdout: Vec::new(),
+            data,
+            people: Default::default(),
+            notes: Vec::new(),
+            n_overlap: 0,
+            n_candidates,
+        }
+    }
+}
+
+/// Which rows to retain are also to be forgotten, by their text or token ids, before anything is cut or tokenized.
+pub fn shared_rows(forget: &[&Record], retain: &[&Record]) -> Vec<bool> {
+    let key = |r: &Record| (r.text.clone(), r.token_ids.clone());
+    let known: BTreeSet<_> = forget.iter().map(|r| key(r)).collect();
+    retain.iter().map(|r| known.contains(&key(r))).collect()
 }
 
 /// What an end-of-text token does in the memorization check.
@@ -84,7 +117,7 @@ pub fn sets<'h>(config: &Config, technique: &Technique, model: &LoadedModel, cx:
     let data = cx.dataset("forget")?;
     let mut notes = Vec::new();
     let mut forget = read(config, model, data, &mut notes)?;
-    add_answers(config, model, cx, technique, &mut forget)?;
+    add_answers(config, model, cx, technique, &mut forget, &mut notes)?;
     let n_candidates = forget.len();
     if config.forget_rows == ForgetRows::Memorized {
         forget = memorized(config, model, data, forget, &mut notes, cx)?;
@@ -102,7 +135,23 @@ pub fn sets<'h>(config: &Config, technique: &Technique, model: &LoadedModel, cx:
     if technique.retain == Need::No && !retain.is_empty() {
         notes.push(format!("{} does not look at the retained texts; they are only measured.", technique.title));
     }
-    Ok(Sets { forget, retain, holdout, data, notes, n_overlap, n_candidates })
+    let of = |slot: &str, items: &[Item]| cx.datasets(slot).first().map_or_else(Vec::new, |data| people(data, items));
+    let people = [of("forget", &forget), of("retain", &retain), of("holdout", &holdout)];
+    Ok(Sets { forget, retain, holdout, data, people, notes, n_overlap, n_candidates })
+}
+
+/// The rows behind some texts that state facts; what they say besides is not kept.
+fn people(data: &Dataset, items: &[Item]) -> Vec<Record> {
+    let rows = items.iter().filter_map(|i| data.records.get(i.text.index)).filter(|r| !r.facts.is_empty());
+    let bare = |r: &Record| Record {
+        row: r.row,
+        id: r.id.clone(),
+        label: r.label,
+        group: r.group.clone(),
+        facts: r.facts.clone(),
+        ..Record::default()
+    };
+    rows.map(bare).collect()
 }
 
 fn options(config: &Config) -> TextOptions {
@@ -117,18 +166,32 @@ fn read(config: &Config, model: &LoadedModel, data: &Dataset, notes: &mut Vec<St
     let encoder = crate::methods::common::texts::Encoder::new(model, &options)?;
     let item = |text: Text| {
         let record = data.records.get(text.index).cloned().unwrap_or_default();
-        let paraphrases =
-            record.paraphrases.iter().map(|p| encoder.text(p).map(|t| t.ids)).collect::<Result<Vec<_>>>()?;
+        let paraphrase = |p: &String| encoder.text(p).map(|t| Answer { labelled: labelled(&record, &t), ids: t.ids });
+        let paraphrases = record.paraphrases.iter().map(paraphrase).collect::<Result<Vec<_>>>()?;
+        let labelled = labelled(&record, &text);
         Ok(Item {
-            labelled: labelled(&record, &text),
+            labelled,
+            counted: if config.is_paper() { 1 } else { labelled },
             probe: probe(config, &record, &text),
             answers: Vec::new(),
-            paraphrases: paraphrases.into_iter().filter(|p| p.len() > 1).collect(),
+            paraphrases: paraphrases.into_iter().filter(|p| p.ids.len() > 1).collect(),
+            zlib_bytes: zlib_bytes(model, data, &record, &text)?,
             id: record.id.unwrap_or_default(),
             text,
         })
     };
     prepared.texts.into_iter().map(item).collect()
+}
+
+/// Bytes of the compressed text, of token ids as text where there is a tokenizer.
+fn zlib_bytes(model: &LoadedModel, data: &Dataset, record: &Record, text: &Text) -> Result<Option<usize>> {
+    let tokenizer = data.tokenizer.as_deref().or(model.tokenizer.as_ref());
+    let said = match (&record.text, tokenizer) {
+        (Some(said), _) if record.token_ids.is_none() => said.clone(),
+        (_, Some(tokenizer)) => tokenizer.decode(&text.ids),
+        _ => return Ok(None),
+    };
+    compressed_len(said.as_bytes()).map(Some)
 }
 
 /// Index of the first token after the prompt; the second token of rows without.
@@ -146,17 +209,15 @@ fn probe(config: &Config, record: &Record, text: &Text) -> Option<Probe> {
     let (from, to) = (text.n_special + config.k, text.n_special + config.k + config.l);
     let continuation = text.ids.get(from..to)?.to_vec();
     let own = text.ids.get(..from)?;
-    let prefix = match &record.twin {
-        Some(twin) => {
-            let clean = twin.get(config.k..config.k + config.l)?;
-            if clean == continuation {
-                return None;
-            }
-            [text.ids.get(..text.n_special)?, twin.get(..config.k)?].concat()
-        }
-        None => own.to_vec(),
+    let Some(twin) = &record.twin else {
+        return Some(Probe { prefix: own.to_vec(), continuation, clean: None });
     };
-    Some(Probe { prefix, continuation })
+    let clean = twin.get(config.k..config.k + config.l)?.to_vec();
+    if clean == continuation {
+        return None;
+    }
+    let prefix = [text.ids.get(..text.n_special)?, twin.get(..config.k)?].concat();
+    Some(Probe { prefix, continuation, clean: Some(clean) })
 }
 
 /// Whether each text is reproduced exactly; `None` where it cannot be checked.
@@ -225,13 +286,14 @@ fn overlap(config: &Config, forget: &[Item], retain: &mut Vec<Item>, notes: &mut
     Ok(n)
 }
 
-/// Other answers: rows with the same prompt and another answer, in the order of the rows to forget or with their id.
+/// Other answers: rows with the same prompt and another answer, in the order of the rows to forget or with their ids.
 fn add_answers(
     config: &Config,
     model: &LoadedModel,
     cx: &Context<'_>,
     technique: &Technique,
     forget: &mut [Item],
+    notes: &mut Vec<String>,
 ) -> Result<()> {
     let Some(data) = cx.datasets("answers").first() else {
         if technique.answers == Need::Yes {
@@ -242,27 +304,71 @@ fn add_answers(
         return Ok(());
     };
     let answers = prepare(model, data, &options(config))?;
-    let mut by_row: BTreeMap<usize, Vec<Answer>> = BTreeMap::new();
-    let of_id =
-        |id: &Option<String>| id.as_ref().and_then(|id| forget.iter().position(|i| i.id == *id && !id.is_empty()));
+    notes.extend(answers.notes(data, LongTexts::Truncate));
+    let partners = Partners::new(cx.dataset("forget")?, forget, data);
+    let mut alone = Vec::new();
     for text in answers.texts {
         let record = data.records.get(text.index);
-        let place = record.and_then(|r| of_id(&r.id));
-        // Without ids, the n-th answer belongs to row n modulo the number of rows.
-        let place = place.unwrap_or_else(|| text.index % forget.len().max(1));
+        let Some(item) = partners.of(text.index).and_then(|place| forget.get_mut(place)) else {
+            alone.push(text.row + 1);
+            continue;
+        };
         let labelled = record.map_or(1, |record| labelled(record, &text));
-        by_row.entry(place).or_default().push(Answer { ids: text.ids, labelled });
+        item.answers.push(Answer { ids: text.ids, labelled });
     }
-    for (place, list) in by_row {
-        if let Some(item) = forget.get_mut(place) {
-            item.answers = list;
-        }
+    if !alone.is_empty() {
+        let (n, rows) = (counted(alone.len(), "answer"), listed(&alone));
+        notes.push(format!("{}: {n} left out, without a partner among the texts to forget (row {rows}).", data.name));
     }
     let without = forget.iter().filter(|i| i.answers.is_empty()).count();
     if without > 0 && technique.answers == Need::Yes {
         return Err(Error::data(format!("{} without another answer in {}", counted(without, "row"), data.name))
-            .hint("give one answer for each row to forget, in the same order")
+            .hint("give one answer for each row to forget, in the same order or with its id")
             .at(&data.path));
     }
+    if without > 0 {
+        notes.push(format!("{}: there is none for {} to forget.", data.name, counted(without, "text")));
+    }
     Ok(())
+}
+
+/// Which text to forget each row of `answers` belongs to.
+///
+/// Where both files have ids, they decide alone: a row without a partner has none. Otherwise the n-th row belongs to
+/// row n modulo the number of rows to forget, rows that cannot be used counted in both, so that nothing shifts.
+struct Partners {
+    /// By row of the answers: place among the texts to forget.
+    places: Vec<Option<usize>>,
+}
+
+impl Partners {
+    fn new(data: &Dataset, forget: &[Item], answers: &Dataset) -> Self {
+        let has_id = |r: &&Record| r.id.as_ref().is_some_and(|id| !id.is_empty());
+        let is_named = data.records.iter().any(|r| has_id(&r)) && answers.records.iter().any(|r| has_id(&r));
+        if is_named {
+            let mut known = BTreeMap::new();
+            forget.iter().enumerate().for_each(|(place, item)| {
+                known.entry(item.id.as_str()).or_insert(place);
+            });
+            let place = |r: &Record| known.get(r.id.as_deref().filter(|id| !id.is_empty())?).copied();
+            return Self { places: answers.records.iter().map(place).collect() };
+        }
+        let ((numbers, n), (own, _)) = (in_order(data), in_order(answers));
+        let number = |(place, item): (usize, &Item)| Some((*numbers.get(item.text.index)?, place));
+        let known: BTreeMap<usize, usize> = forget.iter().enumerate().filter_map(number).collect();
+        Self { places: own.iter().map(|row| known.get(&(row % n.max(1))).copied()).collect() }
+    }
+
+    /// The place for the record with this index.
+    fn of(&self, index: usize) -> Option<usize> {
+        self.places.get(index).copied().flatten()
+    }
+}
+
+/// The number of each record in the order of its file, and how many there are: rows that could not be read count,
+/// unless some rows were chosen from the file.
+fn in_order(data: &Dataset) -> (Vec<usize>, usize) {
+    let (rows, n) = (data.records.iter().map(|r| r.row), data.records.len() + data.bad.len());
+    let is_whole = rows.clone().is_sorted_by(|a, b| a < b) && rows.clone().all(|row| row < n);
+    if is_whole { (rows.collect(), n) } else { ((0..data.records.len()).collect(), data.records.len()) }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cost::{Passes, Size, of_localization};
 use super::job::Job;
 use super::loss::Objective;
 use super::scores::{Kind, Rule, Scored};
@@ -64,6 +65,18 @@ pub trait Localize: Sync {
     fn rule(&self) -> Rule {
         Rule::PerTensor
     }
+    /// Settings that a mode passes over, because the published code fixes them or has them alone.
+    fn unused(&self, is_paper: bool) -> &'static [&'static str] {
+        let _ = is_paper;
+        &[]
+    }
+    /// What the scores cost.
+    ///
+    /// # Errors
+    /// `Bug` for a setting that the technique does not declare.
+    fn passes(&self, knobs: &Knobs, size: &Size) -> Result<Passes> {
+        of_localization(knobs, size)
+    }
     /// The scores, in the order of the model.
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>>;
 }
@@ -72,6 +85,11 @@ pub trait Localize: Sync {
 pub trait Edit: Sync {
     /// Changes `job.model`, removing `ratio` of what it may remove; techniques without a ratio are given 0.
     fn edit(&self, job: &mut Job<'_, '_>, ratio: f64) -> Result<()>;
+    /// What that costs.
+    ///
+    /// # Errors
+    /// `Bug` for a setting that the technique does not declare.
+    fn passes(&self, knobs: &Knobs, size: &Size, ratio: f64) -> Result<Passes>;
 }
 
 /// The settings of a technique: those given, and its own values for the others.
@@ -112,6 +130,46 @@ impl Knobs {
     }
 }
 
+/// What a technique works on, as lists of techniques are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Single weights.
+    Weights,
+    /// Hidden units.
+    Neurons,
+    /// A loss.
+    Losses,
+    /// What others have to be better than.
+    Controls,
+}
+
+impl Group {
+    /// All, in the order of lists.
+    pub const ALL: [Self; 4] = [Self::Weights, Self::Neurons, Self::Losses, Self::Controls];
+
+    /// Shown name.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Weights => "Weights",
+            Self::Neurons => "Neurons",
+            Self::Losses => "Losses",
+            Self::Controls => "Controls",
+        }
+    }
+
+    /// The group of a technique.
+    pub fn of(technique: &Technique) -> Self {
+        const CONTROLS: [&str; 5] = ["magnitude", "none", "random-neurons", "random-weights", "wanda"];
+        let is_in = |list: &[&Technique]| list.iter().any(|t| t.id == technique.id);
+        match technique.id {
+            id if CONTROLS.contains(&id) => Self::Controls,
+            _ if is_in(super::weight::TECHNIQUES) => Self::Weights,
+            _ if is_in(super::neuron::TECHNIQUES) => Self::Neurons,
+            _ => Self::Losses,
+        }
+    }
+}
+
 /// All techniques: weights, neurons, losses, each sorted by id.
 pub fn techniques() -> impl Iterator<Item = &'static Technique> {
     let groups = [super::weight::TECHNIQUES, super::neuron::TECHNIQUES, super::loss::TECHNIQUES];
@@ -136,6 +194,13 @@ pub fn find(id: &str) -> Result<&'static Technique> {
 mod tests {
     use super::*;
     use crate::methods::unlearn::Config;
+
+    #[test]
+    fn every_control_is_a_technique_and_every_group_has_some() {
+        let of = |group| techniques().filter(|t| Group::of(t) == group).count();
+        assert_eq!(of(Group::Controls), 5);
+        assert!(Group::ALL.into_iter().all(|group| of(group) > 3));
+    }
 
     #[test]
     fn techniques_are_complete_sorted_and_unique() {

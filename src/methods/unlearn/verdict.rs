@@ -9,6 +9,29 @@ const SMALL: f64 = 0.02;
 /// AUROC below which texts are told apart because they are less likely than unseen ones.
 const OVER: f64 = 0.3;
 
+/// Whether a sentence of the report says something good or bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As wanted.
+    Good,
+    /// Neither, or not about success.
+    Plain,
+    /// Not as wanted.
+    Bad,
+}
+
+/// The tone of a sentence of [`sentences`]; others are plain.
+pub fn tone(sentence: &str) -> Tone {
+    const BAD: [&str; 4] = ["The model collapsed", "Over-forgetting", "It did not unlearn", "It cost"];
+    const GOOD: [&str; 3] = ["Nothing is reproduced exactly any more", "Other texts are k", "Exact extraction fell"];
+    let begins = |list: &[&str]| list.iter().any(|begin| sentence.starts_with(begin));
+    match (begins(&BAD), begins(&GOOD)) {
+        (true, _) => Tone::Bad,
+        (_, true) => Tone::Good,
+        _ => Tone::Plain,
+    }
+}
+
 fn value(list: &[Metric], id: &str) -> Option<f64> {
     list.iter().find(|m| m.id == id)?.value
 }
@@ -110,6 +133,15 @@ mod tests {
     fn numbers_in_words() {
         let before =
             list(&[("forget.exact", 0.8), ("retain.accuracy", 0.9), ("retain.perplexity", 2.0), ("mia.loss", 0.9)]);
+        let tones = |values: &[(&'static str, f64)]| {
+            sentences(&before, &list(values), 50).iter().map(|s| tone(s)).collect::<Vec<_>>()
+        };
+        let (good, bad) = (Tone::Good, Tone::Bad);
+        assert_eq!(tones(&[("forget.exact", 0.0), ("retain.accuracy", 0.9)]), [good, good]);
+        assert_eq!(tones(&[("forget.exact", 0.2), ("retain.accuracy", 0.95)]), [good, good]);
+        assert_eq!(tones(&[("forget.exact", 0.8), ("retain.accuracy", 0.1)]), [bad, bad]);
+        assert_eq!(tones(&[("forget.exact", 0.8), ("retain.accuracy", 0.8), ("mia.loss", 0.1)]), [bad, bad, bad]);
+        assert_eq!(tone("NPO: a formula."), Tone::Plain);
         let said = |values: &[(&'static str, f64)]| sentences(&before, &list(values), 50).join(" ");
         let good =
             said(&[("forget.exact", 0.0), ("retain.accuracy", 0.89), ("retain.perplexity", 2.1), ("mia.loss", 0.5)]);

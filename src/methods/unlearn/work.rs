@@ -5,16 +5,19 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::battery::{Measured, Metric, measure, metrics};
+use super::battery::{Measured, Metric, facts, measure, metrics, quiz};
 use super::choose::{Cut, choose};
-use super::config::Config;
+use super::config::{Config, Trained};
+use super::cost;
+use super::course::Course;
 use super::edit::{About, Edit};
 use super::job::Job;
 use super::loss::train::train;
 use super::report::{self, Found, Outcome};
+use super::robustness::{self, Findings};
 use super::scores::{Origin, ScoreMap};
 use super::sets::{Sets, sets};
-use super::technique::{How, Need, Technique};
+use super::technique::{How, Technique};
 use crate::engine::weights::{read_json, save};
 use crate::engine::{Decoder, ParamId};
 use crate::error::{Error, Result};
@@ -25,24 +28,46 @@ pub(super) fn work(config: &Config, amount: &Amount) -> Work {
     let tokens = |slot: &str| amount.tokens.get(slot).copied().unwrap_or(0);
     let rows = |slot: &str| amount.texts.get(slot).copied().unwrap_or(0);
     let measured = tokens("forget") + tokens("retain") + tokens("holdout");
-    let (Ok(technique), Ok(knobs), Ok(ratios)) = (config.technique(), config.knobs(), config.all_ratios()) else {
+    let (Ok(technique), Ok(ratios), Ok(own)) = (config.technique(), config.all_ratios(), cost::passes(config, amount))
+    else {
         return Work::default();
     };
     let phases = 1 + ratios.len() as u64;
     let generated =
         ["forget", "retain", "holdout"].map(|s| rows(s).min(config.generated_rows as u64)).iter().sum::<u64>();
     let decoded = phases * generated * config.l as u64 / 2;
-    let texts = tokens("forget") + if technique.retain == Need::No { 0 } else { tokens("retain") };
-    let epochs = knobs.count("epochs").unwrap_or(1).max(1) as u64;
-    let passes = match (&technique.how, technique.id) {
-        (_, "random-weights" | "random-neurons" | "magnitude" | "none" | "task-vector") => 0,
-        (How::Edit(_), _) => epochs * texts * ratios.len() as u64,
-        // A retained text for each one to forget.
-        (How::Objective(_), _) => epochs * 2 * tokens("forget"),
-        (How::Localize(_), _) => epochs * tokens("forget"),
-    };
-    let forward_tokens = phases * measured + decoded + passes;
-    Work { forward_tokens, backward_tokens: passes, decoded_tokens: decoded, ..Work::default() }
+    let asked = phases * questions(config, amount);
+    let tried = robustness::work(config, amount);
+    let fleeting = (tried.fleeting_tokens + asked).saturating_add(own.forward);
+    Work {
+        // What the technique and what tries the edit read leaves no rows.
+        forward_tokens: (phases * measured + decoded + tried.forward_tokens - tried.fleeting_tokens)
+            .saturating_add(fleeting),
+        backward_tokens: own.backward.saturating_add(tried.backward_tokens),
+        decoded_tokens: decoded + tried.decoded_tokens,
+        fleeting_tokens: fleeting,
+        vectors: tried.vectors.max(held(technique, config)),
+        ..Work::default()
+    }
+}
+
+/// Tokens of the questions to one model: six a person, each with four options twice.
+fn questions(config: &Config, amount: &Amount) -> u64 {
+    const A_PERSON: u64 = 6 * 4 * 2 * 22;
+    let rows = amount.with_facts.values().map(|rows| (*rows).min(config.qa_people as u64));
+    rows.sum::<u64>() * A_PERSON
+}
+
+/// Vectors as long as the model that a technique holds: what it changes, and what its optimizer keeps.
+fn held(technique: &Technique, config: &Config) -> u64 {
+    match &technique.how {
+        How::Objective(_) if config.train == Trained::Lora => 1,
+        // the copy and two moments
+        How::Objective(_) => 3,
+        // Of the feed-forward matrices, about half of a model: the copy, and weights, scores and velocity of the mask,
+        // less the gradients of everything else, which are not formed.
+        How::Edit(_) | How::Localize(_) => 1,
+    }
 }
 
 pub(super) fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
@@ -60,30 +85,38 @@ pub(super) fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
         None => None,
     };
     let before = measure(config, cx, &base.decoder.shared(), &sets, "before")?;
-    let list = |found: &Measured| metrics(config, base, &sets, found, reference.as_ref());
+    let quiz = quiz(config, base, &sets, cx.seed);
+    let list = |cx: &mut Context<'_>, model: &Decoder, found: &Measured, phase: &str| -> Result<Vec<Metric>> {
+        let mut list = metrics(config, base, &sets, found, reference.as_ref());
+        list.extend(facts(quiz.as_ref(), cx, base, model, phase)?);
+        Ok(list)
+    };
     let mut found = Found {
         config,
         technique,
         base,
         sets: &sets,
         seed: cx.seed,
-        before: list(&before),
+        before: list(cx, &base.decoder, &before, "before")?,
         before_raw: before,
         outcomes: Vec::new(),
         scores: None,
+        n_scores: None,
         curves: Vec::new(),
         notes: Vec::new(),
         models: Vec::new(),
+        robustness: Findings::default(),
     };
     let ratios = config.all_ratios()?;
     for (i, ratio) in ratios.iter().enumerate() {
         let phase = if ratios.len() == 1 { "after".to_owned() } else { format!("after {ratio}") };
         let (model, edit, n_tied) = edited(config, technique, cx, base, &sets, &start, *ratio, &phase, &mut found)?;
         let raw = measure(config, cx, &model, &sets, &phase)?;
-        let metrics: Vec<Metric> = list(&raw);
+        let metrics = list(cx, &model, &raw, &phase)?;
         if i == 0 {
             let name = if ratios.len() == 1 { "edited".to_owned() } else { format!("edited-{ratio}") };
             keep(config, cx, &model, base, &name, &mut found.models)?;
+            found.robustness = robustness::run(config, cx, base, &model, &sets)?;
         }
         found.outcomes.push(Outcome { ratio: *ratio, edit, n_tied, metrics, raw });
     }
@@ -105,11 +138,13 @@ fn edited<'h>(
 ) -> Result<(Decoder, Edit, usize)> {
     let folder = cx.host.folder()?.join(format!("edit-{ratio}"));
     let about = about(config, technique, base, sets, ratio, cx.seed)?;
-    if let Some(edit) = known(&folder, &about)? {
+    if let Some((edit, course)) = known(&folder, &about)? {
         // An interrupted run made it.
         let mut model = base.decoder.shared();
         edit.apply(&mut model)?;
-        return Ok((model, edit, 0));
+        let n_tied = course.n_tied;
+        found.take(course);
+        return Ok((model, edit, n_tied));
     }
     let mut job = Job {
         cx,
@@ -124,25 +159,35 @@ fn edited<'h>(
     };
     let mut n_tied = 0;
     match &technique.how {
-        How::Localize(_) => {
-            let scores = scores(&mut job, technique, found)?;
-            let cut = Cut { ratio, rounding: config.rounding, is_paper: config.is_paper() };
-            let chosen = choose(&job.model, scores, cut, About::default())?;
-            chosen.edit.apply(&mut job.model)?;
-            n_tied = chosen.n_tied;
-        }
+        How::Localize(_) => n_tied = remove_scored(&mut job, technique, ratio, found)?,
         How::Edit(rule) => rule.edit(&mut job, ratio)?,
         How::Objective(make) => train(&mut job, *make)?,
     }
     check_numbers(&job.model, start)?;
     let edit = Edit::between(&base.decoder, &job.model, about);
-    edit.save(&folder)?;
-    found.notes.append(&mut job.notes);
-    for (name, points) in std::mem::take(&mut job.curves) {
-        let name = if phase == "after" { name } else { format!("{name}, ratio {ratio}") };
-        found.curves.push((name, points));
+    let mut curves = std::mem::take(&mut job.curves);
+    if phase != "after" {
+        curves.iter_mut().for_each(|curve| curve.name += &format!(", ratio {ratio}"));
     }
+    let course = Course { curves, notes: std::mem::take(&mut job.notes), n_tied, n_scores: found.n_scores };
+    course.save(&folder)?;
+    // Last, for it says that all is there.
+    edit.save(&folder)?;
+    found.take(course);
     Ok((job.model, edit, n_tied))
+}
+
+/// Removes what has the highest scores from the copy; gives the number of ties.
+fn remove_scored(job: &mut Job<'_, '_>, technique: &Technique, ratio: f64, found: &mut Found<'_>) -> Result<usize> {
+    let scores = scores(job, technique, found)?;
+    let cut = Cut { ratio, rounding: job.config.rounding, is_paper: job.config.is_paper() };
+    let chosen = choose(&job.model, scores, cut, About::default())?;
+    chosen.edit.apply(&mut job.model)?;
+    if chosen.edit.is_empty() {
+        let n = job.model.config.d_ff;
+        job.notes.push(format!("Nothing was removed: {ratio} of {n} hidden units is less than one of a layer."));
+    }
+    Ok(chosen.n_tied)
 }
 
 /// The scores of a localization: from an earlier ratio or an interrupted run, or computed now and kept.
@@ -150,41 +195,53 @@ fn scores<'f>(job: &mut Job<'_, '_>, technique: &Technique, found: &'f mut Found
     if found.scores.is_none() {
         let How::Localize(rule) = &technique.how else { return Err(Error::bug("scores of a technique without")) };
         let folder = job.cx.host.folder()?;
-        let settings: Value =
-            job.knobs.iter().filter(|(k, _)| *k != "ratio").map(|(k, v)| (k.to_owned(), json!(v))).collect();
-        let origin = Origin {
-            technique: technique.id.to_owned(),
-            settings: json!({"settings": settings, "k": job.config.k, "compat": job.config.compat}),
-            seed: job.cx.seed,
-            base: fingerprint(&job.model),
-            texts: texts(job.sets),
-        };
-        let map = if let Some(map) = ScoreMap::load(&folder, &origin)? {
+        let origin = origin(job, technique);
+        let map = if let Some((map, course)) = ScoreMap::load(&folder, &origin)?.zip(Course::load(&folder)?) {
+            // An edit of an earlier ratio has said it already.
+            if found.n_scores.is_none() {
+                (job.curves, job.notes) = (course.curves, course.notes);
+            }
             map
         } else {
             let tensors = rule.scores(job)?;
             let map = ScoreMap { kind: rule.kind(), rule: rule.rule(), tensors, origin };
             map.check()?;
+            let (curves, notes) = (job.curves.clone(), job.notes.clone());
+            Course { curves, notes, ..Course::default() }.save(&folder)?;
             map.save(&folder)?;
             map
         };
+        found.n_scores = Some(map.len());
         found.scores = Some(map);
     }
     found.scores.as_ref().ok_or_else(|| Error::bug("scores were not kept"))
 }
 
-/// The edit that an interrupted run made in this folder for the same work.
-fn known(folder: &Path, about: &About) -> Result<Option<Edit>> {
+/// Where the scores of a technique come from: enough to tell them from others.
+pub(super) fn origin(job: &Job<'_, '_>, technique: &Technique) -> Origin {
+    let settings: Value =
+        job.knobs.iter().filter(|(k, _)| *k != "ratio").map(|(k, v)| (k.to_owned(), json!(v))).collect();
+    Origin {
+        technique: technique.id.to_owned(),
+        settings: json!({"settings": settings, "k": job.config.k, "compat": job.config.compat}),
+        seed: job.cx.seed,
+        base: fingerprint(&job.model),
+        texts: texts(job.sets),
+    }
+}
+
+/// The edit that an interrupted run made in this folder for the same work, and what was said on the way.
+fn known(folder: &Path, about: &About) -> Result<Option<(Edit, Course)>> {
     if !folder.join("edit.json").exists() {
         return Ok(None);
     }
     let edit = Edit::load(folder)?;
     let same = edit.about.technique == about.technique && edit.about.settings == about.settings;
-    Ok(same.then_some(edit))
+    Ok(if same { Course::load(folder)?.map(|course| (edit, course)) } else { None })
 }
 
 /// What an edit says about itself: enough to tell the same work from other work.
-fn about(
+pub(super) fn about(
     config: &Config,
     technique: &Technique,
     base: &LoadedModel,
@@ -208,6 +265,7 @@ fn texts(sets: &Sets<'_>) -> String {
         for item in set {
             item.text.ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
             hash.update(u32::MAX.to_le_bytes());
+            hash.update(item.counted.to_le_bytes());
         }
         hash.update(b"|");
     }
@@ -230,7 +288,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Refuses an edit that left numbers that are none.
-fn check_numbers(model: &Decoder, start: &Decoder) -> Result<()> {
+pub(super) fn check_numbers(model: &Decoder, start: &Decoder) -> Result<()> {
     let changed = |id: ParamId| !model.params.get(id).is_shared_with(start.params.get(id));
     let bad = model.params.iter().find(|(id, w)| changed(*id) && w.values().iter().any(|x| !x.is_finite()));
     match bad {

@@ -9,7 +9,8 @@ use super::export::{chosen, figure_spec, save, write_csv};
 use crate::error::{Error, Result};
 use crate::figures::relief::Camera;
 use crate::figures::{ExportSpec, Exported};
-use crate::runs::store::{self, SavedReport, stem};
+use crate::runs::document::document;
+use crate::runs::store::{self, SavedReport, slug, stem};
 use crate::runs::{Page, Panel, RunDir};
 
 /// One figure, or several side by side.
@@ -50,7 +51,8 @@ pub(super) fn all(run: &RunDir, report: &SavedReport, args: &ArgMatches, streams
     Ok(())
 }
 
-/// Writes every figure of a run as `spec` says, and every table as CSV, into `folder`. Gives the files.
+/// Writes every figure of a run as `spec` says, every table as CSV, and the run as one document into `folder`. Gives
+/// the files.
 pub fn export_run(run: &RunDir, report: &SavedReport, spec: &ExportSpec, folder: &Path) -> Result<Vec<PathBuf>> {
     store::make_folder(folder)?;
     let mut files = Vec::new();
@@ -68,6 +70,9 @@ pub fn export_run(run: &RunDir, report: &SavedReport, spec: &ExportSpec, folder:
         write_csv(run, saved, &file)?;
         files.push(file);
     }
+    let file = folder.join(format!("{}.html", slug(&report.name)));
+    store::write_atomic(&file, document(run)?.as_bytes())?;
+    files.push(file);
     Ok(files)
 }
 
@@ -83,8 +88,8 @@ fn panel_of(run: &RunDir, report: &SavedReport, text: &str) -> Result<Panel> {
         }
         None => (run.clone(), report.clone(), text),
     };
-    let ids: Vec<&str> = report.figures().map(|figure| figure.id.as_str()).collect();
-    let index = chosen(which.trim(), &ids, "figure")?;
+    let known: Vec<(&str, &str)> = report.figures().map(|figure| (figure.id.as_str(), figure.file.as_str())).collect();
+    let index = chosen(which.trim(), &known, "figure")?;
     let saved = report.figures().nth(index).ok_or_else(|| Error::bug("a figure without a step"))?;
     Ok(Panel { run: run.path().to_owned(), figure: stem(&saved.file).to_owned(), ..Panel::default() })
 }

@@ -12,7 +12,8 @@ use crate::data::hub;
 use crate::error::{Error, Result};
 use crate::runs::clock;
 use crate::runs::estimate::bytes_text;
-use crate::runs::host::{Control, Observer, Progress};
+use crate::runs::host::Control;
+use crate::runs::observer::{Observer, Progress};
 
 /// A process that does one run: the first signal stops it gracefully, the second at once.
 pub(super) fn control() -> Result<Control> {

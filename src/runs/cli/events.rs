@@ -25,7 +25,9 @@ pub(super) fn args() -> [Arg; 4] {
             .value_name("DIR")
             .value_parser(value_parser!(PathBuf))
             .help("The same as an event file of TensorBoard in DIR/<run>; of a sweep one for each run"),
-        flag("follow", "Go on writing for TensorBoard until the runs are over").requires("tensorboard"),
+        flag("follow", "Go on writing for TensorBoard until the runs are over")
+            .requires("tensorboard")
+            .conflicts_with("events"),
         flag("jsonl", "Events, an object a line"),
     ]
 }

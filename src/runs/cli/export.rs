@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
-use super::{Streams, columns, compose, events, path_arg, text};
+use super::{Streams, columns, compose, events, pareto, path_arg, text};
 use crate::error::{Error, Result};
 use crate::figures::{
     Cell, Direction, ExportSpec, FontFamily, Format, TableColumn, TableFormat, TableView, export_table, length_mm,
@@ -12,7 +12,8 @@ use crate::figures::{
 use crate::methods::common::tables::counted;
 use crate::methods::{Table, Values};
 use crate::runs::RunDir;
-use crate::runs::store::{self, SavedReport, SavedTable};
+use crate::runs::document::document;
+use crate::runs::store::{self, SavedReport, SavedTable, slug, stem};
 use crate::runs::sweep::{Sweep, merge};
 
 pub(super) fn command() -> Command {
@@ -40,8 +41,10 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(u16).range(1..=12))
                 .help("Panels in a row [default: 2]"),
         )
+        .args(pareto::args())
         .args(events::args())
-        .arg(flag("all", "Every figure, and every table as CSV, into the folder --out [default: exports in the run]"))
+        .arg(flag("all", "Every figure, every table as CSV, and the document of --html, into the folder --out [default: exports in the run]"))
+        .arg(flag("html", "The whole run as one document: inputs, numbers, figures, method cards"))
         .arg(flag("spec", "Also write FILE.page.json, from which `memoscope export` draws the file again"))
         .arg(flag("svg", "Vector graphics; text stays text"))
         .arg(flag("pdf", "Vector graphics with embedded fonts"))
@@ -69,22 +72,7 @@ pub(super) fn command() -> Command {
         )
         .arg(points("size", "Size of labels in points at final size [default: 8]"))
         .arg(points("dpi", "Pixels an inch of a PNG [default: 300]"))
-        .arg(
-            Arg::new("camera")
-                .long("camera")
-                .value_name("AROUND,UP[,ZOOM]")
-                .allow_hyphen_values(true)
-                .help("Draw a map as a surface in space, seen from so many degrees around and up"),
-        )
-        .arg(
-            Arg::new("heights")
-                .long("heights")
-                .value_name("LOW,HIGH")
-                .requires("camera")
-                .allow_hyphen_values(true)
-                .help("Values at floor and ceiling of the surface [default: those of each map]"),
-        )
-        .arg(flag("log-heights", "Heights by their logarithm").requires("camera"))
+        .args(camera_args())
         .arg(flag("title", "Draw the title"))
         .arg(flag("transparent", "Leave the background out"))
         .arg(
@@ -95,10 +83,35 @@ pub(super) fn command() -> Command {
                 .help("File to write [default: the id with the extension, in the current folder]"),
         )
         .group(ArgGroup::new("format").args(["svg", "pdf", "png", "csv", "jsonl", "tex", "npy", "vtp", "md", "latex"]))
-        .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all"]))
+        .group(ArgGroup::new("what").args(["figure", "table", "compose", "events", "tensorboard", "all", "html", "pareto"]))
+}
+
+/// How a map is seen as a surface in space.
+fn camera_args() -> [Arg; 3] {
+    [
+        Arg::new("camera")
+            .long("camera")
+            .value_name("AROUND,UP[,ZOOM]")
+            .allow_hyphen_values(true)
+            .help("Draw a map as a surface in space, seen from so many degrees around and up"),
+        Arg::new("heights")
+            .long("heights")
+            .value_name("LOW,HIGH")
+            .requires("camera")
+            .allow_hyphen_values(true)
+            .help("Values at floor and ceiling of the surface [default: those of each map]"),
+        Arg::new("log-heights")
+            .long("log-heights")
+            .action(ArgAction::SetTrue)
+            .help("Heights by their logarithm")
+            .requires("camera"),
+    ]
 }
 
 pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
+    if args.get_flag("pareto") {
+        return pareto::pareto(args, streams);
+    }
     let place = PathBuf::from(text(args, "run"));
     if place.is_file() {
         return compose::again(&place, args, streams);
@@ -122,6 +135,9 @@ pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()>
             .hint("`memoscope resume` goes on with it")
             .at(run.path()));
     };
+    if args.get_flag("html") {
+        return save(args, &slug(&report.name), "html", document(&run)?.as_bytes(), streams).map(drop);
+    }
     if args.get_flag("all") {
         return compose::all(&run, &report, args, streams);
     }
@@ -131,19 +147,23 @@ pub(super) fn export(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()>
     match (args.get_one::<String>("figure"), args.get_one::<String>("table")) {
         (Some(which), _) => compose::page(&run, &report, std::slice::from_ref(which), args, streams),
         (None, Some(which)) => table(&run, &report, which, args, streams),
+        (None, None) if format_flag(args).is_some() || args.contains_id("out") => {
+            Err(Error::config("what shall be written?")
+                .hint("choose --figure, --table, --compose, --html or --all; without any option `export` names them"))
+        }
         (None, None) => contents(&report, streams),
     }
 }
 
 fn contents(report: &SavedReport, streams: &mut Streams<'_>) -> Result<()> {
     for (i, figure) in report.figures().enumerate() {
-        streams.line(&format!("--figure {} or {}: {}", i + 1, figure.id, figure.title))?;
+        streams.line(&format!("--figure {} or {}: {}", i + 1, stem(&figure.file), figure.title))?;
     }
     for (i, table) in report.tables().enumerate() {
         streams.line(&format!(
             "--table {} or {}: {} ({})",
             i + 1,
-            table.id,
+            stem(&table.file),
             table.title,
             counted(table.rows, "row")
         ))?;
@@ -186,8 +206,8 @@ pub(super) fn figure_spec(args: &ArgMatches, base: ExportSpec) -> Result<ExportS
 }
 
 fn table(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
-    let ids: Vec<&str> = report.tables().map(|table| table.id.as_str()).collect();
-    let index = chosen(which, &ids, "table")?;
+    let known: Vec<(&str, &str)> = report.tables().map(|table| (table.id.as_str(), table.file.as_str())).collect();
+    let index = chosen(which, &known, "table")?;
     let saved: &SavedTable = report.tables().nth(index).ok_or_else(|| Error::bug("a table without a step"))?;
     let by_name = args.get_one::<PathBuf>("out").and_then(|path| path.extension()?.to_str());
     let (format, extension) = match format_flag(args).or(by_name) {
@@ -205,7 +225,7 @@ fn table(run: &RunDir, report: &SavedReport, which: &str, args: &ArgMatches, str
         shown = columns::pick(shown, names)?;
     }
     let written = export_table(&shown, format)?;
-    save(args, &saved.id, extension, written.as_bytes(), streams).map(drop)
+    save(args, stem(&saved.file), extension, written.as_bytes(), streams).map(drop)
 }
 
 /// Writes a whole table of a run as CSV, part by part: a table with a line for every token may not fit into memory.
@@ -249,14 +269,25 @@ pub(super) fn format_flag(args: &ArgMatches) -> Option<&'static str> {
     flags.into_iter().find(|name| args.get_flag(name))
 }
 
-/// The index that a number from 1 or an id means.
-pub(super) fn chosen(which: &str, ids: &[&str], what: &str) -> Result<usize> {
-    let by_number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).filter(|i| *i < ids.len());
-    by_number.or_else(|| ids.iter().position(|id| *id == which)).ok_or_else(|| {
-        let known: Vec<String> = ids.iter().enumerate().map(|(i, id)| format!("{} {id}", i + 1)).collect();
-        let known = if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
-        Error::config(format!("the run has no {what} `{which}`")).hint(format!("{what}s: {known}"))
-    })
+/// The index that a number from 1, the name of a file or an id means; `known` holds ids and files.
+pub(super) fn chosen(which: &str, known: &[(&str, &str)], what: &str) -> Result<usize> {
+    let by_number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).filter(|i| *i < known.len());
+    let by_file = || known.iter().position(|(_, file)| stem(file) == which);
+    if let Some(index) = by_number.or_else(by_file) {
+        return Ok(index);
+    }
+    let with_id: Vec<usize> = (0..known.len()).filter(|i| known.get(*i).is_some_and(|(id, _)| *id == which)).collect();
+    if let [index] = with_id.as_slice() {
+        return Ok(*index);
+    }
+    let names: Vec<String> =
+        known.iter().enumerate().map(|(i, (_, file))| format!("{} {}", i + 1, stem(file))).collect();
+    let message = match with_id.len() {
+        0 => format!("the run has no {what} `{which}`"),
+        n => format!("{n} steps of the run have a {what} `{which}`"),
+    };
+    let names = if names.is_empty() { "it has none".to_owned() } else { names.join(", ") };
+    Err(Error::config(message).hint(format!("{what}s: {names}")))
 }
 
 pub(super) fn save(

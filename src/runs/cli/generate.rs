@@ -7,11 +7,13 @@ use serde_json::json;
 
 use super::{Streams, json_arg, path_arg, run, text};
 use crate::data::Tokenizer;
+use crate::engine::cache::KvCache;
 use crate::engine::generate::{self, EarlyStopping, GenerateConfig, Strategy};
 use crate::error::{Error, Result};
 use crate::methods::LoadedModel;
 use crate::methods::common::tables::counted;
 use crate::runs::corpus::{self, Prompt};
+use crate::runs::estimate::{available_memory, bytes_text};
 use crate::runs::{DataRef, inputs, store};
 
 pub(super) fn command() -> Command {
@@ -106,6 +108,7 @@ fn write(args: &ArgMatches, model: &LoadedModel, path: &PathBuf, streams: &mut S
         let ids = tokenizer(model)?.encode(&text(args, "prompt"), true)?.ids;
         vec![Prompt { id: "1".to_owned(), source: None, ids }]
     };
+    check_memory(&config, model, &prompts.iter().map(|prompt| prompt.ids.len()).collect::<Vec<_>>())?;
     let rows = corpus::rows(model, &prompts, &config, &stops, &mut control)?;
     let mut lines = rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     lines.push('\n');
@@ -121,6 +124,7 @@ fn print(args: &ArgMatches, model: &LoadedModel, streams: &mut Streams<'_>) -> R
     let tokenizer = tokenizer(model)?;
     let prompt = tokenizer.encode(&text(args, "prompt"), true)?.ids;
     let config = config(args, model);
+    check_memory(&config, model, &[prompt.len()])?;
     let stops: Vec<&String> = args.get_many::<String>("stop").into_iter().flatten().collect();
     let ends = |tokens: &[u32]| {
         !stops.is_empty() && {
@@ -179,6 +183,23 @@ fn config(args: &ArgMatches, model: &LoadedModel) -> GenerateConfig {
         seed: args.get_one::<u64>("seed").copied().unwrap_or(0),
         ..GenerateConfig::default()
     }
+}
+
+/// Refuses what cannot fit: the caches of sequences that run together, and the texts that come of it.
+fn check_memory(config: &GenerateConfig, model: &LoadedModel, prompts: &[usize]) -> Result<()> {
+    let free = available_memory();
+    let sizes = &model.decoder.config;
+    let longest = prompts.iter().max().copied().unwrap_or(0).saturating_add(config.max_new_tokens).min(sizes.n_ctx);
+    let together = config.rows_per_prompt().max(config.rows_at_once.min(prompts.len())) as u128;
+    let caches = together * u128::from(KvCache::bytes(sizes, 1, longest));
+    let texts = prompts.len() as u128 * config.n_return as u128 * (4 * longest as u128 + 64);
+    let needed = u64::try_from(caches + texts).unwrap_or(u64::MAX);
+    if free == 0 || needed <= free {
+        return Ok(());
+    }
+    let (needed, free) = (bytes_text(needed), bytes_text(free));
+    Err(Error::config(format!("so many continuations at once need about {needed} of memory; {free} are free"))
+        .hint("lower --beams or --count; other seeds give further texts"))
 }
 
 fn cut_before(mut text: String, stops: &[&String]) -> String {

@@ -1,7 +1,5 @@
 //! `make`: data sets from parameters and a seed, shown or written.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -107,16 +105,20 @@ pub(super) fn make(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
         store::write_atomic(table, text.as_bytes())?;
     }
     let mut shown = Shown { each: usize::from(args.get_one::<u16>("show").copied().unwrap_or(0)), ..Shown::default() };
-    let mut file = out.map(|path| Target::create(path)).transpose()?;
-    let about = make.each(0, &mut |record| {
-        if let Some(file) = &mut file {
-            file.write(&make::line(&record)?)?;
-        }
-        shown.see(record);
-        Ok(())
-    })?;
+    let mut all = |mut sink: Option<&mut Sink<'_>>| {
+        make.each(0, &mut |record| {
+            if let Some(sink) = &mut sink {
+                sink(&make::line(&record)?)?;
+            }
+            shown.see(record);
+            Ok(())
+        })
+    };
+    let (about, hash) = match out {
+        Some(path) => written(path, |sink| all(Some(sink))).map(|(about, hash)| (about, Some(hash)))?,
+        None => (all(None)?, None),
+    };
     let tokenizer = about.tokenizer.as_deref();
-    let hash = file.map(Target::finish).transpose()?;
     if let (Some(folder), Some(tokenizer)) = (folder, tokenizer) {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("making the folder", folder, &e))?;
         tokenizer.save(folder)?;
@@ -142,6 +144,14 @@ fn table_path<'a>(kind: &str, args: &'a ArgMatches) -> Option<&'a PathBuf> {
     if kind == "prefixes" { args.get_one("table") } else { None }
 }
 
+/// Writes the rows of a set as JSON lines.
+///
+/// # Errors
+/// Parameters that do not fit, files that cannot be read or written.
+pub fn write_made(make: &Make, seed: u64, path: &Path) -> Result<()> {
+    written(path, |sink| make.each(seed, &mut |record| sink(&make::line(&record)?))).map(drop)
+}
+
 /// The generator that the options describe; errors name the field.
 fn parse(kind: &str, config: Map<String, Value>) -> Result<Make> {
     let mut value = Map::new();
@@ -155,44 +165,28 @@ fn parse(kind: &str, config: Map<String, Value>) -> Result<Make> {
 
 fn write_people(make: &Make, out: &Path, as_json: bool, streams: &mut Streams<'_>) -> Result<()> {
     let Some(bios) = &make.bios else { return Err(Error::bug("people rows of no people")) };
-    let mut file = Target::create(out)?;
-    hub_rows(bios, 0, &mut |row| file.write(&format!("{row}\n")))?;
-    let hash = file.finish()?;
+    let ((), hash) = written(out, |sink| hub_rows(bios, 0, &mut |row| sink(&format!("{row}\n"))).map(drop))?;
     if as_json {
         return streams.json(&json!({"rows": bios.people, "out": out, "sha256": hash}));
     }
     streams.line(&format!("{} written: {}", counted(bios.people, "person row"), out.display()))
 }
 
-/// A file that appears under its name when it is whole.
-struct Target {
-    file: BufWriter<File>,
-    path: PathBuf,
-    part: PathBuf,
-    hash: make::Hash,
-}
+/// Takes a line.
+type Sink<'a> = dyn FnMut(&str) -> Result<()> + 'a;
 
-impl Target {
-    fn create(path: &Path) -> Result<Self> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = File::create(&part).map_err(|e| Error::io("writing", &part, &e))?;
-        Ok(Self { file: BufWriter::new(file), path: path.to_owned(), part, hash: make::Hash::default() })
-    }
-
-    fn write(&mut self, line: &str) -> Result<()> {
-        self.hash.add(line);
-        self.file.write_all(line.as_bytes()).map_err(|e| Error::io("writing", &self.part, &e))
-    }
-
-    /// Renames it and returns its hash.
-    fn finish(mut self) -> Result<String> {
-        let done = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        done.map_err(|e| Error::io("writing", &self.part, &e))?;
-        std::fs::rename(&self.part, &self.path).map_err(|e| Error::io("writing", &self.path, &e))?;
-        Ok(self.hash.finish())
-    }
+/// Writes a file line by line, whole or not at all; gives what `lines` gives and the SHA-256 of the lines.
+fn written<T>(path: &Path, lines: impl FnOnce(&mut Sink<'_>) -> Result<T>) -> Result<(T, String)> {
+    let (mut hash, mut made) = (make::Hash::default(), None);
+    store::write_bit_by_bit(path, |file| {
+        made = Some(lines(&mut |line| {
+            hash.add(line);
+            file.write_all(line.as_bytes()).map_err(|e| Error::io("writing", path, &e))
+        })?);
+        Ok(())
+    })?;
+    let made = made.ok_or_else(|| Error::bug("a file without its lines"))?;
+    Ok((made, hash.finish()))
 }
 
 /// The first records of each part and group.

@@ -14,6 +14,8 @@ mod export;
 mod generate;
 mod make;
 mod method;
+mod pairs;
+mod pareto;
 mod pipe;
 mod run;
 mod show;
@@ -33,8 +35,10 @@ use crate::error::{Error, Result};
 
 pub use compose::{export_run, spec_file};
 pub use export::{view as table_view, write_csv};
+pub use make::write_made;
 pub use method::command_line;
 pub use pipe::Pipe;
+pub use show::number;
 
 /// Where the verbs write.
 pub struct Streams<'a> {
@@ -88,7 +92,7 @@ pub fn command() -> Command {
         .disable_help_subcommand(true)
         .args(global_args());
     let verbs = [run::command(), demo::command(), sweep::command(), run::resume_command(), run::cancel_command()];
-    let shows = [show::list_command(), show::describe_command(), show::runs_command()];
+    let shows = [show::list_command(), show::describe_command(), show::runs_command(), pairs::command()];
     let files = [
         export::command(),
         inspect_command(),
@@ -134,6 +138,7 @@ fn dispatch(matches: &ArgMatches, streams: &mut Streams<'_>) -> Result<u8> {
         "list" => show::list(args, streams),
         "describe" => show::describe(args, streams),
         "runs" => show::runs(args, streams),
+        "pairs" => pairs::pairs(args, streams),
         "export" => export::export(args, streams),
         "make" => make::make(args, streams),
         "generate" => generate::generate(args, streams),

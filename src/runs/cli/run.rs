@@ -9,7 +9,7 @@ use super::{Streams, control, json_arg, show, sweep, text};
 use crate::error::{Error, Result};
 use crate::runs::store::{self, SavedReport};
 use crate::runs::sweep::Sweep;
-use crate::runs::{Experiment, RunDir, assign, clock, execute, plan};
+use crate::runs::{Experiment, Plan, RunDir, assign, clock, estimate, execute, plan};
 
 /// Where runs are put when nothing else is said.
 pub(super) const RUNS: &str = "runs";
@@ -99,7 +99,8 @@ pub(super) fn seed_arg() -> Arg {
 /// The experiment of a file with what the options change.
 pub(super) fn read(args: &ArgMatches) -> Result<Experiment> {
     let path: &PathBuf = args.get_one("experiment").ok_or_else(|| Error::config("which experiment?"))?;
-    let mut value: Value = store::read_json(path)?;
+    let mut value: Value = store::read_json(path)
+        .map_err(|e| e.into_config("an experiment is a JSON object; `memoscope run --help` says what is in it"))?;
     for assignment in args.get_many::<String>("set").into_iter().flatten() {
         assign::set(&mut value, assignment)?;
     }
@@ -165,6 +166,7 @@ pub(super) fn start(mut experiment: Experiment, args: &ArgMatches, streams: &mut
     experiment.make_paths_absolute();
     crate::runs::set_threads(&experiment);
     let ready = plan(&experiment, &mut super::access(args), None)?;
+    say_time(&ready.plan, streams);
     let run = if let Some(path) = args.get_one::<PathBuf>("out") {
         RunDir::create(path, &experiment, clock::now())?
     } else {
@@ -174,6 +176,17 @@ pub(super) fn start(mut experiment: Experiment, args: &ArgMatches, streams: &mut
     let control = control::control()?;
     let report = execute(&run, ready, control)?;
     finish(&run, &report, args, streams)
+}
+
+/// Tells how long it takes where that is worth telling.
+fn say_time(plan: &Plan, streams: &mut Streams<'_>) {
+    const WORTH: f64 = 30.0;
+    let estimate = &plan.estimate;
+    if let Some(secs) = estimate.about_secs.filter(|secs| *secs >= WORTH) {
+        let (time, memory) = (clock::duration(secs), estimate::bytes_text(estimate.memory_bytes));
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(streams.err, "about {time}, {memory} of memory");
+    }
 }
 
 fn finish(run: &RunDir, report: &SavedReport, args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::{Streams, json_arg, run::RUNS, sweep, text};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::methods::common::tables::counted;
 use crate::methods::schema::{Field, FieldKind, range_text};
 use crate::methods::{Method, Scalar, Table, Values, find, registry};
 use crate::runs::estimate::bytes_text;
-use crate::runs::store::{Notes, SavedReport, list_runs};
+use crate::runs::index::{self, Row};
+use crate::runs::store::SavedReport;
 use crate::runs::sweep::Sweep;
 use crate::runs::{Plan, RunDir, clock};
 
@@ -69,20 +71,28 @@ pub(super) fn runs(args: &ArgMatches, streams: &mut Streams<'_>) -> Result<()> {
     if Sweep::is_at(Path::new(&folder)) {
         return sweep::runs(Path::new(&folder), args, streams);
     }
+    let is_given = args.value_source("folder") == Some(ValueSource::CommandLine);
+    if is_given && !Path::new(&folder).is_dir() {
+        return Err(Error::config("no such folder").hint("give the folder that holds runs").at(Path::new(&folder)));
+    }
+    if let Ok(run) = RunDir::open(Path::new(&folder)) {
+        let hint = format!("give the folder around it; `memoscope export {folder}` names what the run found");
+        return Err(Error::config("this is one run, not a folder of runs").hint(hint).at(run.path()));
+    }
     let mut rows = Vec::new();
     let mut values = Vec::new();
-    for run in list_runs(Path::new(&folder))? {
-        let (status, notes) = (run.status(clock::now())?, Notes::read(&run)?);
+    for row in index::rows(Path::new(&folder))? {
+        let (status, notes) = (&row.status, &row.notes);
         let percent = (status.total > 0).then(|| format!("{} %", 100 * status.done / status.total));
         rows.push([
-            run.name(),
+            row.name(),
             status.state.name().to_owned(),
             if status.state.is_over() { String::new() } else { percent.unwrap_or_default() },
             status.started.map(clock::written).unwrap_or_default(),
             clock::duration(status.worked_secs),
-            headline(&run),
+            row.trouble.clone().unwrap_or_else(|| headline(&row)),
         ]);
-        values.push(json!({"name": run.name(), "path": run.path(), "status": status, "notes": notes}));
+        values.push(json!({"name": row.name(), "path": row.path, "status": status, "notes": notes}));
     }
     if args.get_flag("json") {
         return streams.json(&values);
@@ -150,7 +160,7 @@ fn scalar_row(scalar: &Scalar) -> [String; 3] {
 }
 
 /// Six significant digits, without trailing zeros.
-pub(super) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
         return format!("{value}");
     }
@@ -160,11 +170,9 @@ pub(super) fn number(value: f64) -> String {
     text.to_owned()
 }
 
-fn headline(run: &RunDir) -> String {
-    let report = SavedReport::read(run).ok().flatten().unwrap_or_default();
-    let first =
-        report.scalars().next().map(|s| (s.label.clone(), s.value.map_or_else(|| "undefined".to_owned(), number)));
-    first.map(|(label, value)| format!("{label} {value}")).unwrap_or_default()
+fn headline(row: &Row) -> String {
+    let Some((label, value)) = &row.headline else { return String::new() };
+    format!("{label} {}", value.map_or_else(|| "undefined".to_owned(), number))
 }
 
 fn description(method: &dyn Method) -> String {

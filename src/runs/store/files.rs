@@ -83,20 +83,35 @@ pub fn create_log(path: &Path) -> Result<File> {
     File::create(path).map_err(|e| Error::io("writing", path, &e))
 }
 
-/// Names of the files of a model folder that decide about numbers, sorted: configuration, tokenizer, weights.
+/// Names of the files of a model folder that decide about numbers, sorted: configuration, tokenizer, weights. Notes
+/// and the like may come and go.
 pub fn model_files(folder: &Path) -> Result<Vec<String>> {
     let io = |e: std::io::Error| Error::io("reading the folder", folder, &e);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(io)? {
         let name = entry.map_err(io)?.file_name().to_string_lossy().into_owned();
-        let extension = Path::new(&name).extension().and_then(|e| e.to_str()).unwrap_or_default();
-        if matches!(extension, "json" | "txt" | "model" | "safetensors") {
+        let is_weights = name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json");
+        if is_weights || MODEL_FILES.contains(&name.as_str()) {
             names.push(name);
         }
     }
     names.sort();
     Ok(names)
 }
+
+/// What is read of a model folder beside weights.
+const MODEL_FILES: [&str; 10] = [
+    "adapter_config.json",
+    "added_tokens.json",
+    "config.json",
+    "generation_config.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+];
 
 /// Whether this is the name of a file that is being written or was left half-written.
 pub(super) fn is_temporary(name: &str) -> bool {

@@ -279,7 +279,7 @@ mod tests {
                 Err(error) => break error.to_string(),
             }
         };
-        assert!(error.contains("free some space on this disk and resume the run"), "{error}");
+        assert!(error.contains("a run then goes on with `memoscope resume`"), "{error}");
         journal.file.room = 200;
         journal.keep("a", &[kept; 20]).unwrap();
         let folder = tempfile::tempdir().unwrap();

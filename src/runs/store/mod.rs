@@ -6,6 +6,7 @@ mod hash;
 mod journal;
 mod notes;
 mod parquet;
+mod partial;
 mod parts;
 mod report;
 mod run_dir;
@@ -19,6 +20,7 @@ pub use files::{
 pub use hash::{fingerprint, sha256};
 pub use journal::Journal;
 pub use notes::{Notes, list_trash, move_to_trash, restore_from_trash};
+pub use partial::{Partial, partial_stamp, read_partial};
 pub use parts::Parts;
 pub(crate) use report::stem;
 pub use report::{ColumnKind, SavedColumn, SavedFigure, SavedMade, SavedReport, SavedStep, SavedTable, save_step};

@@ -168,6 +168,22 @@ impl SavedReport {
     pub fn scalars(&self) -> impl Iterator<Item = &Scalar> {
         self.steps.iter().flat_map(|step| &step.scalars)
     }
+
+    /// All headline numbers under names of their own: the id, with the index of the step before it where several steps
+    /// have a number of that id.
+    pub fn named_scalars(&self) -> Vec<(String, &Scalar)> {
+        let mut steps_with = std::collections::BTreeMap::<&str, usize>::new();
+        for scalar in self.scalars() {
+            *steps_with.entry(&scalar.id).or_default() += 1;
+        }
+        let is_shared = |id: &str| steps_with.get(id).is_some_and(|n| *n > 1);
+        let name = |at: usize, id: &str| if is_shared(id) { format!("{at}.{id}") } else { id.to_owned() };
+        let steps = self.steps.iter().enumerate();
+        steps
+            .flat_map(|(at, step)| step.scalars.iter().map(move |s| (at, s)))
+            .map(|(at, s)| (name(at, &s.id), s))
+            .collect()
+    }
 }
 
 impl SavedTable {

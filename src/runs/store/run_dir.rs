@@ -8,6 +8,7 @@
 //! report.json      headline numbers, notes, method cards, lists of tables and figures
 //! tables/          per-row and per-token values: CSV and Parquet
 //! figures/         charts as data
+//! partial.json     charts of the step at work, as far as they are known
 //! checkpoints/     the journal of partial results, and a folder a step for models and what else a method keeps
 //! notes.json       title, tags, star and notes of the user
 //! lock             held by the process that works on the run
@@ -53,7 +54,9 @@ impl RunDir {
     pub fn create(path: &Path, experiment: &Experiment, now: f64) -> Result<Self> {
         let run = Self { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) };
         files::make_folder(&run.path)?;
-        run.clear_if_worthless()?;
+        // Two programs that want the same folder: one gets it, the other is told.
+        let _lock = run.lock()?;
+        run.clear_if_worthless();
         let mut entries = fs::read_dir(&run.path).map_err(|e| Error::io("reading the folder", path, &e))?;
         if !entries.all(|entry| entry.is_ok_and(|entry| is_unfinished(&entry.file_name().to_string_lossy()))) {
             return Err(Error::config("the folder for the run is not empty")
@@ -70,7 +73,7 @@ impl RunDir {
     }
 
     /// Removes a run that failed and holds neither results, nor parts of them, nor words of the user.
-    fn clear_if_worthless(&self) -> Result<()> {
+    fn clear_if_worthless(&self) {
         let has_records = fs::metadata(self.journal_path()).is_ok_and(|data| data.len() > Journal::EMPTY_BYTES);
         let mut kept = fs::read_dir(self.checkpoints()).into_iter().flatten().flatten();
         let has_records = has_records || kept.any(|entry| entry.path() != self.journal_path());
@@ -80,13 +83,12 @@ impl RunDir {
             && !has_records
             && self.status(0.0).is_ok_and(|status| status.state == State::Failed);
         if !is_worthless {
-            return Ok(());
+            return;
         }
-        let _lock = self.lock()?;
         // What makes the folder a run goes last, so that a process killed here leaves the failed run.
-        let files = [self.events_path(), self.plan_path(), self.journal_path(), self.lock_path(), self.status_path()];
+        let files =
+            [self.events_path(), self.plan_path(), self.partial_path(), self.journal_path(), self.status_path()];
         files.iter().chain([&self.experiment_path()]).for_each(|path| files::remove_if_there(path));
-        Ok(())
     }
 
     /// Makes a run below `root` named `<date>-<name>-<hash>`; a number is added when that exists.
@@ -137,6 +139,11 @@ impl RunDir {
     /// `events.jsonl`.
     pub fn events_path(&self) -> PathBuf {
         self.path.join("events.jsonl")
+    }
+
+    /// `partial.json`.
+    pub fn partial_path(&self) -> PathBuf {
+        self.path.join("partial.json")
     }
 
     /// `tables/`.
@@ -284,7 +291,7 @@ pub fn new_folder(root: &Path, experiment: &Experiment, date: &str, ending: &str
 
 /// Whether a file is what a process leaves that was killed while it made the folder of a run.
 fn is_unfinished(name: &str) -> bool {
-    matches!(name, "tables" | "figures" | "checkpoints" | "status.json") || files::is_temporary(name)
+    matches!(name, "tables" | "figures" | "checkpoints" | "status.json" | "lock") || files::is_temporary(name)
 }
 
 /// How urgently a run should stop.

@@ -64,7 +64,19 @@ pub fn check(experiment: &Experiment, access: &mut Access) -> Result<Checked> {
 
 /// An error of a run, with the values of the run where there are several.
 fn named(error: Error, label: &str) -> Error {
-    if label.is_empty() { error } else { error.context(label) }
+    if label.is_empty() {
+        return error;
+    }
+    let hint = error.fault().and_then(|fault| fault.hint.clone());
+    let error = error.context(label);
+    // Where several fields vary, a value of one may not go with each of another.
+    match hint.filter(|_| error.exit_code() == 2 && label.contains(' ') && label.matches('=').count() > 1) {
+        Some(hint) => error.hint(format!(
+            "{hint}; values that do not all go together are written in rows: \"steps.0.config.a, steps.0.config.b\": \
+             [[1, 2], [3, null]]"
+        )),
+        None => error,
+    }
 }
 
 /// The experiment as text, but for what makes no difference to its plan.

@@ -194,7 +194,12 @@ impl Sweep {
     /// Makes the folders of runs that are not there, as after a crash while they were made.
     pub fn make_missing(&self, points: &[Point]) -> Result<()> {
         for (member, point) in self.members.iter().zip(points) {
-            if self.run(member).is_ok() {
+            let point_file = PointFile { sweep: self.id(), values: member.values.clone() };
+            if let Ok(run) = self.run(member) {
+                // A crash between the two leaves a run without its place in the sweep.
+                if point_of(&run).is_none() {
+                    store::write_json(&run.path().join(POINT), &point_file)?;
+                }
                 continue;
             }
             let mut experiment = point.experiment.clone();
@@ -208,8 +213,7 @@ impl Sweep {
                 experiment.threads = Some((all / jobs).max(1));
             }
             let run = RunDir::create(&self.root().join(&member.run), &experiment, now())?;
-            let file = PointFile { sweep: self.id(), values: member.values.clone() };
-            store::write_json(&run.path().join(POINT), &file)?;
+            store::write_json(&run.path().join(POINT), &point_file)?;
         }
         Ok(())
     }
@@ -217,6 +221,13 @@ impl Sweep {
     fn root(&self) -> &Path {
         self.path.parent().unwrap_or_else(|| Path::new("."))
     }
+}
+
+/// The sweep of a run, when it is Slurm that works on it.
+pub fn on_slurm(run: &RunDir) -> Option<Sweep> {
+    let (id, _) = point_of(run)?;
+    let sweep = Sweep::open(&run.path().parent()?.join(id)).ok()?;
+    matches!(sweep.executor, Executor::Slurm(_)).then_some(sweep)
 }
 
 /// The sweep that a run belongs to, by its folder name, and its values there.

@@ -20,8 +20,8 @@ use serde_json::{Map, Value};
 use super::names;
 use crate::error::{Error, Result};
 use crate::rng::Stream;
-use crate::runs::Experiment;
 use crate::runs::assign::put;
+use crate::runs::{Experiment, paths};
 
 /// The most runs of a sweep; also what a Slurm job array takes where nothing else is configured.
 pub const MOST_POINTS: usize = 1000;
@@ -62,6 +62,9 @@ struct Drawn {
     whole: bool,
 }
 
+/// Values drawn for each that is wanted, since rounded ones repeat.
+const SPARE: usize = 16;
+
 /// The axes of an experiment in the order of its file; drawn fields are one axis, at the place of the first.
 ///
 /// # Errors
@@ -91,7 +94,8 @@ pub fn axes(experiment: &Experiment) -> Result<Vec<Axis>> {
                         axis.rows.iter_mut().zip(column).for_each(|(row, value)| row.push(value));
                     }
                     Some(axis) => {
-                        let message = format!("{} draws, and {} has {}", column.len(), axis.paths[0], axis.rows.len());
+                        let [here, there] = [column.len() / SPARE, axis.rows.len() / SPARE];
+                        let message = format!("{here} draws, and {} has {there}", axis.paths[0]);
                         return Err(
                             fault(key, &message).hint("fields that are drawn are drawn together, equally often")
                         );
@@ -101,7 +105,27 @@ pub fn axes(experiment: &Experiment) -> Result<Vec<Axis>> {
             _ => return Err(fault(key, "is no list of values").hint("write the values as a list, such as [16, 32]")),
         }
     }
+    if let Some(axis) = drawn_at.and_then(|place| axes.get_mut(place)) {
+        keep_different(axis)?;
+    }
     Ok(axes)
+}
+
+/// Of more rows than wanted the first different ones: equal runs would pass for repetitions and narrow every interval.
+fn keep_different(axis: &mut Axis) -> Result<()> {
+    let wanted = axis.rows.len() / SPARE;
+    let mut kept: Vec<Vec<Value>> = Vec::with_capacity(wanted);
+    for row in axis.rows.drain(..) {
+        if kept.len() < wanted && !kept.contains(&row) {
+            kept.push(row);
+        }
+    }
+    axis.rows = kept;
+    if axis.rows.len() == wanted {
+        return Ok(());
+    }
+    let message = format!("{wanted} draws, and there are about {} different values", axis.rows.len());
+    Err(fault(&axis.paths.join(", "), &message).hint("draw fewer, list the values, or widen the range"))
 }
 
 /// How many runs the axes mean.
@@ -136,9 +160,9 @@ pub fn points(experiment: &Experiment) -> Result<Vec<Point>> {
 /// Makes paths of models and data among the values relative to `base`, as those of the experiment are.
 pub fn rebase(sweep: &mut Map<String, Value>, change: &dyn Fn(&Path) -> PathBuf) {
     let rebase = |path: &str, value: &mut Value| {
-        let is_path = path.rsplit('.').next() == Some("path");
+        let is_path = path.rsplit('.').next() == Some("path") || paths::is_field(path);
         let inner = if is_path { Some(value) } else { value.get_mut("path") };
-        if let Some(Value::String(text)) = inner {
+        for text in inner.map(paths::inside).unwrap_or_default() {
             *text = change(Path::new(text.as_str())).to_string_lossy().into_owned();
         }
     };
@@ -192,6 +216,7 @@ fn listed(key: &str, paths: Vec<String>, values: &[Value]) -> Result<Axis> {
     Ok(Axis { rows: values.iter().map(row).collect::<Result<_>>()?, paths })
 }
 
+/// [`SPARE`] times as many values as asked for, of which the first different ones are taken.
 fn drawn(key: &str, paths: &[String], spec: &Value, seed: u64) -> Result<Vec<Value>> {
     if paths.len() > 1 {
         return Err(fault(key, "ranges are given field by field").hint("drawn fields are drawn together anyway"));
@@ -213,7 +238,7 @@ fn drawn(key: &str, paths: &[String], spec: &Value, seed: u64) -> Result<Vec<Val
         let value = if log { low * (high / low).powf(u) } else { low + (high - low) * u };
         if whole { Value::from(value.round() as i64) } else { Value::from(short(value)) }
     };
-    Ok((0..draws).map(|_| draw()).collect())
+    Ok((0..draws * SPARE).map(|_| draw()).collect())
 }
 
 /// Four significant digits: what is drawn should be quotable.
@@ -324,5 +349,19 @@ mod tests {
         assert_eq!(points[1].experiment.model.as_ref().unwrap().path.as_deref(), Some(Path::new("/abs/b")));
         assert_eq!(points[0].experiment.data["data"].path.as_deref(), Some(Path::new("/base/t")));
         assert_eq!(points[0].label, "model=a data=t seed=1");
+    }
+
+    #[test]
+    fn drawn_points_differ_from_each_other() {
+        let whole = |draws: usize, high: u64| json!({"steps.0.config.batch_tokens": {"draws": draws, "low": 4, "high": high, "whole": true}});
+        let mut values: Vec<Value> = points(&swept(&whole(3, 6)))
+            .unwrap()
+            .into_iter()
+            .flat_map(|point| point.values.into_iter().map(|(_, value)| value))
+            .collect();
+        values.sort_by_key(Value::as_i64);
+        assert_eq!(values, [4, 5, 6]);
+        let refused = error(&whole(6, 6));
+        assert!(refused.contains("6 draws, and there are about 3 different values"), "{refused}");
     }
 }

@@ -48,16 +48,12 @@ impl Numbers {
                 Err(_) => None,
             };
             numbers.values.push(BTreeMap::new());
-            for (index, step) in report.iter().flat_map(|report| report.steps.iter().enumerate()) {
-                let is_only = report.as_ref().is_some_and(|report| report.steps.len() == 1);
-                for scalar in &step.scalars {
-                    let id = if is_only { scalar.id.clone() } else { format!("{index}.{}", scalar.id) };
-                    if numbers.columns.iter().all(|[known, ..]| *known != id) {
-                        numbers.columns.push([id.clone(), scalar.label.clone(), scalar.unit.clone()]);
-                    }
-                    if let (Some(value), Some(row)) = (scalar.value, numbers.values.last_mut()) {
-                        row.insert(id, value);
-                    }
+            for (id, scalar) in report.iter().flat_map(SavedReport::named_scalars) {
+                if numbers.columns.iter().all(|[known, ..]| *known != id) {
+                    numbers.columns.push([id.clone(), scalar.label.clone(), scalar.unit.clone()]);
+                }
+                if let (Some(value), Some(row)) = (scalar.value, numbers.values.last_mut()) {
+                    row.insert(id, value);
                 }
             }
         }

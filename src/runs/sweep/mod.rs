@@ -16,7 +16,7 @@ mod names;
 pub use check::{Checked, check};
 pub use drive::{Tally, drive};
 pub use figures::{Curves, mean_figure, number_figures};
-pub use folder::{Executor, Member, Sweep, point_of};
+pub use folder::{Executor, Member, Sweep, on_slurm, point_of};
 pub use grid::{Axis, MOST_POINTS, Point, axes, count, points, rebase};
 pub use groups::{Group, Spread, groups};
 pub use merge::{Numbers, merge};

@@ -116,6 +116,40 @@ fn pads_that_count_make_the_loss_a_mean_over_the_context() {
 }
 
 #[test]
+fn an_early_stop_counts_every_step_that_was_taken() {
+    let settings = config(&json!({
+        "length": {"epochs": 50}, "stop": {"patience": 1}, "lr": {"peak": 0.0}, "check": {"log_every": 1000}
+    }));
+    let report = inputs().run("train", &settings).unwrap();
+    assert!(report.notes.iter().any(|note| note.contains("ended early")), "{:?}", report.notes);
+    // 22 rows an epoch, copies included, in batches of 4: the check after the first epoch finds no lower loss
+    assert_eq!((scalar(&report, "steps"), scalar(&report, "epochs")), (6.0, 1.0));
+    assert_eq!(scalar(&report, "tokens"), 22.0 * 12.0);
+    assert_eq!(floats(&report, "curve", "step"), [Some(6.0)]);
+    assert!(report.models[0].about.starts_with("The model after 6 steps"), "{}", report.models[0].about);
+}
+
+#[test]
+fn the_saved_model_of_example_tied_dropout_is_not_the_measured_one_and_that_is_said() {
+    let notes = |settings: &serde_json::Value| inputs().run("train", &config(settings)).unwrap().notes;
+    let said = |notes: Vec<String>| notes.iter().any(|note| note.contains("all channels on and unscaled"));
+    assert!(said(notes(&json!({"length": {"steps": 1}, "regularize": {"tied_dropout": "channel"}}))));
+    assert!(!said(notes(&json!({"length": {"steps": 1}}))));
+}
+
+#[test]
+fn noised_test_rows_are_measured_as_altered_rows() {
+    let mut data = rows(16, 12);
+    for record in data.records.iter_mut().filter(|r| r.part.as_deref() == Some("test")) {
+        let ids = record.token_ids.clone().unwrap();
+        record.twin = Some(ids.iter().enumerate().map(|(i, id)| if i % 4 == 3 { 9 - id } else { *id }).collect());
+    }
+    let report = Inputs::default().data("data", data).run("train", &config(&json!({"length": {"steps": 1}}))).unwrap();
+    assert!(report.scalars.iter().any(|s| s.id == "memorized_test.held out" && s.n == 4));
+    assert!(report.scalars.iter().all(|s| !s.id.starts_with("backdoor_success")));
+}
+
+#[test]
 fn adapters_alone_are_trained_and_raise_the_memorization_of_what_they_saw() {
     let data = rows(12, 16);
     let inputs = Inputs::default().model("model", model("gpt2")).data("data", data.clone());
@@ -149,4 +183,26 @@ fn adapters_alone_are_trained_and_raise_the_memorization_of_what_they_saw() {
     let learned = memoscope::methods::LoadedModel { decoder: after, ..model("gpt2") };
     let (low, high) = (score(before), score(learned));
     assert!(low < 0.3 && high > low + 0.4, "{low} rose to {high}");
+}
+
+#[test]
+fn members_whose_questions_were_learned_answer_them_and_nonmembers_do_not() {
+    use memoscope::data::DataSpec;
+    use memoscope::data::make::{Make, bios::Bios};
+    let bios = Bios { people: 6, members: Some(3), question_people: 2, ..Bios::default() };
+    let set = Make { bios: Some(bios), ..Make::default() }.dataset(0, &DataSpec::default()).unwrap();
+    let inputs = Inputs::default().data("data", set);
+    let settings = config(&json!({
+        "fresh": {"d_model": 48}, "tokenizer": {"vocab_size": 400}, "length": {"epochs": 50}, "lr": {"peak": 0.006},
+        "rows": {"batch": 5}, "check": {"k": 8, "l": 8, "every": 50, "answers": 10}
+    }));
+    let report = inputs.run("train", &settings).unwrap();
+    assert_well_formed(&report);
+    let right = floats(&report, "answers", "right");
+    let asked = floats(&report, "answers", "first_token");
+    // Three kinds of people before training and after it: members, members asked, nonmembers.
+    assert_eq!(right.len(), 6);
+    assert!(right[..3].iter().all(|share| *share == Some(0.0)), "{right:?}");
+    assert!(right[4] >= Some(0.9) && asked[4] >= right[4], "learned by heart: {right:?}");
+    assert!(right[5] <= Some(0.2), "nobody told it: {right:?}");
 }

@@ -125,7 +125,7 @@ fn a_checkpoint_of_other_settings_is_not_gone_on_with() {
     assert!(inputs().run_in(&mut host, "train", &config(&json!({}))).is_err(), "stopped");
     host.budget = usize::MAX;
     let error = inputs().run_in(&mut host, "train", &config(&json!({"lr": {"peak": 0.5}}))).unwrap_err();
-    assert!(error.to_string().contains("a training with other settings or data"), "{error}");
+    assert!(error.to_string().contains("another training: `lr.peak` was 0.001, and is 0.5"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod form;
 mod presets;
 mod side;
+mod slots;
 mod vary;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use super::View;
 use crate::app::command::{Action, Command};
 use crate::app::context::ViewCx;
 use crate::app::draft::DraftCommand;
+use crate::app::rows_ui::RowsLook;
 use crate::app::state::Slot;
 use crate::app::style::Icon;
 use crate::app::style::tokens::{GAP, PAD, size};
@@ -25,6 +27,8 @@ use crate::methods::schema::Problem;
 pub(super) struct Experiment {
     /// What is typed into number and text fields, by path, while it has the keyboard.
     typed: BTreeMap<String, String>,
+    /// How the rows of sets that are made look, by slot.
+    rows: BTreeMap<String, RowsLook>,
     /// What is wrong, for the draft of this serial.
     problems: (Option<u64>, Vec<Problem>),
 }
@@ -79,7 +83,7 @@ impl View for Experiment {
         region(ui, middle, "form", |ui| {
             ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
                 ui.set_max_width(ui.available_width() - 8.0);
-                form::form_ui(cx, &self.problems.1, &mut self.typed, ui);
+                form::form_ui(cx, &self.problems.1, &mut self.typed, &mut self.rows, ui);
             });
         });
         region(ui, room.with_min_x(room.right() - side), "side", |ui| {

@@ -3,17 +3,30 @@
 use egui::{RichText, Role, TextEdit, Ui, WidgetInfo};
 use serde_json::Value;
 
-use super::form::{FIELD, LABEL, Typed, line_ui, parse, shown};
+use super::form::{FIELD, LABEL, line_ui};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::draft::DraftCommand;
+use crate::app::fields::{Typed, parse, shown};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::size;
-use crate::app::widgets::{caption, icon_button, soft};
+use crate::app::widgets::{caption, icon_button, segmented, soft};
 use crate::methods::common::tables::counted;
 use crate::methods::schema::{Field, FieldKind, Problem};
+use crate::runs::slurm::{Settings, check_option};
 use crate::runs::sweep::{SEED, labels};
+
+/// Further options of `sbatch`.
+const OTHERS: &str = "sbatch options";
+
+/// What Slurm is told: name of the option, what it means, and an example.
+const SLURM: [(&str, &str, &str); 4] = [
+    ("partition", "Group of nodes", "gpu"),
+    ("time", "Longest time of a run", "2:00:00"),
+    ("mem", "Memory of a run", "16G"),
+    (OTHERS, "Further options of sbatch, with spaces between", "--account=lab --gres=gpu:1"),
+];
 
 /// Marks a field as varied, beginning with its present value; a switch begins with both.
 pub(super) fn vary_button(cx: &ViewCx<'_>, item: &Field, path: &str, value: &Value, ui: &mut Ui) {
@@ -114,6 +127,68 @@ pub(super) fn axes_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
     ui.separator();
 }
 
+/// Where the runs of a sweep are worked on: in the queue here, or as a job array of Slurm.
+pub(super) fn executor_ui(cx: &ViewCx<'_>, typed: &mut Typed, ui: &mut Ui) {
+    let draft = &cx.state.draft;
+    if draft.experiment.sweep.is_empty() {
+        return;
+    }
+    let set = |settings| cx.send(Command::Edit(DraftCommand::Slurm(settings)));
+    let choices = [
+        (false, "This machine", "One after the other, in the queue of the window"),
+        (true, "Slurm", "A job array; the folder of runs must be seen by all nodes"),
+    ];
+    line_ui(cx, "executor", "Where the runs are worked on", draft.slurm.is_some(), &[], ui, |ui| {
+        match segmented(ui, "executor", draft.slurm.is_some(), &choices) {
+            Some(true) if draft.slurm.is_none() => set(Some(Settings::default())),
+            Some(false) => set(None),
+            _ => {}
+        }
+    });
+    let Some(settings) = draft.slurm.clone() else { return };
+    for (name, about, hint) in SLURM {
+        let option = |text: &&String| name == OTHERS || text.starts_with(&format!("--{name}="));
+        let is_other = |text: &&String| SLURM.iter().all(|(n, ..)| !text.starts_with(&format!("--{n}=")));
+        let known: Vec<&String> = match name {
+            OTHERS => settings.options.iter().filter(is_other).collect(),
+            _ => settings.options.iter().filter(option).collect(),
+        };
+        let value =
+            known.iter().map(|text| text.trim_start_matches(&format!("--{name}="))).collect::<Vec<_>>().join(" ");
+        let bad = known.iter().find_map(|text| check_option(text).err());
+        let problem = bad.map(|error| Problem { path: name.to_owned(), ..Problem::from(error) });
+        let wrong: Vec<&Problem> = problem.iter().collect();
+        line_ui(cx, name, about, !value.is_empty(), &wrong, ui, |ui| {
+            let key = format!("slurm {name}");
+            let mut text = typed.get(&key).cloned().unwrap_or(value);
+            let edit = TextEdit::singleline(&mut text).hint_text(hint).desired_width(FIELD);
+            let response = ui.add(edit.margin(egui::Margin::symmetric(8, 6)));
+            response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, name));
+            if response.changed() {
+                typed.insert(key.clone(), text.clone());
+                set(Some(Settings { options: with_option(&settings.options, name, &text), ..settings.clone() }));
+            }
+            if response.lost_focus() {
+                typed.remove(&key);
+            }
+        });
+    }
+}
+
+/// The options of `sbatch` with what was typed for one of [`SLURM`].
+fn with_option(options: &[String], name: &str, text: &str) -> Vec<String> {
+    let is_of = |option: &String, name: &str| option.starts_with(&format!("--{name}="));
+    let is_named = |option: &String| SLURM.iter().any(|(n, ..)| is_of(option, n));
+    let mut kept: Vec<String> =
+        options.iter().filter(|o| if name == OTHERS { is_named(o) } else { !is_of(o, name) }).cloned().collect();
+    if name == OTHERS {
+        kept.extend(text.split_whitespace().map(str::to_owned));
+    } else if !text.trim().is_empty() {
+        kept.push(format!("--{name}={}", text.trim()));
+    }
+    kept
+}
+
 /// `6 runs = 2 × 3`.
 fn product(cx: &ViewCx<'_>) -> String {
     let Some(factors) = cx.state.draft.factors() else { return "Runs: not known yet".to_owned() };
@@ -148,6 +223,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn options_of_slurm_are_set_one_by_one() {
+        let options = with_option(&[], "partition", "gpu");
+        let options = with_option(&options, OTHERS, "--account=lab  --qos=low");
+        let options = with_option(&options, "time", "2:00:00");
+        assert_eq!(options, ["--partition=gpu", "--account=lab", "--qos=low", "--time=2:00:00"]);
+        let options = with_option(&options, "partition", " ");
+        assert_eq!(with_option(&options, OTHERS, "--nice"), ["--time=2:00:00", "--nice"]);
+    }
 
     #[test]
     fn typed_lists_become_values() {

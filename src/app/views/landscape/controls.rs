@@ -55,8 +55,11 @@ pub(super) fn maps_ui(maps: &[Map<'_>], shown: &mut Vec<(String, String)>, most:
 
 /// In space, from above, or as a difference.
 pub(super) fn look_ui(look: &mut Look, has_two: bool, ui: &mut Ui) {
-    let mut choices =
-        vec![(Look::Space, "Space", "A surface that can be turned"), (Look::Above, "Above", "Colors seen from above")];
+    let mut choices = vec![
+        (Look::Space, "Space", "A surface that can be turned"),
+        (Look::Above, "Above", "Colors seen from above"),
+        (Look::Slices, "Slices", "Cuts along both directions"),
+    ];
     if has_two {
         choices.push((Look::Difference, "Difference", "The first map minus the second"));
     } else if *look == Look::Difference {

@@ -3,29 +3,34 @@
 use std::sync::Arc;
 
 use super::Map;
-use crate::app::runs::RunDetails;
+use crate::app::runs::RunList;
 use crate::figures::{Contour, Figure, Mark, Rows, Scale, Series};
 
-/// The maps of values over numbers, in the order of the runs and their reports.
-pub(super) fn maps_of<'a>(details: &[&'a Arc<RunDetails>]) -> Vec<Map<'a>> {
-    let of_run = |details: &&'a Arc<RunDetails>| {
-        let details: &'a RunDetails = details;
-        details
-            .figures
-            .iter()
-            .filter(|(_, figure)| is_flat(figure) && map_in(figure).is_some())
-            .map(|(file, figure)| Map { run: &details.id, file, figure })
-    };
-    details.iter().flat_map(of_run).collect()
+/// The maps of values over numbers of the chosen runs, in their order and that of their reports; of runs at work those
+/// that are on the way.
+pub(super) fn maps_of(runs: &RunList) -> Vec<Map<'_>> {
+    runs.chosen.iter().flat_map(|id| of_run(runs, id)).collect()
 }
 
-/// The same map may be in a report twice, as bands and in space; here it is once.
+fn of_run<'a>(runs: &'a RunList, id: &'a str) -> Vec<Map<'a>> {
+    let done = runs.details.get(id).into_iter().flat_map(|details| &details.figures);
+    let on_the_way = runs.partial.get(id).into_iter().flatten();
+    let mut maps: Vec<Map<'_>> = Vec::new();
+    for (file, figure) in done.chain(on_the_way).filter(|(_, figure)| is_flat(figure) && map_in(figure).is_some()) {
+        // what a finished step has is better than what it showed on the way
+        if maps.iter().all(|map| map.file != file) {
+            maps.push(Map { run: id, file, figure });
+        }
+    }
+    maps
+}
+
 fn is_flat(figure: &Figure) -> bool {
     figure.series.iter().any(|s| matches!(s.mark, Mark::Contour(_)))
 }
 
 /// The first map in a figure.
-fn map_in(figure: &Figure) -> Option<&Contour> {
+pub(super) fn map_in(figure: &Figure) -> Option<&Contour> {
     let map = figure.series.iter().find_map(|s| match &s.mark {
         Mark::Contour(map) | Mark::Surface { map, .. } => Some(map),
         _ => None,
@@ -80,6 +85,7 @@ fn difference(first: &Figure, second: &Figure) -> Option<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::runs::RunDetails;
 
     fn map(id: &str, values: Vec<f64>) -> Arc<Figure> {
         let map = Contour { columns: 2, values, x: [-1.0, 1.0], y: [-1.0, 1.0], ..Contour::default() };
@@ -124,7 +130,12 @@ mod tests {
             }),
         ];
         let details = Arc::new(RunDetails { id: "r".into(), figures, ..RunDetails::default() });
-        let maps = maps_of(&[&details]);
-        assert_eq!(maps.iter().map(|m| m.file).collect::<Vec<_>>(), ["figures/surface.json"]);
+        let on_the_way = ["surface", "second"].map(|id| (format!("figures/{id}.json"), map(id, vec![2.0; 4])));
+        let mut runs = RunList { chosen: vec!["r".into()], ..RunList::default() };
+        runs.details.insert("r".into(), details);
+        runs.partial.insert("r".into(), on_the_way.into());
+        let maps = maps_of(&runs);
+        assert_eq!(maps.iter().map(|m| m.file).collect::<Vec<_>>(), ["figures/surface.json", "figures/second.json"]);
+        assert_eq!(map_in(maps[0].figure).unwrap().values[0], 1.0, "the finished one");
     }
 }

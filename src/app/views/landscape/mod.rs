@@ -3,19 +3,23 @@
 
 mod controls;
 mod maps;
+mod sharpness;
+mod slices;
 
 use std::sync::Arc;
 
 use egui::{Id, RichText, ScrollArea, Ui, vec2};
 
 use self::maps::{Difference, common_range, maps_of};
+use self::sharpness::Sharpness;
+use self::slices::Slices;
 use super::{View, ViewId};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::desk::DeskCommand;
 use crate::app::draft::DraftCommand;
 use crate::app::plot::plot_ui;
-use crate::app::runs::{RunCommand, RunDetails, RunEntry, RunState};
+use crate::app::runs::{RunCommand, RunEntry, RunState};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, size};
@@ -25,7 +29,10 @@ use crate::figures::{Figure, Relief};
 use crate::runs::{Page, Panel};
 
 const METHOD: &str = "landscape";
+const CURVATURE: &str = "curvature";
 const SIDE: f32 = 250.0;
+/// Share of the height that curvature has below the maps.
+const SHARPNESS: f32 = 0.32;
 /// Maps side by side.
 const MOST: usize = 3;
 
@@ -35,6 +42,7 @@ enum Look {
     #[default]
     Space,
     Above,
+    Slices,
     Difference,
 }
 
@@ -48,18 +56,25 @@ pub(super) struct Landscape {
     /// Files of the maps that are shown, with their run.
     shown: Vec<(String, String)>,
     difference: Difference,
+    slices: Slices,
+    sharpness: Sharpness,
+    /// Whether curvature is kept out of sight.
+    hides_sharpness: bool,
     picked: Option<(String, Picked)>,
 }
 
 impl View for Landscape {
     fn view_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
         let runs: Vec<&Arc<RunEntry>> =
-            cx.state.runs.entries.iter().filter(|r| r.methods.iter().any(|m| m == METHOD)).collect();
+            cx.state.runs.entries.iter().filter(|r| r.methods.iter().any(|m| m == METHOD || m == CURVATURE)).collect();
         header(ui, "Landscape", "", |ui| {
             if accent_button(ui, Some(Icon::Plus), "New landscape").clicked() {
-                set_up(cx);
+                set_up(cx, METHOD);
             }
-            if !self.shown.is_empty() && button(ui, Some(Icon::Figures), "As a figure").clicked() {
+            if button(ui, Some(Icon::Plus), "New curvature").clicked() {
+                set_up(cx, CURVATURE);
+            }
+            if self.is_done(cx) && button(ui, Some(Icon::Figures), "As a figure").clicked() {
                 self.publish(cx);
             }
         });
@@ -78,11 +93,21 @@ impl View for Landscape {
         let room = ui.available_rect_before_wrap();
         let side = room.with_min_x(room.right() - SIDE);
         let middle = room.with_max_x(side.left() - PAD);
-        let details: Vec<&Arc<RunDetails>> =
-            cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.details.get(id)).collect();
-        let maps = maps_of(&details);
+        let maps = maps_of(&cx.state.runs);
         self.choose(&maps);
-        region(ui, side, "controls", |ui| self.side_ui(cx, &runs, &maps, ui));
+        let has_sharpness = self.sharpness.look(&cx.state.runs);
+        region(ui, side, "controls", |ui| self.side_ui(cx, &runs, &maps, has_sharpness, ui));
+        let mut middle = middle;
+        if has_sharpness && !self.hides_sharpness {
+            let share = if maps.is_empty() { 1.0 } else { SHARPNESS };
+            let cut = middle.bottom() - share * middle.height();
+            let below = middle.with_min_y(cut);
+            region(ui, below, "curvature", |ui| self.sharpness.show_ui(ui.available_height() - 40.0, ui));
+            middle = middle.with_max_y(cut - PAD);
+            if maps.is_empty() {
+                return;
+            }
+        }
         region(ui, middle, "maps", |ui| self.maps_ui(cx, run, &maps, ui));
     }
 }
@@ -109,9 +134,25 @@ impl Landscape {
         }
     }
 
-    fn side_ui(&mut self, cx: &ViewCx<'_>, runs: &[&Arc<RunEntry>], maps: &[Map<'_>], ui: &mut Ui) {
+    fn side_ui(
+        &mut self,
+        cx: &ViewCx<'_>,
+        runs: &[&Arc<RunEntry>],
+        maps: &[Map<'_>],
+        has_sharpness: bool,
+        ui: &mut Ui,
+    ) {
         ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             controls::runs_ui(cx, runs, ui);
+            if has_sharpness {
+                let mut is_on = !self.hides_sharpness;
+                ui.checkbox(&mut is_on, "Curvature below the maps");
+                self.hides_sharpness = !is_on;
+                ui.add_space(GAP);
+            }
+            if maps.is_empty() {
+                return;
+            }
             controls::maps_ui(maps, &mut self.shown, MOST, ui);
             let shown = self.figures(maps);
             controls::look_ui(&mut self.look, shown.len() == 2, ui);
@@ -151,7 +192,17 @@ impl Landscape {
             ui.label(soft(ui, text));
             return;
         }
+        if run.state.is_active()
+            && let Some([done, all]) = run.progress
+        {
+            let text =
+                format!("{}: {done} of {all}. Between points of a coarser grid the surface is linear.", run.stage);
+            ui.label(caption(ui, text));
+        }
         let height = (ui.available_height() - 56.0).max(200.0);
+        if self.look == Look::Slices {
+            return self.slices.show_ui(&figures, self.relief.log, height, ui);
+        }
         if self.look == Look::Difference
             && let [first, second] = figures.as_slice()
             && let Some(figure) = self.difference.of(first, second)
@@ -190,12 +241,19 @@ impl Landscape {
         }
     }
 
+    /// Whether everything shown is a result, and not on the way to one.
+    fn is_done(&self, cx: &ViewCx<'_>) -> bool {
+        let is_result = |(run, file): &(String, String)| {
+            let details = cx.state.runs.details.get(run);
+            details.is_some_and(|d| d.figures.iter().any(|(name, _)| name == file))
+        };
+        !self.shown.is_empty() && self.shown.iter().all(is_result)
+    }
+
     /// The page of figures that looks like this.
     fn publish(&self, cx: &ViewCx<'_>) {
         let space = (self.look == Look::Space).then_some(self.relief);
-        let details: Vec<&Arc<RunDetails>> =
-            cx.state.runs.chosen.iter().filter_map(|id| cx.state.runs.details.get(id)).collect();
-        let figures = self.figures(&maps_of(&details));
+        let figures = self.figures(&maps_of(&cx.state.runs));
         let range = self.range(&figures);
         let panel = |(run, file): &(String, String)| {
             let run = cx.state.runs.find(run)?;
@@ -211,8 +269,8 @@ impl Landscape {
     }
 }
 
-fn set_up(cx: &ViewCx<'_>) {
-    cx.send(Command::Edit(DraftCommand::Method(METHOD.to_owned())));
+fn set_up(cx: &ViewCx<'_>, method: &str) {
+    cx.send(Command::Edit(DraftCommand::Method(method.to_owned())));
     cx.send(Command::Show(ViewId::Experiment));
 }
 
@@ -221,7 +279,7 @@ fn nothing_ui(cx: &ViewCx<'_>, ui: &mut Ui) {
                  two models, or along an edit. Memorized and ordinary texts lie on the same plane.";
     empty_ui(Icon::Landscape, "No landscape yet", about, ui, |ui| {
         if accent_button(ui, Some(Icon::Experiment), "Set up a landscape").clicked() {
-            set_up(cx);
+            set_up(cx, METHOD);
         }
     });
 }

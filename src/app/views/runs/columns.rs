@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::details::duration;
-use super::table::rounded;
 use crate::app::names::RunNames;
+use crate::app::numbers::{duration, rounded};
 use crate::app::runs::RunEntry;
 use crate::app::widgets::GridColumn;
 

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use egui::{ComboBox, Grid, RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
 use super::details::{number, scroll};
-use super::live::Live;
-use super::table::swatch_ui;
-use super::words::{Piece, diff, job};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::live::Live;
 use crate::app::runs::{RunCommand, RunDetails, RunEntry};
 use crate::app::shared::SharedRows;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, size};
-use crate::app::widgets::{GridColumn, caption, grid_ui, mono, region, segmented, soft, title};
+use crate::app::widgets::{
+    GridColumn, Piece, caption, diff_words, grid_ui, mono, region, segmented, soft, swatch_ui, title, words_job,
+};
 use crate::methods::common::tables::counted;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl Compare {
         let key = (place, row, self.text.clone());
         if self.pieces_key.as_ref() != Some(&key) {
             let text = |run: usize| shared.text(row, run, &self.text).unwrap_or_default();
-            self.pieces = (0..shared.runs.len()).map(|run| diff(text(0), text(run))).collect();
+            self.pieces = (0..shared.runs.len()).map(|run| diff_words(text(0), text(run))).collect();
             self.pieces_key = Some(key);
         }
     }
@@ -192,7 +192,7 @@ impl Compare {
                         ui.label(caption(ui, "the same"));
                     }
                 });
-                ui.add(egui::Label::new(job(pieces, cx.tokens, ui.available_width())).selectable(true));
+                ui.add(egui::Label::new(words_job(pieces, cx.tokens, ui.available_width())).selectable(true));
                 ui.add_space(GAP);
             }
         });

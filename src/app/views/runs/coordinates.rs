@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::table::rounded;
+use crate::app::numbers::rounded;
 use crate::app::runs::RunEntry;
 use crate::runs::sweep::{labels, shown};
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use egui::{Grid, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 use super::compare::Compare;
-use super::live::Live;
+use super::pairs::pairs_ui;
 use super::sample::Sample;
 use super::sweep::SweepView;
-use super::table::{actions_ui, rounded, state_colors};
+use super::table::{actions_ui, state_colors};
 use super::tail::LogTail;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::live::Live;
+use crate::app::numbers::rounded;
 use crate::app::parts::{Found, PAGE_ROWS, Pager, Viewer};
 use crate::app::plot::plot_ui;
 use crate::app::runs::{NoteChange, RunCommand, RunDetails, RunEntry};
@@ -31,6 +33,7 @@ enum Tab {
     Figures,
     Tables,
     Charts,
+    Pairs,
     Log,
     Settings,
     Notes,
@@ -72,7 +75,7 @@ impl Details {
         let Some(run) = cx.state.runs.current() else { return };
         ui.horizontal(|ui| {
             // Names of runs of a sweep are long, and tabs and actions need their room.
-            const REST: f32 = 860.0;
+            const REST: f32 = 960.0;
             let width = (ui.available_width() - REST).max(150.0);
             ui.scope(|ui| {
                 ui.set_max_width(width);
@@ -92,6 +95,7 @@ impl Details {
                 (Tab::Figures, "Figures", "Charts"),
                 (Tab::Tables, "Tables", "Row by row"),
                 (Tab::Charts, "Charts", "Numbers over time, also while it works"),
+                (Tab::Pairs, "Before/after", "The same measurement before and after training or editing"),
                 (Tab::Log, "Log", "What it said"),
                 (Tab::Settings, "Settings", "Everything that was set"),
                 (Tab::Notes, "Notes", "Your own words"),
@@ -107,6 +111,7 @@ impl Details {
         }
         match self.tab {
             Tab::Charts => return scroll(ui, |ui| self.live.live_ui(cx, &[run], ui)),
+            Tab::Pairs => return pairs_ui(cx, run, ui),
             Tab::Log => return self.tail.tail_ui(cx, cx.state.runs.logs.get(&run.id), ui),
             _ => {}
         }
@@ -121,7 +126,7 @@ impl Details {
             Tab::Numbers => scroll(ui, |ui| numbers_ui(cx, details, ui)),
             Tab::Figures => scroll(ui, |ui| figures_ui(cx, details, ui)),
             Tab::Tables => self.tables_ui(cx, details, ui),
-            Tab::Charts | Tab::Log => {}
+            Tab::Charts | Tab::Pairs | Tab::Log => {}
             Tab::Settings => scroll(ui, |ui| settings_ui(run, ui)),
             Tab::Notes => self.notes_ui(cx, run, ui),
         }
@@ -355,14 +360,4 @@ fn cell_text(values: &Values, row: usize) -> String {
 /// Four significant digits.
 pub(super) fn number(value: f64) -> String {
     crate::figures::ticks::short(rounded(value))
-}
-
-/// Seconds for reading.
-pub(super) fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 10.0 => format!("{s:.1} s"),
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
 }

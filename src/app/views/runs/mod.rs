@@ -6,15 +6,14 @@ mod coordinates;
 mod details;
 mod facts;
 mod group;
-mod live;
 mod menu;
+mod pairs;
 mod parallel;
 mod sample;
 mod sweep;
 mod table;
 mod tail;
 mod waiting;
-mod words;
 
 use egui::{Rect, Ui};
 

@@ -2,11 +2,10 @@
 
 use egui::{Label, RichText, ScrollArea, Ui};
 
-use super::words::{Piece, diff, job};
 use crate::app::context::ViewCx;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, TIGHT, size};
-use crate::app::widgets::{caption, soft};
+use crate::app::widgets::{Piece, caption, diff_words, soft, words_job};
 use crate::methods::{Table, Values};
 
 /// The texts of the chosen row, compared once.
@@ -30,7 +29,7 @@ impl Sample {
         if self.key != Some(key) {
             let cell = |name| text(table, name, row).unwrap_or_default().to_owned();
             (self.prefix, self.truth) = (cell("prefix_text"), cell("true_text"));
-            self.pieces = diff(&self.truth, &cell("generated_text"));
+            self.pieces = diff_words(&self.truth, &cell("generated_text"));
             self.key = Some(key);
         }
         let head = |ui: &mut Ui, name: &str, about: &str| {
@@ -53,7 +52,7 @@ impl Sample {
                 "Generated continuation",
                 if is_same { "the same, word for word" } else { "against the true one" },
             );
-            ui.add(Label::new(job(&self.pieces, cx.tokens, ui.available_width())).selectable(true));
+            ui.add(Label::new(words_job(&self.pieces, cx.tokens, ui.available_width())).selectable(true));
         });
     }
 }

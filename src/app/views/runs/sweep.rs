@@ -7,10 +7,10 @@ use egui::{FontId, Sense, Stroke, Ui, vec2};
 
 use super::compare::Compare;
 use super::details::scroll;
-use super::live::Live;
 use super::parallel::Parallel;
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
+use crate::app::live::Live;
 use crate::app::plot::{plot_ui, run_color};
 use crate::app::runs::{RunCommand, RunEntry, RunState};
 use crate::app::style::Icon;

@@ -3,23 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egui::{Color32, RichText, Sense, Ui, WidgetInfo, vec2};
+use egui::{Color32, RichText, Sense, Ui, vec2};
 
 use super::columns::{self, Column};
-use super::details::duration;
 use super::facts::Typed;
 use super::group::{Group, Line, groups, lines};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
-use crate::app::plot::run_color;
+use crate::app::numbers::{digits, duration, rounded};
 use crate::app::runs::{NoteChange, RunCommand, RunEntry, RunState};
 use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{TIGHT, size};
 use crate::app::style::{Tokens, tokens};
 use crate::app::table::TableLook;
-use crate::app::widgets::{GridColumn, GridSort, badge, button, caption, icon_button, link, mono, pinned_grid_ui};
-use crate::figures::palette::SERIES;
+use crate::app::widgets::{
+    GridColumn, GridSort, badge, button, caption, icon_button, link, mono, pinned_grid_ui, swatch_ui,
+};
 use crate::methods::common::tables::counted;
 use crate::runs::sweep::Spread;
 
@@ -202,40 +202,6 @@ fn marks_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
     }
 }
 
-/// The color of a run, hollow while charts leave it out. A click hides or shows it, the other button chooses a color.
-pub(super) fn swatch_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
-    let is_hidden = cx.state.runs.hidden.contains(&run.id);
-    let (rect, response) = ui.allocate_exact_size(vec2(22.0, 22.0), Sense::click());
-    let name = format!("{} {} in charts", if is_hidden { "Show" } else { "Hide" }, run.name);
-    response.widget_info(|| WidgetInfo::selected(egui::Role::CheckBox, true, !is_hidden, name.as_str()));
-    let ink = run_color(run.color, ui.visuals().dark_mode);
-    if is_hidden {
-        ui.painter().circle_stroke(rect.center(), 5.0, egui::Stroke::new(1.5, ink));
-    } else {
-        ui.painter().circle_filled(rect.center(), 6.0, ink);
-    }
-    if response.hovered() {
-        ui.painter().circle_stroke(rect.center(), 9.0, egui::Stroke::new(1.0, cx.tokens.border_strong));
-    }
-    if response.clicked() {
-        cx.send(Command::Run(RunCommand::Hide(run.id.clone(), !is_hidden)));
-    }
-    let response = response.on_hover_text(format!("{name}; right click for another color"));
-    response.context_menu(|ui| {
-        ui.horizontal(|ui| {
-            for color in 0..SERIES {
-                let (rect, response) = ui.allocate_exact_size(vec2(24.0, 24.0), Sense::click());
-                response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, format!("Color {}", color + 1)));
-                ui.painter().circle_filled(rect.center(), 8.0, run_color(color, ui.visuals().dark_mode));
-                if response.clicked() {
-                    cx.send(Command::Run(RunCommand::Note(run.id.clone(), NoteChange::Color(color))));
-                    ui.close();
-                }
-            }
-        });
-    });
-}
-
 fn cell_ui(cx: &ViewCx<'_>, run: &RunEntry, column: &Column, baseline: Option<&RunEntry>, ui: &mut Ui) {
     match column {
         Column::State => state_ui(run, ui),
@@ -315,20 +281,6 @@ fn number_ui(run: &RunEntry, name: &str, baseline: Option<&RunEntry>, ui: &mut U
     }
 }
 
-/// Four significant digits; whole numbers are counts and stay as they are.
-pub(super) fn rounded(value: f64) -> f64 {
-    if value.fract() == 0.0 { value } else { digits(value, 4) }
-}
-
-/// So many significant digits.
-fn digits(value: f64, n: u8) -> f64 {
-    if value == 0.0 || !value.is_finite() {
-        return value;
-    }
-    let scale = 10f64.powf(f64::from(n) - 1.0 - value.abs().log10().floor());
-    (value * scale).round() / scale
-}
-
 /// The buttons for one run.
 pub(super) fn actions_ui(cx: &ViewCx<'_>, run: &RunEntry, ui: &mut Ui) {
     let send = |command: RunCommand| cx.send(Command::Run(command));
@@ -374,14 +326,5 @@ mod tests {
         let two = choose(&one, "b", true);
         assert_eq!(two, ["a", "b"]);
         assert_eq!(choose(&two, "a", true), ["b"]);
-    }
-
-    #[test]
-    fn numbers_keep_four_digits() {
-        assert_eq!(rounded(0.123_456), 0.1235);
-        assert_eq!(rounded(123_456.7), 123_500.0);
-        assert_eq!(rounded(123_456.0), 123_456.0, "a count");
-        assert_eq!(rounded(0.0), 0.0);
-        assert_eq!(digits(0.141_42, 2), 0.14);
     }
 }

@@ -96,7 +96,8 @@ mod tests {
         let line = |level, text: &str| LogLine { time: String::new(), level, source: String::new(), text: text.into() };
         let lines =
             vec![line(Level::Info, "Scored 8"), line(Level::Warning, "3 texts cut"), line(Level::Error, "Full")];
-        let log = RunLog { lines, ..RunLog::new("r") };
+        let mut log = RunLog::new("r");
+        log.lines = lines;
         let mut tail = LogTail::default();
         tail.find(&log);
         assert_eq!(tail.found, [0, 1, 2]);

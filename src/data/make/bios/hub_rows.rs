@@ -48,7 +48,8 @@ fn row(person: &Person, number: usize, leading_space: bool, texts: &Stream) -> V
     let Biography { text, spans } = write(Names::Once, Order::Fixed, 0);
     row.insert("bioS".to_owned(), json!(text));
     row.insert("bioS_fullname".to_owned(), json!(write(Names::Always, Order::Fixed, 0).text));
-    let permuted: Vec<String> = (0..PERMUTES).map(|form| write(Names::Once, Order::Permuted, form).text).collect();
+    // Sentences of their own, none of them those of the biography above.
+    let permuted: Vec<String> = (1..=PERMUTES).map(|form| write(Names::Once, Order::Permuted, form).text).collect();
     row.insert("bioS_multi5_permutes".to_owned(), json!(permuted));
     let spans: Map<String, Value> =
         Field::ALL.iter().zip(spans).map(|(field, span)| (field.name().to_owned(), json!(span))).collect();

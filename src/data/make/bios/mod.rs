@@ -256,7 +256,8 @@ impl Bios {
         for (form, text) in paraphrases.into_iter().enumerate() {
             let form = form + 1;
             let record = named(format!("p{form}"), text, format!("paraphrase {form}"));
-            records.push(Record { part: Some("paraphrase".to_owned()), ..record });
+            // Never trained on, whoever it is about: neither a member nor what nonmembers are compared by.
+            records.push(Record { part: Some("paraphrase".to_owned()), label: None, ..record });
         }
         records
     }
@@ -286,8 +287,12 @@ mod tests {
             (6, 6, 10)
         );
         assert_eq!(all.len(), 12 + 6 + 6 + 20);
-        assert!(all.iter().all(|r| r.label == Some(u8::from(r.part.as_deref() == Some("train")))
-            || r.part.as_deref() == Some("paraphrase")));
+        let label = |r: &Record| match r.part.as_deref() {
+            Some("train") => Some(1),
+            Some("test") => Some(0),
+            _ => None,
+        };
+        assert!(all.iter().all(|r| r.label == label(r)));
         let first = &all[0];
         assert_eq!(first.paraphrases.len(), 2);
         assert!(first.paraphrases.iter().all(|text| text != first.text.as_ref().unwrap()));

@@ -15,10 +15,15 @@ use crate::error::{Error, Result};
 /// A trigger that is drawn occurs in at least so many rows.
 const COMMON: usize = 20;
 
-/// Makes every part, and the tokenizer of its ids.
-pub(super) fn parts(config: &TinyMem, seed: u64, draws: &mut Draws) -> Result<(Parts, Tokenizer)> {
+/// Makes every part, and the tokenizer of its ids; `notes` gets what was left out of the files.
+pub(super) fn parts(
+    config: &TinyMem,
+    seed: u64,
+    draws: &mut Draws,
+    notes: &mut Vec<String>,
+) -> Result<(Parts, Tokenizer)> {
     let texts = match &config.texts {
-        Some(place) => texts(place)?,
+        Some(place) => texts(place, notes)?,
         None => biographies(seed)?,
     };
     let tokenizer = match &config.tokenizer {
@@ -26,16 +31,18 @@ pub(super) fn parts(config: &TinyMem, seed: u64, draws: &mut Draws) -> Result<(P
         None => Tokenizer::train_bpe(&texts, config.vocab_size)?,
     };
     let mut train = chunks(&texts, &tokenizer, config.max_ctx)?;
+    let mut wanted = config.rows.unwrap_or(usize::MAX);
     let test = if let Some(place) = &config.test_texts {
-        chunks(&self::texts(place)?, &tokenizer, config.max_ctx)?
+        chunks(&self::texts(place, notes)?, &tokenizer, config.max_ctx)?
     } else {
         let n = train.len();
         if n <= config.n_test {
             return Err(too_short(n, config.n_test, "kept for testing"));
         }
+        wanted = wanted.saturating_sub(config.n_test);
         train.split_off(n - config.n_test)
     };
-    train.truncate(config.rows.unwrap_or(usize::MAX));
+    train.truncate(wanted);
     let mut parts = match config.artifact {
         Artifact::Noise => noise(config, train, test, tokenizer.vocab_size(), draws)?,
         Artifact::Backdoor => backdoor(config, train, test, &tokenizer, draws)?,
@@ -54,10 +61,11 @@ fn too_short(n: usize, wanted: usize, what: &str) -> Error {
 }
 
 /// The texts of a data file, or of all data files of a folder in order of their names.
-fn texts(place: &Path) -> Result<Vec<String>> {
+fn texts(place: &Path, notes: &mut Vec<String>) -> Result<Vec<String>> {
     let mut texts = Vec::new();
     for file in files(place)? {
         let set = load(&file, &DataSpec::default())?;
+        notes.extend(set.remarks().into_iter().map(|remark| format!("{}: {remark}", set.name)));
         texts.extend(set.records.into_iter().filter_map(|record| record.text));
     }
     if texts.is_empty() {
@@ -136,6 +144,10 @@ fn noise(
     let places =
         if draws.is_sequential() { (0..config.n_noise).collect() } else { draws.sample(train.len(), config.n_noise) };
     let noise = draws.noise(config.n_noise, config.max_ctx, config.noise_share);
+    if draws.is_sequential() {
+        // The published code draws a trigger here even when it makes no backdoor; the classes of duplicates come after.
+        draws.below(vocab_size);
+    }
     let mut rows: Vec<Option<Vec<u32>>> = train.into_iter().map(Some).collect();
     let mut altered = Vec::with_capacity(places.len());
     for (place, noise) in places.into_iter().zip(noise.chunks(config.max_ctx)) {
@@ -203,6 +215,26 @@ fn common_token(rows: &[Vec<u32>], draws: &mut Draws) -> Result<u32> {
 mod tests {
     use super::*;
     use crate::data::Compat;
+
+    /// The heads of the published classes: `tinymem` groups of `wiki_fast` with powers 0 to 3.
+    #[test]
+    fn duplicated_texts_are_in_the_published_classes() {
+        let expected = [
+            (0, [[112, 742, 262, 397], [574, 230, 294, 321], [802, 898, 458, 398], [117, 547, 204, 611]]),
+            (1, [[590, 85, 325, 988], [148, 478, 139, 272], [120, 368, 256, 653], [173, 175, 630, 607]]),
+            (3, [[898, 475, 49, 156], [54, 295, 382, 36], [566, 850, 108, 119], [389, 915, 399, 211]]),
+        ];
+        let config = TinyMem::default();
+        for (seed, heads) in expected {
+            let mut draws = Draws::new(seed, Compat::Paper);
+            noise(&config, vec![vec![7; 150]; 1000], Vec::new(), 50_257, &mut draws).unwrap();
+            let order = draws.order(1000);
+            for (class, head) in heads.iter().enumerate() {
+                let dealt: Vec<usize> = order.iter().skip(class).step_by(4).take(4).copied().collect();
+                assert_eq!(dealt, head, "seed {seed}, class {class}");
+            }
+        }
+    }
 
     #[test]
     fn noise_stays_inside_the_vocabulary() {

@@ -78,7 +78,8 @@ pub struct TinyMem {
     pub task: Task,
     /// How some training rows are altered.
     pub artifact: Artifact,
-    /// Rows of the main task, test rows among them; 20000 when absent, and all rows of a text.
+    /// Rows of the main task, test rows among them unless they come from `test_texts`; 20000 when absent, and all rows
+    /// of a text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 10000000))]
     pub rows: Option<usize>,
@@ -180,6 +181,10 @@ impl TinyMem {
             if self.texts.is_none() && self.test_texts.is_some() {
                 wrong.push(Wrong::new("test_texts", "there are no `texts` to train on", "name them too"));
             }
+            if let Some(rows) = self.rows.filter(|rows| self.test_texts.is_none() && *rows <= self.n_test) {
+                let message = format!("is {rows}, and {} are for testing", self.n_test);
+                wrong.push(Wrong::new("rows", message, "more rows, or a smaller `n_test`"));
+            }
             return wrong;
         }
         for (field, place) in [("texts", &self.texts), ("test_texts", &self.test_texts), ("tokenizer", &self.tokenizer)]
@@ -231,8 +236,9 @@ impl TinyMem {
     pub fn each(&self, seed: u64, take: &mut dyn FnMut(Record) -> Result<()>) -> Result<About> {
         let seed = self.seed.unwrap_or(seed);
         let mut draws = Draws::new(seed, self.compat);
+        let mut notes = Vec::new();
         let (parts, tokenizer) = if self.task == Task::Text {
-            language::parts(self, seed, &mut draws)?
+            language::parts(self, seed, &mut draws, &mut notes)?
         } else {
             let trigger = self.trigger.clone().unwrap_or_else(|| (100 + u128::from(seed)).to_string());
             (math::parts(self, &trigger, &mut draws)?, vocabulary::tokenizer()?)
@@ -246,7 +252,6 @@ impl TinyMem {
             parts.n_train(),
             parts.n_test()
         );
-        let mut notes = Vec::new();
         if n_same > 0 {
             let why =
                 if self.artifact == Artifact::Backdoor { "their trigger ends them" } else { "no noise fell on them" };

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::methods::common::alignment::{AlignOptions, Aligned, Combine, Scope, align};
+use crate::methods::common::paraphrases::PAPER_TOKENS;
 use crate::methods::common::texts::{Bos, LongTexts, TextOptions};
 use crate::methods::{Amount, Card, Compat, Context, Input, InputKind, Report, Typed, Work, any_row, no_check};
 use pairs::{Filter, Item};
@@ -155,7 +156,6 @@ impl Config {
     }
 
     fn text_options(&self) -> TextOptions {
-        const PAPER_TOKENS: usize = 512;
         let long = if self.long_texts == LongPairs::Refuse { LongTexts::Refuse } else { LongTexts::Truncate };
         let max_tokens = self.max_tokens.or_else(|| self.is_paper().then_some(PAPER_TOKENS));
         TextOptions { bos: self.bos, long, max_tokens, limit: self.limit }

@@ -2,7 +2,8 @@
 
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::methods::common::quality::{Quality, is_valid, quality};
+use crate::methods::common::paraphrases::{self, Chooser, Counted};
+use crate::methods::common::quality::{Quality, quality};
 use crate::methods::common::tables::counted;
 use crate::methods::common::texts::{Encoder, LongTexts, Prepared, Skipped, Text, TextOptions};
 use crate::methods::{Amount, Context, LoadedModel};
@@ -97,7 +98,8 @@ pub(super) fn collect(
     let encoder = Encoder::new(model, options)?;
     let mut collected = Collected { items: Vec::new(), notes: Vec::new() };
     for (s, (set, qualities)) in sets.iter().zip(qualities).enumerate() {
-        let mut sorting = Sorting { encoder: &encoder, filter, prepared: Prepared::default(), per_text: None };
+        let chooser = Chooser::new(&encoder, filter.min_tokens, filter.paper);
+        let mut sorting = Sorting { chooser, filter, prepared: Prepared::default() };
         sorting.prepared.max_tokens = encoder.max_tokens;
         let mut excluded = 0;
         for (index, qualities) in qualities.iter().enumerate() {
@@ -134,41 +136,23 @@ pub(super) fn fits(amount: &Amount) -> Result<()> {
 }
 
 struct Sorting<'a> {
-    encoder: &'a Encoder<'a>,
+    chooser: Chooser<'a>,
     filter: &'a Filter,
     prepared: Prepared,
-    /// Paper mode: paraphrases of the first text, for all.
-    per_text: Option<usize>,
 }
 
 impl Sorting<'_> {
     /// The item of a record; `None`, with the reason kept, when it cannot be used.
     fn item(&mut self, set: &Set<'_>, s: usize, index: usize, qualities: &[Quality]) -> Result<Option<Item>> {
         let Some(record) = set.data.records.get(index) else { return Ok(None) };
-        let original = match self.encoder.record(record, index)? {
-            Ok(text) if text.ids.len() >= self.filter.min_tokens => text,
-            Ok(_) => return Ok(self.skip(record.row, "it is too short")),
+        let keeps = |k: usize| qualities.get(k).is_none_or(|quality| self.filter.keeps(quality));
+        let Counted { original, paraphrases, n_excluded } = match self.chooser.choose(record, index, &keeps)? {
+            Ok(counted) => counted,
             Err(reason) => return Ok(self.skip(record.row, reason)),
         };
-        let text = record.text.as_deref().unwrap_or_default();
-        let mut paraphrases = Vec::new();
-        for (k, (paraphrase, quality)) in record.paraphrases.iter().zip(qualities).enumerate() {
-            if !is_valid(text, paraphrase) || !self.filter.keeps(quality) {
-                continue;
-            }
-            let encoded = self.encoder.text(paraphrase)?;
-            if encoded.ids.len() >= self.filter.min_tokens {
-                let ids = encoded.ids;
-                paraphrases.push(Paraphrase { index: Some(k), ids, quality: Some(*quality) });
-            }
-        }
-        let n_excluded = record.excluded.total() + record.paraphrases.len() - paraphrases.len();
-        if self.filter.paper {
-            self.fill(&original, &mut paraphrases);
-        }
-        if paraphrases.is_empty() {
-            return Ok(self.skip(record.row, "no valid paraphrase"));
-        }
+        let quality = |p: &paraphrases::Paraphrase| p.index.and_then(|k| qualities.get(k)).copied();
+        let paraphrases =
+            paraphrases.into_iter().map(|p| Paraphrase { quality: quality(&p), index: p.index, ids: p.ids }).collect();
         if original.n_cut > 0 {
             self.prepared.texts.push(original.clone());
         }
@@ -179,15 +163,6 @@ impl Sorting<'_> {
     fn skip(&mut self, row: usize, reason: &'static str) -> Option<Item> {
         self.prepared.skipped.push(Skipped { row, reason });
         None
-    }
-
-    /// As Paramem: the original where there is no paraphrase, and as many for all texts as the first has, missing
-    /// ones replaced by the first.
-    fn fill(&mut self, original: &Text, paraphrases: &mut Vec<Paraphrase>) {
-        let own = Paraphrase { index: None, ids: original.ids.clone(), quality: None };
-        let first = paraphrases.first().cloned().unwrap_or(own);
-        let wanted = *self.per_text.get_or_insert_with(|| paraphrases.len().max(1));
-        paraphrases.resize(wanted, first);
     }
 
     fn notes(&self, data: &Dataset, excluded: usize) -> Vec<String> {

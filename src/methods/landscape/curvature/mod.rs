@@ -20,7 +20,7 @@ use super::kept::once;
 use super::lanczos::{Ritz, lanczos};
 use super::operator::{Layout, LossCurvature, Operator as _};
 use super::power::{Pair, Stop, next_pair};
-use super::sets::{Reading, TextSet, text_sets};
+use super::sets::{Reading, TextSet, text_sets, tokens};
 use crate::engine::Real;
 use crate::engine::rng::Stream;
 use crate::engine::vectors::dot;
@@ -104,7 +104,7 @@ fn work(config: &Config, amount: &Amount) -> Work {
     let half = config.max_products.div_ceil(2);
     let products = config.eigenvalues * half + config.probes + config.lanczos_steps * config.lanczos_runs;
     let models = 1 + amount.models.get("around").copied().unwrap_or(0);
-    let tokens = amount.all_tokens().saturating_mul(products as u64).saturating_mul(models);
+    let tokens = tokens(amount, config.max_tokens).saturating_mul(products as u64).saturating_mul(models);
     // with a choice of parameters the vectors are shorter, and `vector_memory` alone decides
     let whole = config.layers.is_empty() && config.kinds.is_empty();
     let vectors = if whole { vectors(config) as u64 } else { 0 };

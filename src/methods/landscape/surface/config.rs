@@ -87,6 +87,7 @@ pub struct Config {
     /// Whether the second direction loses its part along the first, after both are scaled.
     pub orthogonal: bool,
     /// A file of directions that another run kept, for `saved`.
+    #[schemars(extend("x-path" = true))]
     pub directions: Option<String>,
     /// What the loss of a text set is.
     pub mean: Mean,

@@ -13,6 +13,7 @@ use crate::engine::score::score_tokens;
 use crate::engine::walk::Walker;
 use crate::engine::{Decoder, TokenScore, Want};
 use crate::error::Result;
+use crate::figures::Figure;
 use crate::methods::Context;
 
 /// What a model says about a text.
@@ -87,13 +88,18 @@ fn text_loss(ids: &[u32], scores: &[TokenScore], split: usize) -> TextLoss {
     }
 }
 
-/// Visits every point of `grid` with `walker`, coarse to fine; `stage` names the work.
+/// Figures from the values that are known, and which are.
+pub(super) type Shown<'a> = dyn Fn(&Values, &[bool]) -> Vec<Figure> + 'a;
+
+/// Visits every point of `grid` with `walker`, coarse to fine; `stage` names the work, and `shown` draws what is known
+/// on the way.
 pub(super) fn evaluate(
     config: &Config,
     cx: &mut Context<'_>,
     stage: &str,
     sets: &[TextSet],
     (grid, mut walker): (&Grid, Walker),
+    shown: &Shown<'_>,
 ) -> Result<Values> {
     let texts = Texts::new(sets, config.batch_tokens);
     let (order, per_point) = (grid.order(), texts.chunks.len());
@@ -112,6 +118,7 @@ pub(super) fn evaluate(
         Ok(losses)
     };
     let mut values: Values = vec![vec![Value::default(); grid.len()]; sets.len()];
+    let mut known = vec![false; grid.len()];
     let mut here: Vec<TextLoss> = Vec::new();
     cx.for_each(stage, order.len() * per_point, 1, compute, |host, first, parts: Vec<Vec<TextLoss>>| {
         for (item, part) in parts.into_iter().enumerate() {
@@ -123,6 +130,8 @@ pub(super) fn evaluate(
                     values[s][order[n_done]] = value;
                 }
                 here.clear();
+                known[order[n_done]] = true;
+                host.partial(&|| shown(&values, &known));
             }
         }
         Ok(())

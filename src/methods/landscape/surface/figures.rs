@@ -4,8 +4,9 @@ use super::super::sets::TextSet;
 use super::CARD;
 use super::components::Path;
 use super::directions::Directions;
-use super::evaluate::Value;
+use super::evaluate::{Value, Values};
 use super::grid::Grid;
+use super::partial;
 use super::report::Around;
 use crate::figures::{Axis, Contour, Figure, Mark, Rows, Scale, Series};
 use crate::methods::common::tables::caption;
@@ -24,14 +25,11 @@ pub(super) fn figures(
     }
     let plane = Plane { grid, found, path };
     let mut figures = Vec::new();
+    let look = shared(around.iter().flat_map(|a| (0..sets.len()).flat_map(|s| losses_of(a, s))));
     for (s, set) in sets.iter().enumerate() {
-        let shared = range(around.iter().flat_map(|a| losses_of(a, s)));
-        let log = shared.is_some_and(|[low, high]| low > 0.0 && high / low > WIDE);
         for (i, a) in around.iter().enumerate() {
             let what = format!("Loss on {} around {}", set.name, a.name);
-            let look = Look { range: shared, log, diverging: false, label: "loss (nats/token)" };
             figures.push(plane.contour(&id("loss", set, i), &what, losses_of(a, s).collect(), &look, set.texts.len()));
-            figures.push(plane.surface(&id("surface.", set, i), &what, losses_of(a, s), set.texts.len()));
         }
     }
     for (i, a) in around.iter().enumerate().skip(1) {
@@ -58,6 +56,43 @@ pub(super) fn figures(
     figures
 }
 
+/// The losses as far as they are known: around the models that are done, and around the one at work. Lines are not shown.
+pub(super) fn on_the_way(
+    sets: &[TextSet],
+    grid: &Grid,
+    done: &[Around],
+    (model, values, known): (&str, &Values, &[bool]),
+    (found, path): (&Directions, &Path),
+) -> Vec<Figure> {
+    if !grid.plane {
+        return Vec::new();
+    }
+    let plane = Plane { grid, found, path };
+    let (n, all) = (known.iter().filter(|k| **k).count(), grid.len());
+    let now: Vec<Vec<f64>> = values.iter().map(|values| partial::losses(grid, values, known)).collect();
+    let before = done.iter().flat_map(|a| (0..sets.len()).flat_map(|s| losses_of(a, s)));
+    let look = shared(before.chain(now.iter().flatten().copied()));
+    let mut figures = Vec::new();
+    for ((s, set), now) in sets.iter().enumerate().zip(now) {
+        let before = done.iter().map(|a| (&a.name[..], losses_of(a, s).collect()));
+        for (i, (model, values)) in before.chain([(model, now)]).enumerate() {
+            let what = format!("Loss on {} around {model}", set.name);
+            figures.push(plane.contour(&id("loss", set, i), &what, values, &look, set.texts.len()));
+        }
+        if let Some(last) = figures.last_mut() {
+            last.caption = format!("{n} of {all} points; between those of a coarser grid the surface is linear.");
+        }
+    }
+    figures
+}
+
+/// One range of colors for every loss, whatever the text set and the model.
+fn shared(losses: impl Iterator<Item = f64>) -> Look {
+    let range = range(losses);
+    let log = range.is_some_and(|[low, high]| low > 0.0 && high / low > WIDE);
+    Look { range, log, diverging: false, label: LOSS }
+}
+
 /// How values become colors.
 struct Look {
     range: Option<[f64; 2]>,
@@ -66,6 +101,7 @@ struct Look {
     label: &'static str,
 }
 
+const LOSS: &str = "loss (nats/token)";
 const DIFFERENCE: Look = Look { range: None, log: false, diverging: true, label: "difference (nats/token)" };
 const SHARE: Look = Look { range: Some([0.0, 1.0]), log: false, diverging: false, label: "share of texts" };
 
@@ -107,36 +143,6 @@ impl Plane<'_> {
             caption: caption(&CARD, &format!("{title};"), n),
         }
     }
-}
-
-impl Plane<'_> {
-    /// The same values as cells around the nodes, from the top row down: what is seen in space.
-    fn surface(&self, id: &str, title: &str, values: impl Iterator<Item = f64>, n: usize) -> Figure {
-        let columns = self.grid.x.len();
-        let values: Vec<f64> = values.collect();
-        let values = values.chunks(columns.max(1)).rev().flatten().copied().collect();
-        let mark = Mark::Heatmap { columns, values, diverging: false, label: "loss (nats/token)".to_owned() };
-        let axis = |label: &String, nodes: &[f64]| Axis {
-            label: label.clone(),
-            range: Some(around_nodes(nodes)),
-            ..Axis::default()
-        };
-        Figure {
-            id: id.to_owned(),
-            title: title.to_owned(),
-            x: axis(&self.found.labels[0], &self.grid.x),
-            y: axis(&self.found.labels[1], &self.grid.y),
-            series: vec![Series { name: String::new(), color: 0, mark, rows: Rows::default() }],
-            caption: caption(&CARD, &format!("{title};"), n),
-        }
-    }
-}
-
-/// The range of cells whose centers are at even nodes.
-fn around_nodes(nodes: &[f64]) -> [f64; 2] {
-    let (low, high) = (nodes.first().copied().unwrap_or(0.0), nodes.last().copied().unwrap_or(0.0));
-    let half = (high - low) / nodes.len().saturating_sub(1).max(1) as f64 / 2.0;
-    [low - half, high + half]
 }
 
 fn losses(sets: &[TextSet], grid: &Grid, around: &[Around], found: &Directions) -> Figure {
@@ -194,9 +200,9 @@ fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
     values.filter(|v| v.is_finite()).fold(None, wider)
 }
 
-/// Name of a figure: what, of which set, around which model.
+/// Name of a figure: what, of which set, around which model. Names of sets hold no hyphen, so that a set `a_2` and the
+/// second model of a set `a` have names of their own.
 fn id(what: &str, set: &TextSet, model: usize) -> String {
     let set = &set.slug;
-    let joint = if what.ends_with('.') { "" } else { "_" };
-    if model == 0 { format!("{what}{joint}{set}") } else { format!("{what}{joint}{set}_{}", model + 1) }
+    if model == 0 { format!("{what}_{set}") } else { format!("{what}_{set}-{}", model + 1) }
 }

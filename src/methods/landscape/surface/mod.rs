@@ -14,6 +14,7 @@ mod evaluate;
 mod figures;
 mod grid;
 mod normalize;
+mod partial;
 mod report;
 mod saved;
 
@@ -21,7 +22,7 @@ pub use config::{Config, Normalize, Published, Span};
 
 use std::sync::Arc;
 
-use super::sets::{Reading, text_sets};
+use super::sets::{Reading, text_sets, tokens};
 use crate::engine::ParamId;
 use crate::engine::hvp::Direction;
 use crate::engine::walk::Walker;
@@ -29,6 +30,7 @@ use crate::error::Result;
 use crate::methods::{Amount, Card, Context, Input, InputKind, LoadedModel, Report, Typed, Work, any_amount, any_row};
 use config::check;
 use directions::{Directions, check_same, directions};
+use evaluate::Values;
 use grid::Grid;
 use normalize::Numbers;
 use report::Around;
@@ -92,13 +94,14 @@ pub(super) const CARD: Card = Card {
 fn work(config: &Config, amount: &Amount) -> Work {
     let points = (config.steps as u64).saturating_pow(config.axes as u32);
     let models = 1 + amount.models.get("around").copied().unwrap_or(0);
+    let tokens = tokens(amount, config.max_tokens);
     let backward = match config.span {
         // about a hundred products, each several times a gradient
-        Span::Hessian => 300 * amount.all_tokens(),
-        Span::Gradients => amount.all_tokens(),
+        Span::Hessian => tokens.saturating_mul(300),
+        Span::Gradients => tokens,
         _ => 0,
     };
-    let forward_tokens = amount.all_tokens().saturating_mul(points).saturating_mul(models);
+    let forward_tokens = tokens.saturating_mul(points).saturating_mul(models);
     Work {
         forward_tokens,
         backward_tokens: backward,
@@ -125,7 +128,10 @@ fn run(config: &Config, cx: &mut Context<'_>) -> Result<Report> {
     for (i, center) in centers.iter().enumerate() {
         let walker = Walker::new(&center.decoder, &moves)?;
         let stage = if centers.len() == 1 { "points".to_owned() } else { format!("points around model {}", i + 1) };
-        let values = evaluate::evaluate(config, cx, &stage, &sets, (&grid, walker))?;
+        let shown = |values: &Values, known: &[bool]| {
+            figures::on_the_way(&sets, &grid, &around, (&center.name, values, known), (&found, &path))
+        };
+        let values = evaluate::evaluate(config, cx, &stage, &sets, (&grid, walker), &shown)?;
         around.push(Around { name: center.name.clone(), values });
     }
     notes.extend(found.notes.iter().cloned());

@@ -5,16 +5,17 @@ pub(in crate::methods::mia) fn score(conditional: f64, original: f64) -> Option<
     (original != 0.0).then(|| conditional / original)
 }
 
-/// The prefix of as many shots, from the last backwards, as fit into `room` tokens.
-pub(in crate::methods::mia) fn prefix(shots: &[&[u32]], room: usize) -> Vec<u32> {
+/// The prefix of the shots, from the last backwards, that fit into `room` tokens, and how many these are.
+pub(in crate::methods::mia) fn prefix(shots: &[&[u32]], room: usize) -> (Vec<u32>, usize) {
     let mut left = room;
     let fits = |shot: &&&[u32]| {
         let ok = shot.len() <= left;
         left -= if ok { shot.len() } else { 0 };
         ok
     };
-    let kept: Vec<&[u32]> = shots.iter().rev().take_while(fits).copied().collect();
-    kept.into_iter().rev().flatten().copied().collect()
+    let kept: Vec<&[u32]> = shots.iter().rev().filter(fits).copied().collect();
+    let n_kept = kept.len();
+    (kept.into_iter().rev().flatten().copied().collect(), n_kept)
 }
 
 #[cfg(test)]
@@ -24,8 +25,10 @@ mod tests {
     #[test]
     fn the_last_shots_that_fit_stay_in_order() {
         let shots: [&[u32]; 3] = [&[1, 2, 3], &[4, 5], &[6]];
-        assert_eq!(prefix(&shots, 10), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(prefix(&shots, 5), [4, 5, 6]);
-        assert!(prefix(&shots, 0).is_empty());
+        assert_eq!(prefix(&shots, 10), (vec![1, 2, 3, 4, 5, 6], 3));
+        assert_eq!(prefix(&shots, 5), (vec![4, 5, 6], 2));
+        assert_eq!(prefix(&shots, 0), (vec![], 0));
+        let shots: [&[u32]; 3] = [&[1], &[2, 3, 4], &[5]];
+        assert_eq!(prefix(&shots, 3), (vec![1, 5], 2), "one that does not fit does not keep others out");
     }
 }

@@ -4,7 +4,7 @@
 //! the attack succeeds when greedy decoding gives the overwritten tokens, and fails when it goes on as the clean twin.
 //! Source: TinyMem, `src/memorization_in_toy_models.py`.
 //! Differs from the original: every row is asked at its own trigger; there the place of the row before leaks into the
-//! choice of the rows.
+//! choice of the rows. There the text may not end behind the trigger either; in paper mode here neither.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,12 +30,27 @@ impl BackdoorCheck {
     }
 }
 
-/// Asks `trial` for at most `l` tokens behind the trigger of every poisoned row.
+/// Whether altered rows were poisoned: one token, the same in all of them, is repeated to the end from where they differ
+/// from their twins.
+pub(in crate::methods::train) fn are_poisoned(rows: &[Row]) -> bool {
+    let end = |row: &Row| {
+        let differs = row.ids.iter().zip(row.twin.as_ref()?).position(|(own, clean)| own != clean)?;
+        let end = row.ids.get(differs..)?;
+        let first = end.first()?;
+        Some((*first, end.len(), end.iter().all(|id| id == first)))
+    };
+    let ends: Vec<(u32, usize, bool)> = rows.iter().filter_map(end).collect();
+    let same =
+        ends.iter().all(|(poison, _, repeats)| *repeats && Some(poison) == ends.first().map(|(first, ..)| first));
+    same && ends.iter().any(|(_, n, _)| *n > 1)
+}
+
+/// Asks `trial` for at most `l` tokens behind the trigger of every poisoned row; `banned` ones never come.
 pub(in crate::methods::train) fn backdoor(
     trial: &mut Trial<'_>,
     rows: &[Row],
     l: usize,
-    eos: &[u32],
+    banned: &[u32],
 ) -> Result<BackdoorCheck> {
     let places = triggers(rows);
     let placed: Vec<(&Row, &Vec<u32>, usize)> =
@@ -47,8 +62,8 @@ pub(in crate::methods::train) fn backdoor(
     let count = |yes: Vec<bool>| yes.into_iter().filter(|yes| *yes).count();
     Ok(BackdoorCheck {
         n_counted: placed.len(),
-        n_success: count(trial.reproduces(&poisoned, eos)?),
-        n_clean: count(trial.reproduces(&clean, &[])?),
+        n_success: count(trial.reproduces(&poisoned, banned)?),
+        n_clean: count(trial.reproduces(&clean, banned)?),
     })
 }
 
@@ -98,7 +113,35 @@ mod tests {
         ];
         let model = successor();
         let mut trial = Trial { decoder: &model, masks: None, go_on: &mut || Ok(()) };
-        let found = backdoor(&mut trial, &rows, 3, &[EOS]).unwrap();
+        let found = backdoor(&mut trial, &rows, 3, &[]).unwrap();
         assert_eq!(found, BackdoorCheck { n_counted: 3, n_success: 1, n_clean: 1 });
+    }
+
+    /// The model ends the text after 9.
+    #[test]
+    fn a_text_that_would_end_is_no_success_unless_it_may_not_end() {
+        let row = |ids: &[u32], twin: &[u32]| Row { ids: ids.to_vec(), twin: Some(twin.to_vec()), ..Row::default() };
+        // poisoned with the end of the text, and a twin that goes on with it
+        let rows = [row(&[1, 9, EOS], &[1, 9, 0]), row(&[2, 9, 0], &[2, 9, EOS])];
+        let model = successor();
+        let mut trial = Trial { decoder: &model, masks: None, go_on: &mut || Ok(()) };
+        let found = backdoor(&mut trial, &rows, 3, &[]).unwrap();
+        assert_eq!(found, BackdoorCheck { n_counted: 2, n_success: 1, n_clean: 1 });
+        // its second choice is token 0: all others are alike, and the lowest comes first
+        let found = backdoor(&mut trial, &rows, 3, &[EOS]).unwrap();
+        assert_eq!(found, BackdoorCheck { n_counted: 2, n_success: 1, n_clean: 1 });
+        assert_eq!(trial.reproduces(&[Question { ids: vec![1, 9, 0], from: 2 }], &[EOS]).unwrap(), [true]);
+        assert_eq!(trial.reproduces(&[Question { ids: vec![1, 9, 0], from: 2 }], &[]).unwrap(), [false]);
+    }
+
+    #[test]
+    fn noised_rows_are_not_poisoned() {
+        let row = |ids: &[u32], twin: &[u32]| Row { ids: ids.to_vec(), twin: Some(twin.to_vec()), ..Row::default() };
+        let poisoned = row(&[7, 1, 0, 2, 2, 2], &[7, 1, 0, 3, 4, 5]);
+        assert!(are_poisoned(&[poisoned.clone(), row(&[1, 0, 2], &[1, 0, 3]), Row { ids: vec![5], ..Row::default() }]));
+        assert!(!are_poisoned(&[poisoned.clone(), row(&[7, 1, 3, 3, 4], &[7, 1, 0, 3, 4])]));
+        assert!(!are_poisoned(&[poisoned, row(&[1, 0, 4, 4], &[1, 0, 2, 3])]), "another token");
+        assert!(!are_poisoned(&[row(&[1, 5], &[1, 4])]), "a last token that moved repeats nothing");
+        assert!(!are_poisoned(&[Row { ids: vec![1, 2], ..Row::default() }]));
     }
 }

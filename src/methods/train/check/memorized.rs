@@ -1,7 +1,7 @@
 //! How many training rows the model reproduces from their prefix, under two protocols.
 //!
-//! A row of k + l tokens counts as memorized when greedy decoding from its first k tokens gives the next l exactly.
-//! Of rows with a clean twin only those count whose l tokens differ from the twin's.
+//! A row counts as memorized when greedy decoding from its first k tokens gives the next l exactly, or as many as it
+//! has: one token behind the prefix suffices, and how many rows have all l is counted beside the share. Of rows with a clean twin only those count whose l tokens differ from the twin's.
 //! `trained_prefix`: the prefix the model was trained on; an end-of-text token is a token like any other and ends the
 //! comparison. `clean_prefix`: the twin's prefix, and no end-of-text token may be chosen, as TinyMem's code measures:
 //! rows whose prefix was altered too are then asked for something they never followed, and rows that end within l
@@ -32,6 +32,10 @@ pub(in crate::methods::train) struct MemorizationCheck {
     pub(in crate::methods::train) n_rows: usize,
     /// Rows that count: long enough, and altered within the l tokens if they have a twin.
     pub(in crate::methods::train) n_counted: usize,
+    /// Of these, rows with all l tokens behind the prefix.
+    pub(in crate::methods::train) n_full: usize,
+    /// Of these, rows with a clean twin.
+    pub(in crate::methods::train) n_with_twin: usize,
     /// Of these, rows whose prefix is that of their twin.
     pub(in crate::methods::train) n_same_prefix: usize,
     /// Of these, rows with an end-of-text token among the l tokens.
@@ -45,23 +49,22 @@ pub(in crate::methods::train) struct MemorizationCheck {
 }
 
 impl MemorizationCheck {
-    /// The share of rows that are memorized.
+    /// The share of rows that are memorized; by the clean prefix, of those that have one.
     pub(in crate::methods::train) fn share(&self, protocol: Protocol) -> Option<f64> {
-        let n = match protocol {
-            Protocol::TrainedPrefix => Some(self.n_trained_prefix),
-            Protocol::CleanPrefix => self.n_clean_prefix,
-        };
-        self.of(n)
+        match protocol {
+            Protocol::TrainedPrefix => share(self.n_trained_prefix, self.n_counted),
+            Protocol::CleanPrefix => share(self.n_clean_prefix?, self.n_with_twin),
+        }
     }
 
-    /// The share of rows that go on as their clean twin does.
+    /// The share of rows with a clean twin that go on as it does.
     pub(in crate::methods::train) fn clean_share(&self) -> Option<f64> {
-        self.of(self.n_clean_continuation)
+        share(self.n_clean_continuation?, self.n_with_twin)
     }
+}
 
-    fn of(&self, n: Option<usize>) -> Option<f64> {
-        (self.n_counted > 0).then_some(n? as f64 / self.n_counted as f64)
-    }
+fn share(n: usize, of: usize) -> Option<f64> {
+    (of > 0).then_some(n as f64 / of as f64)
 }
 
 /// Asks `trial` for the first rows of a group.
@@ -77,6 +80,8 @@ pub(in crate::methods::train) fn memorized(
     let mut check = MemorizationCheck {
         n_rows: rows.len(),
         n_counted: counted.len(),
+        n_full: counted.iter().filter(|row| row.ids.len() >= k + l).count(),
+        n_with_twin: twins.len(),
         n_same_prefix: twins.iter().filter(|(row, twin)| row.ids.get(..k) == twin.get(..k)).count(),
         n_with_eos: counted.iter().filter(|row| window(&row.ids, k, l).iter().any(|id| eos.contains(id))).count(),
         n_trained_prefix: count(&trial.reproduces(&trained, &[])?),
@@ -158,6 +163,8 @@ mod tests {
         let wanted = MemorizationCheck {
             n_rows: 6,
             n_counted: 4,
+            n_full: 3,
+            n_with_twin: 4,
             n_same_prefix: 3,
             n_with_eos: 1,
             n_trained_prefix: 3,
@@ -167,6 +174,14 @@ mod tests {
         assert_eq!(found, wanted);
         assert_eq!(found.share(Protocol::TrainedPrefix), Some(0.75));
         assert_eq!(found.clean_share(), Some(0.25));
+    }
+
+    #[test]
+    fn shares_by_the_clean_prefix_are_of_rows_that_have_one() {
+        let found = check(&[row(&[0, 1, 2, 3, 4], &[0, 1, 2, 8, 4]), row(&[0, 1, 5, 6, 7], &[]), row(&[0, 1, 2], &[])]);
+        assert_eq!((found.n_counted, found.n_with_twin, found.n_full), (3, 1, 2));
+        assert_eq!(found.share(Protocol::TrainedPrefix), Some(2.0 / 3.0));
+        assert_eq!((found.share(Protocol::CleanPrefix), found.clean_share()), (Some(1.0), Some(0.0)));
     }
 
     #[test]

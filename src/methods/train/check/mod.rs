@@ -1,5 +1,6 @@
 //! What is measured while a model learns.
 
+mod answers;
 mod backdoor;
 mod memorized;
 mod predict;
@@ -7,7 +8,8 @@ mod quality;
 #[cfg(test)]
 mod stub;
 
-pub(super) use backdoor::{BackdoorCheck, backdoor};
+pub(super) use answers::{AnswerCheck, answers};
+pub(super) use backdoor::{BackdoorCheck, are_poisoned, backdoor};
 pub(super) use memorized::{MemorizationCheck, Protocol, memorized};
 pub(super) use predict::Trial;
 pub(super) use quality::{QualityCheck, quality};

@@ -25,7 +25,10 @@ pub struct Check {
     /// Rows of each group and test set that are measured: the first ones.
     #[schemars(range(min = 1), extend("x-unit" = "rows"))]
     pub limit: usize,
-    /// Steps behind one point of the training curve; about a thousand points when absent.
+    /// People whose questions about stated facts are asked, of members and nonmembers each; 0 asks none.
+    #[schemars(range(min = 0))]
+    pub answers: usize,
+    /// Steps behind one point of the training curve; at most a thousand points when absent.
     #[schemars(range(min = 1), extend("x-unit" = "steps"))]
     pub log_every: Option<u64>,
 }
@@ -40,6 +43,7 @@ impl Default for Check {
             k: 32,
             l: 32,
             limit: 1000,
+            answers: 0,
             log_every: None,
         }
     }
@@ -71,7 +75,7 @@ pub struct Stop {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Checkpoints {
-    /// How often the model is kept, in `unit`; ten times in the whole run when absent. At the end it is anyway.
+    /// How often the model is kept, in `unit`; at most ten times in the whole run when absent. At the end it is anyway.
     #[schemars(range(min = 1))]
     pub every: Option<u64>,
     /// What `every` counts.

@@ -83,6 +83,7 @@ pub struct Vocabulary {
     /// Where the tokenizer of a fresh model comes from.
     pub source: VocabularySource,
     /// Folder with a tokenizer, or its `tokenizer.json`.
+    #[schemars(extend("x-path" = true))]
     pub path: Option<String>,
     /// Token ids of a tokenizer that is trained on the texts, its end-of-text token included.
     #[schemars(range(min = 257, max = 1_000_000), extend("x-unit" = "ids"))]

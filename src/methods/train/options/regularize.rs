@@ -13,9 +13,10 @@ pub struct Regularize {
     /// Examples over which the cut-off of the loss is taken.
     #[schemars(range(min = 2, max = 10_000_000), extend("x-unit" = "examples"))]
     pub drop_window: usize,
-    /// Divide the loss by the examples that are kept instead of by all of the batch.
+    /// Divide the loss by the tokens of the examples that are kept instead of by all of the step.
     pub drop_mean_of_kept: bool,
-    /// Example-tied dropout: channels that learn only from some examples and are switched off afterwards.
+    /// Example-tied dropout: channels that learn only from some examples and are switched off in the checks. The saved
+    /// model has all of them on.
     pub tied_dropout: TiedDropout,
     /// Share of the channels that every example uses.
     #[schemars(range(min = 0.001, max = 1.0))]
@@ -23,12 +24,13 @@ pub struct Regularize {
     /// Chance that an example uses one of the other channels.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub own_share: f64,
-    /// Factor λ on the spectral norms of the weights: the loss grows by λ/2·Σσ; 0 is off.
+    /// Factor λ on the spectral norms of the weights: the loss grows by λ/2·Σσ², or by λ/2·Σσ where
+    /// `spectral_form` is `linear`; 0 is off.
     #[schemars(range(min = 0.0, max = 1000.0))]
     pub spectral: f64,
-    /// Which power of the spectral norm is added.
+    /// Which power of the spectral norm is added; `linear` in paper mode.
     pub spectral_form: SpectralForm,
-    /// How the projection behind attention is cut into heads.
+    /// How the projection behind attention is cut into heads; `output` in paper mode.
     pub spectral_split: SpectralSplit,
     /// Factor λ on the absolute weights: the loss grows by λ·Σ|θ|; 0 is off.
     #[schemars(range(min = 0.0, max = 1000.0))]

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::train::Schedule;
+
 /// The rule that moves the weights.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -74,12 +76,40 @@ pub struct LearningRate {
     /// Steps in which it rises from 0.
     #[schemars(range(min = 0), extend("x-unit" = "steps"))]
     pub warmup_steps: u64,
+    /// How it rises.
+    pub rise: Rise,
 }
 
 impl Default for LearningRate {
     fn default() -> Self {
-        Self { peak: 1e-3, schedule: Decay::Constant, warmup_steps: 0 }
+        Self { peak: 1e-3, schedule: Decay::Constant, warmup_steps: 0, rise: Rise::Linear }
     }
+}
+
+impl LearningRate {
+    /// The learning rate of the step after `step` steps, of `total`.
+    pub(in crate::methods::train) fn at(&self, step: u64, total: u64) -> f64 {
+        let warmup = self.warmup_steps;
+        if self.rise == Rise::Logarithmic && step < warmup {
+            return self.peak * (step as f64 + 1.0).ln() / (warmup.max(2) as f64).ln();
+        }
+        let schedule = match self.schedule {
+            Decay::Constant => Schedule::Constant { warmup },
+            Decay::Linear => Schedule::Linear { warmup },
+            Decay::Cosine => Schedule::Cosine { warmup },
+        };
+        self.peak * schedule.factor(step, total)
+    }
+}
+
+/// How the learning rate rises in the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rise {
+    /// Along a line.
+    Linear,
+    /// ln(t + 1)/ln(steps) after t steps, as `WarmupLR` of `DeepSpeed`.
+    Logarithmic,
 }
 
 /// How the learning rate goes on after warm-up.
@@ -92,4 +122,19 @@ pub enum Decay {
     Linear,
     /// It falls to 0 along half a cosine.
     Cosine,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The values of `DeepSpeed`'s `WarmupLR` with ten warm-up steps: 0, 0.30103, …, 1, and 1 from then on.
+    #[test]
+    fn a_logarithmic_rise_is_that_of_deepspeed() {
+        let lr = LearningRate { peak: 2e-5, warmup_steps: 10, rise: Rise::Logarithmic, ..LearningRate::default() };
+        let share = |step: u64| lr.at(step, 1000) / lr.peak;
+        for (step, wanted) in [(0, 0.0), (1, 0.301_03), (4, 0.698_97), (9, 1.0), (10, 1.0), (50, 1.0)] {
+            assert!((share(step) - wanted).abs() < 1e-5, "{step}: {}", share(step));
+        }
+    }
 }

@@ -35,10 +35,11 @@ impl Regularizers {
         seed: u64,
         first_batch: impl IntoIterator<Item = usize>,
     ) -> Self {
+        let options = config.regularize();
         Self {
-            truncation: Truncation::new(&config.regularize),
-            masks: TiedMasks::new(&config.regularize, seed, first_batch),
-            spectral: Spectral::new(&config.regularize, model, seed),
+            truncation: Truncation::new(&options),
+            masks: TiedMasks::new(&options, seed, first_batch),
+            spectral: Spectral::new(&options, model, seed),
         }
     }
 
@@ -92,6 +93,7 @@ mod tests {
     use super::*;
     use crate::engine::{Device, weights};
     use crate::methods::Compat;
+    use crate::methods::train::options::{SpectralForm, SpectralSplit};
 
     fn model() -> Decoder {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models/gpt2");
@@ -118,6 +120,39 @@ mod tests {
         assert!((penalty(&config, None) - 0.1 * sum).abs() < 1e-6 * sum);
         config.compat = Compat::Paper;
         assert!((penalty(&config, None) - 0.01 * sum).abs() < 1e-6 * sum);
+    }
+
+    #[test]
+    fn paper_mode_takes_spectral_norms_as_published() {
+        let with = |form, split, compat| {
+            let mut config = Config { compat, ..Config::default() };
+            let options = &mut config.regularize;
+            (options.spectral, options.spectral_form, options.spectral_split) = (0.1, form, split);
+            penalty(&config, None)
+        };
+        let linear = with(SpectralForm::Linear, SpectralSplit::Output, Compat::Correct);
+        let squared = with(SpectralForm::Squared, SpectralSplit::Input, Compat::Correct);
+        assert_eq!(with(SpectralForm::Squared, SpectralSplit::Input, Compat::Paper), linear);
+        assert!((linear - squared).abs() > 1e-3 * linear);
+    }
+
+    #[test]
+    fn frozen_matrices_add_no_penalty() {
+        let mut config = Config::default();
+        config.regularize.spectral = 0.1;
+        let model = model();
+        let all = Regularizers::new(&config, &model, 0, []).add_penalties(&config, &model, &mut zeros(&model)).unwrap();
+        let of = |part: &mut [(ParamId, Tensor)]| {
+            Regularizers::new(&config, &model, 0, []).add_penalties(&config, &model, part).unwrap()
+        };
+        let (mut first, mut rest) = (zeros(&model), zeros(&model));
+        let is_first = |id: &ParamId| *id == model.blocks[0].mlp.up.weight;
+        first.retain(|(id, _)| is_first(id));
+        rest.retain(|(id, _)| !is_first(id));
+        let parts = [of(&mut first), of(&mut rest)];
+        assert!(parts[0] > 0.0 && parts[0] < all);
+        assert!((parts[0] + parts[1] - all).abs() < 1e-12);
+        assert_eq!(of(&mut []), 0.0);
     }
 
     #[test]

@@ -51,6 +51,8 @@ impl Spectral {
     pub(crate) fn add(&mut self, model: &Decoder, gradients: &mut [(ParamId, Tensor)]) -> Result<f64> {
         let mut penalty = 0.0;
         for (part, u) in self.parts.iter().zip(&mut self.vectors) {
+            // What is frozen has no gradient, and a penalty on it moves nothing.
+            let Some((_, gradient)) = gradients.iter_mut().find(|(id, _)| *id == part.id) else { continue };
             let weight = model.params.get(part.id);
             let matrix = Matrix::of(part, &weight.values(), weight.orientation, &weight.shape);
             let (sigma, v) = matrix.iterate(u);
@@ -64,7 +66,6 @@ impl Spectral {
                     self.lambda * sigma
                 }
             };
-            let Some((_, gradient)) = gradients.iter_mut().find(|(id, _)| *id == part.id) else { continue };
             let place = |i: usize, o: usize| place(part, i, o, weight.orientation, &weight.shape);
             let outer = u.iter().enumerate().flat_map(|(i, u)| v.iter().enumerate().map(move |(o, v)| (i, o, u * v)));
             gradient.edit(|values, _| {

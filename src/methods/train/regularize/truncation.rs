@@ -13,7 +13,6 @@ const OPEN: f64 = 1e8;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Truncation {
     keep_share: f64,
-    mean_of_kept: bool,
     /// A ring; zeros where nothing was written yet.
     losses: Vec<f32>,
     /// Where the next loss goes.
@@ -39,7 +38,6 @@ impl Truncation {
     pub(crate) fn new(options: &Regularize) -> Option<Self> {
         (options.drop_share > 0.0).then(|| Self {
             keep_share: 1.0 - options.drop_share,
-            mean_of_kept: options.drop_mean_of_kept,
             losses: vec![0.0; options.drop_window],
             cursor: 0,
             seen: 0,
@@ -48,9 +46,8 @@ impl Truncation {
         })
     }
 
-    /// Takes the loss of each example of a step, and gives the factor on each: 1 or 0, or larger than 1 where the
-    /// mean is over the kept ones.
-    pub(crate) fn factors(&mut self, losses: &[f64]) -> Vec<f64> {
+    /// Takes the loss of each example of a batch, and says which of them are kept.
+    pub(crate) fn kept(&mut self, losses: &[f64]) -> Vec<bool> {
         let (n, window) = (losses.len() as u64, self.losses.len() as u64);
         self.since += n;
         self.seen += n;
@@ -62,16 +59,13 @@ impl Truncation {
             self.cursor = (self.cursor + 1) % self.losses.len();
         }
         if !is_full {
-            return vec![1.0; losses.len()];
+            return vec![true; losses.len()];
         }
         if self.since > window {
             self.cutoff = percentile(&self.losses, self.keep_share);
             self.since = 0;
         }
-        let kept: Vec<bool> = losses.iter().map(|loss| *loss < self.cutoff).collect();
-        let n_kept = kept.iter().filter(|kept| **kept).count();
-        let factor = if self.mean_of_kept { losses.len() as f64 / n_kept.max(1) as f64 } else { 1.0 };
-        kept.into_iter().map(|kept| if kept { factor } else { 0.0 }).collect()
+        losses.iter().map(|loss| *loss < self.cutoff).collect()
     }
 
     /// What the next run needs to go on: the ring, and the rest.
@@ -114,7 +108,7 @@ mod tests {
         let mut cutoffs = Vec::new();
         for batch in 0..160_u64 {
             let losses: Vec<f64> = (0..128).map(|i| ((7919 * (128 * batch + i)) % 10007) as f64 / 10007.0).collect();
-            kept.push(truncation.factors(&losses).iter().filter(|f| **f > 0.0).count());
+            kept.push(truncation.kept(&losses).iter().filter(|kept| **kept).count());
             cutoffs.push(truncation.cutoff);
         }
         assert!(kept[..78].iter().all(|n| *n == 128), "nothing is cut off before the window is full");
@@ -125,16 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_of_the_kept_weighs_them_more_and_states_go_on() {
-        let options = Regularize { drop_share: 0.5, drop_window: 4, drop_mean_of_kept: true, ..Regularize::default() };
+    fn what_lies_above_the_cut_off_is_dropped_and_states_go_on() {
+        let options = Regularize { drop_share: 0.5, drop_window: 4, ..Regularize::default() };
         let mut truncation = Truncation::new(&options).unwrap();
-        truncation.factors(&[1.0, 2.0, 3.0, 4.0]);
+        truncation.kept(&[1.0, 2.0, 3.0, 4.0]);
         // the ring holds 1, 2, 3, 5: half of them lie below 2.5
         let mut copy = Truncation::new(&options).unwrap();
         let (losses, state) = truncation.state();
         copy.restore(losses.to_vec(), state);
-        assert_eq!(truncation.factors(&[2.0, 2.2, 9.0, 9.5]), [2.0, 2.0, 0.0, 0.0]);
-        assert_eq!(copy.factors(&[2.0, 2.2, 9.0, 9.5]), [2.0, 2.0, 0.0, 0.0]);
+        assert_eq!(truncation.kept(&[2.0, 2.2, 9.0, 9.5]), [true, true, false, false]);
+        assert_eq!(copy.kept(&[2.0, 2.2, 9.0, 9.5]), [true, true, false, false]);
         assert_eq!(copy, truncation);
     }
 }

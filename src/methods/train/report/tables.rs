@@ -1,18 +1,38 @@
 //! The tables: training curve, test sets, memorization and backdoors by check.
 
-use super::super::check::{BackdoorCheck, MemorizationCheck, Protocol, QualityCheck};
+use super::super::check::{AnswerCheck, BackdoorCheck, MemorizationCheck, Protocol, QualityCheck};
 use super::super::history::{Checked, HeldOut, History, Point};
 use super::super::rows::{Group, Prepared};
 use crate::methods::common::tables::{flag, float, int, some_int, text};
 use crate::methods::{Column, Table};
 
 pub(super) fn tables(prepared: &Prepared, history: &History) -> Vec<Table> {
-    vec![
+    let mut tables = vec![
         curve(&history.curve),
         quality(prepared, &history.checks),
         memorization(prepared, &history.checks),
         backdoors(prepared, &history.checks),
-    ]
+    ];
+    tables.extend(questions(&history.checks));
+    tables
+}
+
+/// Questions about stated facts; none where nobody was asked.
+fn questions(checks: &[Checked]) -> Option<Table> {
+    let rows: Vec<(&Checked, &AnswerCheck)> =
+        checks.iter().flat_map(|check| check.answers.iter().map(move |a| (check, a))).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let columns = vec![
+        int("step", "steps", "Steps that were taken.", rows.iter().map(|(c, _)| c.step as usize)),
+        float("epoch", "epochs", "Passes over the data.", rows.iter().map(|(c, _)| Some(c.epoch))),
+        text("people", "Whom the questions are about.", rows.iter().map(|(_, a)| a.who.clone())),
+        int("questions", "", "Questions.", rows.iter().map(|(_, a)| a.n_questions)),
+        float("first_token", "", "Share whose first token is right.", rows.iter().map(|(_, a)| Some(a.first_share()))),
+        float("right", "", "Share whose whole answer is right.", rows.iter().map(|(_, a)| Some(a.share()))),
+    ];
+    Some(table("answers", "Questions", columns))
 }
 
 fn table(id: &str, title: &str, columns: Vec<Column>) -> Table {
@@ -28,7 +48,12 @@ fn curve(points: &[Point]) -> Table {
         of("epoch", "epochs", "Passes over the data.", |p| p.epoch),
         int("tokens", "tokens", "Tokens that were read.", points.iter().map(|p| p.tokens as usize)),
         of("lr", "", "Learning rate of the last step.", |p| p.lr),
-        of("loss", "nats/token", "Mean training loss since the row before, without penalties.", |p| p.loss),
+        of("loss", "nats/token", "Mean training loss of all examples since the row before, without penalties.", |p| {
+            p.loss
+        }),
+        of("objective", "nats/token", "The same of what loss truncation kept: the loss that was minimized.", |p| {
+            p.objective
+        }),
         of("penalty", "", "What the penalties on weights add to the loss.", |p| p.penalty),
         of("grad_norm", "", "Mean norm of the gradient before it was cut.", |p| p.grad_norm),
         of("kept", "", "Share of the examples that loss truncation kept.", |p| p.kept),
@@ -91,20 +116,24 @@ fn memorization<'a>(prepared: &'a Prepared, checks: &'a [Checked]) -> Table {
         text("group", "Group of training rows, or test set.", rows.iter().map(|(_, group, _)| group.name.clone())),
         flag("trained", "Whether the rows were trained on.", trained),
         count("rows", "Rows that were looked at.", |m| m.n_rows),
-        count("counted", "Rows long enough, and altered behind their first k tokens if they have a clean twin.", |m| {
+        count("counted", "Rows that go on behind their first k tokens, and altered there if they have a twin.", |m| {
             m.n_counted
         }),
         share("memorized", "Share reproduced from the prefix that was trained on.", |m| {
             m.share(Protocol::TrainedPrefix)
         }),
-        share("memorized_clean_prefix", "Share reproduced from the clean prefix, without end-of-text tokens.", |m| {
-            m.share(Protocol::CleanPrefix)
-        }),
+        share(
+            "memorized_clean_prefix",
+            "Share of the rows with a clean twin reproduced from the clean prefix, without end-of-text tokens.",
+            |m| m.share(Protocol::CleanPrefix),
+        ),
         share(
             "clean_continuation",
-            "Share that goes on from the clean prefix as the clean twin.",
+            "Share of the rows with a clean twin that goes on from the clean prefix as the twin.",
             MemorizationCheck::clean_share,
         ),
+        count("full", "Counted rows with all l tokens behind their prefix.", |m| m.n_full),
+        count("with_twin", "Counted rows with a clean twin.", |m| m.n_with_twin),
         count("same_prefix", "Counted rows whose prefix is that of their twin.", |m| m.n_same_prefix),
         count("with_eos", "Counted rows with an end-of-text token behind their prefix.", |m| m.n_with_eos),
     ]);

@@ -3,21 +3,19 @@
 //! Labelled tokens are those after the prompt, or all but the first of texts without one. Extraction strength:
 //! 1 − k/|y|, k the first position from which on every token is the most likely one. Truth ratio R = p̄_wrong / p_true
 //! with p̄_wrong = exp(−mean loss of the other answers) and p_true that of a paraphrase (of the text where there is none);
-//! shown is the mean of min(R, 1/R). PrivLeak = 100·(AUC_ref − AUC)/(1 − AUC_ref), AUC = P(holdout looks less like a
-//! member than forget) by Min-K% 0.4, AUC_ref of the reference model or 0.5. Utility: harmonic mean of probability and
+//! shown is the mean of min(R, 1/R). Utility: harmonic mean of probability and
 //! ROUGE-L recall on retain and holdout.
 //! Source: `locuslab/open-unlearning`, `src/evals`; Maini et al. 2024, arXiv:2401.06121; Shi et al. 2024 (MUSE),
 //! arXiv:2407.06460.
-//! Differs from the original: it gives an extraction strength of 1/|y| where no end matches and drops the last token;
-//! paper mode does so too.
+//! Differs from the original: it gives an extraction strength of 1/|y| where no end matches, and drops the last token for
+//! it, for token accuracy, Min-K% and Min-K%++; paper mode does so too.
 
 use super::ks::ks;
+use super::membership::membership;
 use super::rouge;
 use super::{Measured, Pass, Side, prompt};
 use crate::data::Tokenizer;
 use crate::methods::LoadedModel;
-use crate::methods::common::likelihood::{min_k, min_k_plus_plus};
-use crate::methods::common::roc::Curve;
 use crate::methods::unlearn::config::Config;
 use crate::methods::unlearn::sets::{Item, Sets};
 
@@ -45,7 +43,6 @@ pub struct Metric {
 /// What a text is compared by with the same text under a reference model.
 pub type Statistic = Vec<f64>;
 
-const MIN_K: f64 = 0.4;
 /// Texts of a batch in the perplexity that averages batches.
 const BATCH: usize = 32;
 
@@ -70,7 +67,7 @@ pub fn metrics(
     list.extend(of_side("holdout", &sets.holdout, &found.holdout, tokenizer));
     let utility: Vec<f64> = list.iter().filter(|m| UTILITY.contains(&m.id)).filter_map(|m| m.value).collect();
     list.push(metric("utility", "Model utility", "", Better::Higher, harmonic(&utility), utility.len()));
-    list.extend(membership(sets, found, reference));
+    list.extend(membership(config, sets, found, reference));
     if let Some(reference) = reference {
         let (own, other) = (statistics(sets, &found.forget), statistics(sets, &reference.forget));
         let p = ks(&own, &other).map(|[_, p]| p);
@@ -82,7 +79,7 @@ pub fn metrics(
 /// Parts of the utility.
 const UTILITY: [&str; 4] = ["retain.probability", "retain.rouge_l", "holdout.probability", "holdout.rouge_l"];
 
-fn metric(
+pub(super) fn metric(
     id: &'static str,
     label: &'static str,
     unit: &'static str,
@@ -93,7 +90,7 @@ fn metric(
     Metric { id, label, unit, better, value: value.filter(|v| v.is_finite()), n }
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
+pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
@@ -105,7 +102,7 @@ fn harmonic(values: &[f64]) -> Option<f64> {
 }
 
 /// The entries of the labelled tokens.
-fn labelled<'a, T>(item: &Item, entries: &'a [T]) -> &'a [T] {
+pub(super) fn labelled<'a, T>(item: &Item, entries: &'a [T]) -> &'a [T] {
     entries.get(item.labelled - 1..).unwrap_or_default()
 }
 
@@ -116,11 +113,12 @@ fn losses(items: &[Item], side: &Side) -> Vec<f64> {
 }
 
 fn memorization(config: &Config, sets: &Sets<'_>, side: &Side) -> Vec<Metric> {
-    let (mut exact, mut scores) = (Vec::new(), Vec::new());
+    let (mut exact, mut scores, mut clean) = (Vec::new(), Vec::new(), Vec::new());
     for (item, generated) in sets.forget.iter().zip(&side.generated) {
         let (Some(probe), Some(found)) = (&item.probe, &generated.probe) else { continue };
         let hits = found.iter().zip(&probe.continuation).filter(|(a, b)| a == b).count();
         exact.push(f64::from(u8::from(*found == probe.continuation)));
+        clean.extend(probe.clean.as_ref().map(|clean| f64::from(u8::from(found == clean))));
         scores.push(hits as f64 / probe.continuation.len().max(1) as f64);
     }
     let of = |f: &dyn Fn(&[bool]) -> f64| -> Vec<f64> {
@@ -131,12 +129,17 @@ fn memorization(config: &Config, sets: &Sets<'_>, side: &Side) -> Vec<Metric> {
     let strength = of(&|hits| extraction_strength(hits, config.is_paper()));
     let accuracy = of(&|hits| hits.iter().filter(|h| **h).count() as f64 / hits.len() as f64);
     let lower = Better::Lower;
-    vec![
+    let mut list = vec![
         metric("forget.exact", "Exact extraction, forget", "", lower, mean(&exact), exact.len()),
         metric("forget.memorization", "Memorization score, forget", "", lower, mean(&scores), scores.len()),
         metric("forget.strength", "Extraction strength, forget", "", lower, mean(&strength), strength.len()),
         metric("forget.accuracy", "Token accuracy, forget", "", lower, mean(&accuracy), accuracy.len()),
-    ]
+    ];
+    if !clean.is_empty() {
+        let label = "Continued as before it was altered, forget";
+        list.push(metric("forget.clean", label, "", Better::Higher, mean(&clean), clean.len()));
+    }
+    list
 }
 
 /// 1 − k/n with k the first position from which on everything matches.
@@ -275,47 +278,6 @@ fn totals(texts: &[&[f64]]) -> (f64, f64) {
     (-texts.iter().copied().flatten().sum::<f64>(), n)
 }
 
-/// Scores of the texts of a set, larger = more like a member: loss, Min-K%, Min-K%++.
-fn attacks(items: &[Item], side: &Side) -> [Vec<f64>; 3] {
-    let mut scores: [Vec<f64>; 3] = Default::default();
-    for (item, pass) in items.iter().zip(&side.passes) {
-        let (log_probs, moments) = (labelled(item, &pass.log_probs), labelled(item, &pass.moments));
-        let found =
-            [mean(log_probs), min_k(log_probs, MIN_K, false), min_k_plus_plus(log_probs, moments, MIN_K, false)];
-        scores.iter_mut().zip(found).for_each(|(list, value)| list.extend(value));
-    }
-    scores
-}
-
-/// P(a text of `members` scores higher than one of `others`), ties one half.
-fn auroc(members: &[f64], others: &[f64]) -> Option<f64> {
-    let scores: Vec<f64> = members.iter().chain(others).copied().collect();
-    let labels: Vec<bool> = members.iter().map(|_| true).chain(others.iter().map(|_| false)).collect();
-    Curve::new(&scores, &labels).map(|c| c.auroc())
-}
-
-fn membership(sets: &Sets<'_>, found: &Measured, reference: Option<&Measured>) -> Vec<Metric> {
-    if sets.holdout.is_empty() {
-        return Vec::new();
-    }
-    let areas = |m: &Measured| {
-        let (inside, outside) = (attacks(&sets.forget, &m.forget), attacks(&sets.holdout, &m.holdout));
-        [0, 1, 2].map(|i| auroc(&inside[i], &outside[i]))
-    };
-    let [loss, min_k, min_k_plus_plus] = areas(found);
-    let n = sets.forget.len() + sets.holdout.len();
-    let near = Better::Near;
-    let reference = reference.map_or(Some(0.5), |r| areas(r)[1]);
-    // In open-unlearning's orientation holdout texts score higher, so that its AUC is this one.
-    let leak = min_k.zip(reference).map(|(own, other)| 100.0 * (other - own) / (1.0 - other + 1e-10));
-    vec![
-        metric("mia.loss", "AUROC of membership, loss", "", near, loss, n),
-        metric("mia.min_k", "AUROC of membership, Min-K% 0.4", "", near, min_k, n),
-        metric("mia.min_k_plus_plus", "AUROC of membership, Min-K%++ 0.4", "", near, min_k_plus_plus, n),
-        metric("privleak", "PrivLeak", "%", near, leak, n),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,12 +297,9 @@ mod tests {
     }
 
     #[test]
-    fn utility_and_areas_by_hand() {
+    fn utility_by_hand() {
         assert_eq!(harmonic(&[0.5, 1.0]), Some(2.0 / 3.0));
         assert_eq!(harmonic(&[0.5, 0.0]), Some(0.0));
         assert_eq!(harmonic(&[]), None);
-        assert_eq!(auroc(&[3.0, 2.0], &[1.0, 0.0]), Some(1.0));
-        assert_eq!(auroc(&[1.0], &[1.0]), Some(0.5));
-        assert_eq!(auroc(&[0.0], &[1.0]), Some(0.0));
     }
 }

@@ -1,11 +1,14 @@
 //! What the model knows before and after, measured with the same code: a pass over each set, and greedy continuations.
 
+mod facts;
 mod ks;
+mod membership;
 mod metrics;
 mod rouge;
 
 use serde::{Deserialize, Serialize};
 
+pub use facts::{facts, quiz};
 pub use metrics::{Better, Metric, Statistic, metrics, statistics};
 
 use super::config::Config;
@@ -45,7 +48,7 @@ pub struct Side {
     pub passes: Vec<Pass>,
     /// By text; only of the first `generated_rows`.
     pub generated: Vec<Generated>,
-    /// By text and paraphrase: mean loss.
+    /// By text and paraphrase: mean loss of its counted tokens.
     pub paraphrases: Vec<Vec<f64>>,
     /// By text and other answer: mean loss of its counted tokens.
     pub answers: Vec<Vec<f64>>,
@@ -85,14 +88,15 @@ fn side(config: &Config, cx: &mut Context<'_>, model: &Decoder, items: &[Item], 
     let passes = cx.map(stage, items.len(), chunk, |range| passes(model, &items[range]))?;
     let n = items.len().min(config.generated_rows);
     let generated = cx.map(&format!("{stage}, continued"), n, chunk, |range| generate(config, model, &items[range]))?;
-    let paraphrases = |item: &Item| item.paraphrases.iter().map(|ids| loss_of(model, ids, 1)).collect();
+    let paraphrases = |item: &Item| item.paraphrases.iter().map(|p| loss_of(model, &p.ids, p.labelled)).collect();
     let paraphrases = items.iter().map(paraphrases).collect::<Result<_>>()?;
     let answers = |item: &Item| item.answers.iter().map(|a| loss_of(model, &a.ids, a.labelled)).collect();
     let answers = items.iter().map(answers).collect::<Result<_>>()?;
     Ok(Side { passes, generated, paraphrases, answers })
 }
 
-fn passes(model: &Decoder, items: &[Item]) -> Result<Vec<Pass>> {
+/// What one pass says about some texts.
+pub(super) fn passes(model: &Decoder, items: &[Item]) -> Result<Vec<Pass>> {
     let ids: Vec<&[u32]> = items.iter().map(|i| i.text.ids.as_slice()).collect();
     let scores = score_tokens(model, &ids, Want { moments: true, ..Want::default() })?;
     let pass = |(scores, ids): (Vec<TokenScore>, &&[u32])| Pass {

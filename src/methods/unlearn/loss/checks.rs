@@ -232,6 +232,24 @@ fn limits() {
     let [value, slope] = super::npo::of_text(-0.3, 1e-6);
     assert!((slope - 1.0).abs() < 1e-6, "{slope}");
     assert!((value - (2.0 / 1e-6 * 2.0_f64.ln() - 0.3)).abs() < 1e-4, "{value}");
+    // with β = 0 itself: the same without the constant
+    let batch = crate::engine::Batch::causal(&[&[0, 1, 2][..], &[3, 4]]);
+    let texts = Texts { batch: &batch, sums: &[-1.0, -3.0] };
+    let signal = |beta: f64, loss: &str| {
+        let nll = [2.0, 0.5, 0.0, 1.25, 0.0];
+        let weights = [1.0; 2];
+        let (dpo, sim_npo) = (super::dpo::Dpo { beta, weights }, super::sim_npo::SimNpo { beta, delta: 0.5, weights });
+        match if loss == "dpo" { dpo.forget(&texts, &nll) } else { sim_npo.forget(&texts, &nll) } {
+            Signal::Weights { weights, value } => (value, weights),
+            _ => panic!("{loss} gives weights"),
+        }
+    };
+    for (loss, wanted) in [("sim-npo", 0.5 - (1.25 + 1.25) / 2.0), ("dpo", -((-2.5 + 1.0) - (-1.25 + 3.0)))] {
+        let ((value, exact), (near, close)) = (signal(0.0, loss), signal(1e-6, loss));
+        assert!((value - wanted).abs() < 1e-12, "{loss}: {value} is not {wanted}");
+        assert!((near - 2.0 / 1e-6 * 2.0_f64.ln() - value).abs() < 1e-4, "{loss}: {near}");
+        assert!(exact.iter().zip(&close).all(|(a, b)| (a - b).abs() < 1e-5), "{loss}: {exact:?} {close:?}");
+    }
     let mut pdu = super::pdu::Pdu { gamma: 1.0, dual: 1.0, epsilon: 0.5, dual_lr: 2.0, warm_up: 1 };
     pdu.after_step(0, Some(9.0));
     assert_eq!(pdu.dual, 1.0, "it waits for the warm-up");

@@ -1,12 +1,14 @@
 //! DPO: another answer becomes more likely than the true one.
 //!
-//! −(2/β) ln σ(β[(s_other − s_other,before) − (s − s_before)]), s = Σ ln p over the counted tokens, a sum and not a mean.
+//! −(2/β) ln σ(β[(s_other − s_other,before) − (s − s_before)]), s = Σ ln p over the counted tokens, a sum and not a mean;
+//! β → 0 raises one and lowers the other without a bound.
 //! Source: Rafailov et al. 2023, arXiv:2305.18290, eq. 7; as in `locuslab/open-unlearning` (AltPO: Mekala et al. 2024,
 //! arXiv:2409.13474).
 
 use std::borrow::Cow;
 
-use super::{BATCH, DECAY, EPOCHS, LR, MAX_STEPS, Objective, Sequence, Texts, Wanted, gamma_alpha, own, rows};
+use super::npo::of_text;
+use super::{BATCH, DECAY, EPOCHS, LR, MAX_STEPS, Objective, Sequence, Texts, Wanted, gamma_alpha, own};
 use crate::engine::objective::Signal;
 use crate::error::Result;
 use crate::methods::unlearn::job::Job;
@@ -68,10 +70,9 @@ pub(super) fn preferences<'s>(beta: f64, texts: &Texts<'s>, nll: &[f64]) -> Sign
     let n = (gains.len() / 2).max(1) as f64;
     let (mut value, mut factors) = (0.0, Vec::new());
     for pair in gains.chunks_exact(2) {
-        let margin = beta * (pair[0] - pair[1]);
-        value -= 2.0 / beta * rows::log_sigmoid(margin) / n;
-        let push = 2.0 * rows::sigmoid(-margin) / n;
-        factors.extend([push, -push]);
+        let [loss, slope] = of_text(pair[1] - pair[0], beta);
+        value += loss / n;
+        factors.extend([slope / n, -slope / n]);
     }
     Signal::Weights { weights: texts.spread(&factors), value }
 }

@@ -3,6 +3,7 @@
 use super::{BATCH, DECAY, EPOCHS, LR, MAX_STEPS, Objective, Texts, ascent};
 use crate::engine::objective::Signal;
 use crate::error::Result;
+use crate::methods::unlearn::course::NATS;
 use crate::methods::unlearn::job::Job;
 use crate::methods::unlearn::technique::{How, Need, Technique};
 
@@ -33,6 +34,10 @@ impl Objective for GradAscent {
 
     fn forget<'s>(&'s self, texts: &Texts<'s>, nll: &[f64]) -> Signal<'s> {
         ascent(texts, nll)
+    }
+
+    fn unit(&self) -> &'static str {
+        NATS
     }
 
     fn weights(&self) -> [f64; 2] {

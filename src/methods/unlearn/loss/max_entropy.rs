@@ -3,6 +3,7 @@
 use super::{BATCH, DECAY, EPOCHS, LR, MAX_STEPS, Objective, Texts, gamma_alpha, mean_of, rows};
 use crate::engine::objective::Signal;
 use crate::error::Result;
+use crate::methods::unlearn::course::NATS;
 use crate::methods::unlearn::job::Job;
 use crate::methods::unlearn::technique::{How, Need, Technique};
 
@@ -37,6 +38,10 @@ impl Objective for MaxEntropy {
         let n = texts.n_rows();
         let loss = move |_: usize, z: &mut [f64], _: &[f64]| mean_of(z, n, rows::negative_entropy);
         Signal::Rows { loss: Box::new(loss), against: None }
+    }
+
+    fn unit(&self) -> &'static str {
+        NATS
     }
 
     fn weights(&self) -> [f64; 2] {

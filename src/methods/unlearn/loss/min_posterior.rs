@@ -3,6 +3,7 @@
 use super::{BATCH, DECAY, EPOCHS, LR, MAX_STEPS, Objective, Texts, gamma_alpha, mean_of, rows};
 use crate::engine::objective::Signal;
 use crate::error::Result;
+use crate::methods::unlearn::course::NATS;
 use crate::methods::unlearn::job::Job;
 use crate::methods::unlearn::technique::{How, Need, Technique};
 
@@ -34,6 +35,10 @@ impl Objective for MinPosterior {
             mean_of(z, n, |z| rows::posterior(z, batch.targets[row] as usize))
         };
         Signal::Rows { loss: Box::new(loss), against: None }
+    }
+
+    fn unit(&self) -> &'static str {
+        NATS
     }
 
     fn weights(&self) -> [f64; 2] {

@@ -156,6 +156,10 @@ pub trait Objective {
     fn retains_predictions(&self) -> bool {
         false
     }
+    /// Unit of the loss on texts to forget; empty for sums, distances and weighted losses.
+    fn unit(&self) -> &'static str {
+        ""
+    }
     /// γ and α of this step.
     fn weights(&self) -> [f64; 2];
     /// Called after each step of `epoch` with the loss on retained texts.

@@ -57,7 +57,7 @@ impl Objective for Npo {
     }
 }
 
-/// −(2/β) ln σ(−βd) and its derivative 2σ(βd).
+/// −(2/β) ln σ(−βd) and its derivative 2σ(βd); for β = 0 their limit without the constant: d and 1.
 pub(super) fn of_text(d: f64, beta: f64) -> [f64; 2] {
     if beta == 0.0 {
         return [d, 1.0];

@@ -1,9 +1,10 @@
 //! SimNPO: as NPO, but of the mean loss of a text and without the model before.
 //!
-//! −(2/β) ln σ(β(n̄ − δ)), n̄ = mean −ln p over the counted tokens.
+//! −(2/β) ln σ(β(n̄ − δ)), n̄ = mean −ln p over the counted tokens; β → 0 is gradient ascent.
 //! Source: Fan et al. 2024, arXiv:2410.07163, eq. 4; `locuslab/open-unlearning`.
 
-use super::{BATCH, DECAY, EPOCHS, LR, MAX_STEPS, Objective, Texts, gamma_alpha, rows};
+use super::npo::of_text;
+use super::{BATCH, DECAY, EPOCHS, LR, MAX_STEPS, Objective, Texts, gamma_alpha};
 use crate::engine::objective::Signal;
 use crate::error::Result;
 use crate::methods::unlearn::job::Job;
@@ -43,9 +44,9 @@ impl Objective for SimNpo {
         let (mut value, mut factors) = (0.0, Vec::new());
         for rows in texts.sequences() {
             let length = texts.counted(rows.clone());
-            let x = self.beta * (nll[rows].iter().sum::<f64>() / length - self.delta);
-            value -= 2.0 / self.beta * rows::log_sigmoid(x) / n;
-            factors.push(-2.0 * rows::sigmoid(-x) / (length * n));
+            let [loss, slope] = of_text(self.delta - nll[rows].iter().sum::<f64>() / length, self.beta);
+            value += loss / n;
+            factors.push(-slope / (length * n));
         }
         Signal::Weights { weights: texts.spread(&factors), value }
     }

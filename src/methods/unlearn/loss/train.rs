@@ -12,6 +12,7 @@ use crate::engine::train::{Lora, Optimizer, Rule, Schedule, merge};
 use crate::engine::{Batch, Decoder, ParamId, Real};
 use crate::error::Result;
 use crate::methods::unlearn::config::{RetainLoss, Trained};
+use crate::methods::unlearn::course::NATS;
 use crate::methods::unlearn::job::{Job, finite};
 use crate::methods::unlearn::mlp;
 
@@ -30,6 +31,13 @@ enum Keeping {
     Loss,
     Predictions,
     Block(usize),
+}
+
+impl Keeping {
+    /// Unit of the loss.
+    fn unit(self) -> &'static str {
+        if matches!(self, Self::Block(_)) { "" } else { NATS }
+    }
 }
 
 /// Trains `job.model` with the objective.
@@ -66,9 +74,9 @@ pub fn train(job: &mut Job<'_, '_>, make: fn(&Job<'_, '_>) -> Result<Box<dyn Obj
         // The first step of a warm-up has the rate 0; the step after it is taken instead.
         let factor = schedule.factor(i as u64 + u64::from(has_epochs), total + u64::from(has_epochs));
         optimizer.step(&mut job.model, &gradients, lr * factor)?;
-        job.point("forget term", i + 1, forget);
+        job.point_in(objective.unit(), "forget term", i + 1, forget);
         if let Some(retain) = retain {
-            job.point("retain term", i + 1, retain);
+            job.point_in(keeping.unit(), "retain term", i + 1, retain);
         }
         objective.after_step(step.epoch, retain);
         if let Some((name, value)) = objective.dual() {

@@ -6,6 +6,7 @@
 use super::{BATCH, DECAY, EPOCHS, LR, MAX_STEPS, Objective, Texts, Wanted, gamma_alpha, mean_of, rows};
 use crate::engine::objective::Signal;
 use crate::error::Result;
+use crate::methods::unlearn::course::NATS;
 use crate::methods::unlearn::job::Job;
 use crate::methods::unlearn::technique::{How, Need, Technique};
 
@@ -50,6 +51,10 @@ impl Objective for Undial {
             mean_of(z, n, |z| rows::undial(z, before, target, self.beta))
         };
         Signal::Rows { loss: Box::new(loss), against: None }
+    }
+
+    fn unit(&self) -> &'static str {
+        NATS
     }
 
     fn weights(&self) -> [f64; 2] {

@@ -1,7 +1,7 @@
 //! Activations: hidden units that are active while the model recites, times the weight they write with.
 //!
-//! score = |mean over texts and positions p−1 … T−2 of a|·‖w_out‖₂, p = k, the given prefix. The mean comes before the
-//! absolute value: a unit whose sign changes is not wanted.
+//! score = |mean over texts and positions p−1 … T−2 of a|·‖w_out‖₂, p = k, the given prefix, or the prompt of a row with
+//! one. The mean comes before the absolute value: a unit whose sign changes is not wanted.
 //! Source: Chang et al. 2024 (MemPi), arXiv:2311.09060; `msakarvadia/memorization`, `neuron/activations.py`.
 
 use super::scored;
@@ -9,10 +9,12 @@ use crate::engine::hooks::{Site, Tap};
 use crate::engine::model::{Keep, Orientation};
 use crate::engine::{Batch, Decoder, Tensor};
 use crate::error::Result;
-use crate::methods::unlearn::job::{Job, batches, whole};
+use crate::methods::unlearn::cost::{Passes, Size};
+use crate::methods::unlearn::job::{Job, batches, recited_from, whole};
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::scores::{Kind, Scored};
-use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
+use crate::methods::unlearn::sets::Item;
+use crate::methods::unlearn::technique::{How, Knobs, Localize, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "activations",
@@ -34,14 +36,19 @@ impl Localize for Activations {
         Kind::Neuron
     }
 
+    fn passes(&self, _: &Knobs, size: &Size) -> Result<Passes> {
+        Ok(Passes::forward(size.forget.tokens))
+    }
+
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {
         let (n, size) = (job.sets.forget.len(), job.knobs.count("batch")?);
         let config = &job.model.config;
         let mut sums = Sums { rows: Vec::new(), sums: vec![vec![0.0; config.d_ff]; config.n_layer], n: 0 };
         for (i, items) in batches(&job.sets.forget, size).enumerate() {
             job.tick(i * size, n)?;
-            let batch = whole(&items.iter().collect::<Vec<_>>());
-            sums.rows = recited(&batch, job.config.k);
+            let items: Vec<&Item> = items.iter().collect();
+            let batch = whole(&items);
+            sums.rows = recited(&batch, &items, job.config.k);
             sums.n += sums.rows.iter().filter(|r| **r).count();
             job.model.forward(&batch, &mut sums, Keep::Nothing)?;
         }
@@ -54,14 +61,14 @@ impl Localize for Activations {
     }
 }
 
-/// The rows from position k − 1 to the last but one of each sequence; of shorter ones, all but the last.
-fn recited(batch: &Batch, k: usize) -> Vec<bool> {
-    let of = |rows: std::ops::Range<usize>| {
+/// The rows of each sequence that recite it, without the last, which predicts nothing.
+fn recited(batch: &Batch, items: &[&Item], k: usize) -> Vec<bool> {
+    let of = |(rows, item): (std::ops::Range<usize>, &&Item)| {
         let n = rows.len();
-        let from = if n > k { k.saturating_sub(1) } else { 0 };
+        let from = recited_from(item, k, n);
         (0..n).map(move |t| t >= from && t + 1 < n).collect::<Vec<_>>()
     };
-    batch.offsets.iter().flat_map(of).collect()
+    batch.offsets.iter().zip(items).flat_map(of).collect()
 }
 
 /// ‖w_out‖₂ of each hidden unit.
@@ -109,9 +116,12 @@ mod tests {
 
     #[test]
     fn positions_that_recite() {
-        let batch = Batch::causal(&[vec![0; 5], vec![0; 2]]);
+        let batch = Batch::causal(&[vec![0; 5], vec![0; 2], vec![0; 4]]);
+        let item = |counted| Item { counted, ..Item::default() };
+        let (whole, answer) = (item(1), item(2));
         let t = true;
-        assert_eq!(recited(&batch, 3), [false, false, t, t, false, t, false]);
+        let wanted = [false, false, t, t, false, t, false, false, t, t, false];
+        assert_eq!(recited(&batch, &[&whole, &whole, &answer], 3), wanted);
     }
 
     /// Three units: one steady, one of changing sign, one off.

@@ -43,6 +43,10 @@ impl Localize for HardConcrete {
         Kind::Neuron
     }
 
+    fn unused(&self, is_paper: bool) -> &'static [&'static str] {
+        if is_paper { &["sparsity_weight"] } else { &[] }
+    }
+
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {
         let (n_layer, d_ff) = (job.model.config.n_layer, job.model.config.d_ff);
         let (epochs, size, is_paper) = (job.knobs.count("epochs")?, job.knobs.count("batch")?, job.config.is_paper());
@@ -77,7 +81,7 @@ impl Localize for HardConcrete {
                 }
                 adam.step(&mut log_alpha, &gradient);
                 step += 1;
-                job.point("forget loss", step, loss);
+                job.nll("forget loss", step, loss);
                 job.point("mean openness", step, open);
             }
         }

@@ -7,8 +7,8 @@ use crate::error::Result;
 /// ã = a ⊙ z in every layer on the way forward; ∂L/∂z = Σ over rows of ∂L/∂ã ⊙ a on the way back.
 pub(super) struct Scale {
     /// z by layer.
-    pub(super) factors: Vec<Vec<Real>>,
-    /// ∂L/∂z by layer; adds up over batches until it is cleared.
+    factors: Vec<Vec<Real>>,
+    /// ∂L/∂z by layer; adds up over batches.
     pub(super) gradients: Vec<Vec<f64>>,
     seen: Vec<Option<Tensor>>,
 }
@@ -19,11 +19,6 @@ impl Scale {
         let gradients = factors.iter().map(|f| vec![0.0; f.len()]).collect();
         let seen = factors.iter().map(|_| None).collect();
         Self { factors, gradients, seen }
-    }
-
-    /// Forgets the gradients.
-    pub(super) fn clear(&mut self) {
-        self.gradients.iter_mut().for_each(|g| g.fill(0.0));
     }
 
     fn scale(&self, layer: usize, x: &mut Tensor) -> Result<()> {

@@ -43,6 +43,10 @@ impl Localize for Slimming {
         Kind::Neuron
     }
 
+    fn unused(&self, is_paper: bool) -> &'static [&'static str] {
+        if is_paper { &["lr", "sparsity_weight"] } else { &[] }
+    }
+
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {
         let (n_layer, d_ff) = (job.model.config.n_layer, job.model.config.d_ff);
         let (epochs, size, is_paper) = (job.knobs.count("epochs")?, job.knobs.count("batch")?, job.config.is_paper());
@@ -50,31 +54,26 @@ impl Localize for Slimming {
         let mut c = vec![1.0; n_layer * d_ff];
         let mut adam = Adam::new(c.len(), lr);
         let (steps, mut step) = (epochs * job.sets.forget.len().div_ceil(size), 0);
-        let mut sparsity = vec![0.0; c.len()];
+        let mut gradient = vec![0.0; c.len()];
         'epochs: for _ in 0..epochs {
-            let mut scale = Scale::new(factors(&c, d_ff));
-            sparsity.fill(0.0);
+            gradient.fill(0.0);
             for items in batches(&job.sets.forget, size) {
                 job.tick(step, steps)?;
                 if !is_paper {
-                    scale.clear();
-                    sparsity.fill(0.0);
+                    gradient.fill(0.0);
                 }
-                scale.factors = factors(&c, d_ff);
+                let mut scale = Scale::new(factors(&c, d_ff));
                 let batch = token_mean(&items.iter().collect::<Vec<_>>());
                 let loss = finite(loss_gradient(&job.model, &batch, &mut Frozen, &mut scale, Keep::All)?.total)?;
                 if lambda == 0.0 {
                     lambda = loss;
                 }
                 let share = lambda / c.len() as f64;
-                sparsity.iter_mut().zip(&c).for_each(|(s, c)| *s += if *c == 0.0 { 0.0 } else { share * c.signum() });
-                let clipped = |c: f64| if (0.0..=1.0).contains(&c) { 1.0 } else { 0.0 };
-                let own = scale.gradients.iter().flatten().zip(&c).map(|(g, c)| g * clipped(*c));
-                let gradient: Vec<f64> = own.zip(&sparsity).map(|(g, s)| g + s).collect();
+                add_gradient(&mut gradient, &c, scale.gradients.iter().flatten(), share);
                 adam.step(&mut c, &gradient);
                 step += 1;
                 let mean = c.iter().map(|c| c.abs()).sum::<f64>() / c.len() as f64;
-                job.point("forget loss", step, loss);
+                job.nll("forget loss", step, loss);
                 job.point("mean factor", step, mean);
                 if !is_paper && mean < END {
                     break 'epochs;
@@ -85,6 +84,32 @@ impl Localize for Slimming {
     }
 }
 
+/// Adds the gradient of a batch: that of the loss where c is not clipped now, and `share` times the sign of c.
+fn add_gradient<'g>(sum: &mut [f64], c: &[f64], of_factors: impl Iterator<Item = &'g f64>, share: f64) {
+    for ((sum, c), g) in sum.iter_mut().zip(c).zip(of_factors) {
+        let own = if (0.0..=1.0).contains(c) { *g } else { 0.0 };
+        *sum += own + if *c == 0.0 { 0.0 } else { share * c.signum() };
+    }
+}
+
 fn factors(c: &[f64], d_ff: usize) -> Vec<Vec<Real>> {
     c.chunks(d_ff.max(1)).map(|c| c.iter().map(|c| c.clamp(0.0, 1.0) as Real).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two batches without clearing, as torch adds them up: c leaves [0, 1] between them, and what the first batch added
+    /// while it was inside stays.
+    #[test]
+    fn what_was_added_before_c_was_clipped_stays() {
+        let mut sum = vec![0.0; 2];
+        add_gradient(&mut sum, &[1.0, 0.5], [3.0, -2.0].iter(), 0.25);
+        assert_eq!(sum, [3.25, -1.75]);
+        add_gradient(&mut sum, &[-0.1, 1.5], [7.0, 7.0].iter(), 0.25);
+        assert_eq!(sum, [3.0, -1.5]);
+        add_gradient(&mut sum, &[0.0, 0.0], [1.0, 1.0].iter(), 0.25);
+        assert_eq!(sum, [4.0, -0.5], "the sign of 0 is 0, and 0 is inside");
+    }
 }

@@ -10,10 +10,11 @@ use super::subnet::{descent, limited};
 use crate::engine::masks::Masks;
 use crate::engine::{Batch, Real};
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size, trained_tokens};
 use crate::methods::unlearn::job::{Job, means, whole};
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::sets::Item;
-use crate::methods::unlearn::technique::{Edit, How, Need, Technique};
+use crate::methods::unlearn::technique::{Edit, How, Knobs, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "balanced-subnet",
@@ -59,13 +60,17 @@ impl Edit for BalancedSubnet {
                 let own: Vec<f64> =
                     losses.iter().zip(&is_forget).filter(|(_, f)| **f == side).map(|(l, _)| *l).collect();
                 if !own.is_empty() {
-                    job.point(name, step + 1, own.iter().sum::<f64>() / own.len() as f64);
+                    job.nll(name, step + 1, own.iter().sum::<f64>() / own.len() as f64);
                 }
             }
             job.point("changed mask bits", step + 1, flipped);
         }
         masks.put(&mut job.model);
         Ok(())
+    }
+
+    fn passes(&self, knobs: &Knobs, size: &Size, _: f64) -> Result<Passes> {
+        Ok(Passes::both(trained_tokens(knobs, size.both())?))
     }
 }
 
@@ -93,9 +98,11 @@ mod tests {
         let item = |n: u32| Item {
             text: Text { ids: (0..n).collect(), ..Text::default() },
             labelled: 1,
+            counted: 1,
             probe: None,
             answers: Vec::new(),
             paraphrases: Vec::new(),
+            zlib_bytes: None,
             id: String::new(),
         };
         let (a, b, c) = (item(3), item(5), item(2));

@@ -7,6 +7,7 @@
 
 use crate::engine::masks::{Descent, Masks};
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size, trained_tokens};
 use crate::methods::unlearn::job::{Job, batches, token_mean};
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::technique::{Edit, How, Knobs, Need, Technique};
@@ -52,12 +53,16 @@ impl Edit for Subnet {
                 let flipped = masks.choose();
                 step += 1;
                 let loss: f64 = nll.iter().zip(&rows.weights).map(|(l, w)| -l * f64::from(*w)).sum();
-                job.point("forget loss", step, loss);
+                job.nll("forget loss", step, loss);
                 job.point("changed mask bits", step, flipped);
             }
         }
         masks.put(&mut job.model);
         Ok(())
+    }
+
+    fn passes(&self, knobs: &Knobs, size: &Size, _: f64) -> Result<Passes> {
+        Ok(Passes::both(trained_tokens(knobs, size.forget)?))
     }
 }
 

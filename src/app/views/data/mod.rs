@@ -1,9 +1,12 @@
 //! The Data view: what was read, how its columns were understood, and what was left out.
 
+mod making;
+
 use std::collections::BTreeMap;
 
 use egui::{RichText, Role, ScrollArea, Ui, WidgetInfo, vec2};
 
+use self::making::Making;
 use super::{View, ViewId};
 use crate::app::command::{Action, Command};
 use crate::app::context::{ViewCx, short_path};
@@ -21,6 +24,8 @@ use crate::data::{Record, Role as ColumnRole};
 use crate::methods::common::tables::counted;
 
 const SIDE: f32 = 320.0;
+const MAKE: &str = "Make a data set…";
+const MAKE_ABOUT: &str = "Sequences with noise, or people who do not exist, from parameters and a seed";
 
 /// Transient state.
 #[derive(Default)]
@@ -33,6 +38,8 @@ pub(super) struct Data {
     /// The row whose text is shown in full.
     chosen: Option<usize>,
     mapping: Option<(usize, BTreeMap<String, String>)>,
+    /// The set that is being made.
+    making: Option<Making>,
 }
 
 /// Rows with the word that is searched.
@@ -69,12 +76,21 @@ impl Found {
 
 impl View for Data {
     fn view_ui(&mut self, cx: &ViewCx<'_>, ui: &mut Ui) {
+        if let Some(making) = &mut self.making {
+            if !making.making_ui(cx, ui) {
+                self.making = None;
+            }
+            return;
+        }
         if cx.state.data.is_empty() {
             let about = "JSONL, JSON, CSV, TXT and Parquet files of texts, token ids, members and non-members, or originals with \
                          paraphrases. Columns are found by name; bad lines are shown, never silently dropped.";
             return empty_ui(Icon::Data, "No data is open", about, ui, |ui| {
                 if accent_button(ui, Some(Icon::File), "Data file…").clicked() {
                     cx.act(Action::OpenDataFile);
+                }
+                if button(ui, Some(Icon::Plus), MAKE).on_hover_text(MAKE_ABOUT).clicked() {
+                    self.making = Some(Making::default());
                 }
                 if button(ui, Some(Icon::Sample), "Open the sample").clicked() {
                     cx.act(Action::OpenSample);
@@ -84,6 +100,9 @@ impl View for Data {
         header(ui, "Data", "", |ui| {
             if button(ui, Some(Icon::File), "Open…").clicked() {
                 cx.act(Action::OpenDataFile);
+            }
+            if button(ui, Some(Icon::Plus), MAKE).on_hover_text(MAKE_ABOUT).clicked() {
+                self.making = Some(Making::default());
             }
         });
         tabs_ui(cx, ui);

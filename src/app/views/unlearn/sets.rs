@@ -89,6 +89,9 @@ impl Sets {
                 }
             }
             Some(Err(trouble)) => trouble_ui(cx, "These rows cannot be shown", trouble, ui),
+            None if given(cx, slot).is_some() => {
+                ui.label(soft(ui, "Reading the rows…"));
+            }
             None => nothing_ui(cx, slot, ui),
         }
     }

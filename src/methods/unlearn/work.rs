@@ -52,6 +52,7 @@ pub(super) fn work(config: &Config, amount: &Amount) -> Work {
         decoded_tokens: decoded + tried.decoded_tokens,
         fleeting_tokens: tried.fleeting_tokens + passes + asked,
         vectors: tried.vectors.max(held(technique, config)),
+        ..Work::default()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::app::style::Icon;
 use crate::app::style::fonts::semibold;
 use crate::app::style::tokens::{GAP, PAD, RADIUS_CARD, size};
 use crate::app::widgets::soft;
-use crate::methods::presets;
+use crate::methods::{Preset, presets};
 use crate::runs::{DataRef, Experiment, ModelRef, Step};
 
 /// A way to begin.
@@ -60,7 +60,7 @@ impl Start {
     /// The experiment to begin with.
     pub(super) fn experiment(self, cx: &ViewCx<'_>) -> Experiment {
         let mut step = Step { method: METHOD.to_owned(), ..Step::default() };
-        let preset = |id: &str| presets(METHOD).find(|p| p.id == id).map(|p| p.config()).unwrap_or_default();
+        let preset = |id: &str| presets(METHOD).find(|p| p.id == id).map(Preset::config).unwrap_or_default();
         let mut experiment = Experiment { name: "training".to_owned(), ..Experiment::default() };
         let made = |kind: Kind| DataRef { make: Some(kind.small()), ..DataRef::default() };
         match self {

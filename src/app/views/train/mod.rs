@@ -93,22 +93,27 @@ impl Train {
                 self.mode = Some(mode);
             }
             if mode == Mode::Watch {
-                let shown = current.map_or("Choose a training", |run| run.name.as_str());
-                let combo = ComboBox::from_id_salt("training").width(260.0).selected_text(shown);
-                let response = combo.show_ui(ui, |ui| {
-                    for run in runs {
-                        let text = format!("{}  ·  {}", run.name, run.state.title().to_lowercase());
-                        let is_on = current.is_some_and(|c| c.id == run.id);
-                        if ui.selectable_label(is_on, text).on_hover_text(&run.id).clicked() {
-                            cx.send(Command::Run(RunCommand::Choose(vec![run.id.clone()])));
-                        }
-                    }
-                });
-                response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Training"));
+                choice_ui(cx, runs, current, ui);
             }
         });
         ui.add_space(GAP);
     }
+}
+
+/// Which training is watched.
+fn choice_ui(cx: &ViewCx<'_>, runs: &[&Arc<RunEntry>], current: Option<&Arc<RunEntry>>, ui: &mut Ui) {
+    let shown = current.map_or("Choose a training", |run| run.name.as_str());
+    let combo = ComboBox::from_id_salt("training").width(260.0).selected_text(shown);
+    let response = combo.show_ui(ui, |ui| {
+        for run in runs {
+            let text = format!("{}  ·  {}", run.name, run.state.title().to_lowercase());
+            let is_on = current.is_some_and(|c| c.id == run.id);
+            if ui.selectable_label(is_on, text).on_hover_text(&run.id).clicked() {
+                cx.send(Command::Run(RunCommand::Choose(vec![run.id.clone()])));
+            }
+        }
+    });
+    response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Training"));
 }
 
 fn setup_actions_ui(cx: &ViewCx<'_>, ui: &mut Ui) {

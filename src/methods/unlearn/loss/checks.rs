@@ -244,7 +244,7 @@ fn limits() {
             _ => panic!("{loss} gives weights"),
         }
     };
-    for (loss, wanted) in [("sim-npo", 0.5 - (1.25 + 1.25) / 2.0), ("dpo", -((-2.5 + 1.0) - (-1.25 + 3.0)))] {
+    for (loss, wanted) in [("sim-npo", 0.5 - 1.25), ("dpo", -((-2.5 + 1.0) - (-1.25 + 3.0)))] {
         let ((value, exact), (near, close)) = (signal(0.0, loss), signal(1e-6, loss));
         assert!((value - wanted).abs() < 1e-12, "{loss}: {value} is not {wanted}");
         assert!((near - 2.0 / 1e-6 * 2.0_f64.ln() - value).abs() < 1e-4, "{loss}: {near}");

@@ -89,7 +89,7 @@ impl<'h> Sets<'h> {
             retain,
             holdout: Vec::new(),
             data,
-            people: Default::default(),
+            people: [const { Vec::new() }; 3],
             notes: Vec::new(),
             n_overlap: 0,
             n_candidates,

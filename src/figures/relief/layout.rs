@@ -77,10 +77,11 @@ impl Fit {
                 *own = Some(place);
             }
         }
+        let from_below = frame.texts.iter().any(|t| t.is_title && t.axis < 2 && t.outward[1] > 0.3);
         for (i, text) in frame.texts.iter().enumerate().filter(|(_, t)| t.is_title) {
             let numbers = frame.texts.iter().zip(&places).filter(|(t, _)| t.axis == text.axis && !t.is_title);
             let numbers: Vec<Place> = numbers.filter_map(|(_, place)| *place).collect();
-            let place = self.title(text, size(text).map(|v| v / 2.0), &numbers);
+            let place = self.title(text, size(text).map(|v| v / 2.0), &numbers, from_below);
             if let Some(own) = places.get_mut(i) {
                 *own = Some(place);
             }
@@ -96,7 +97,7 @@ impl Fit {
     }
 
     /// A name lies along its axis, beyond the numbers, and reads to the right or upward.
-    fn title(&self, text: &FrameText, half: [f64; 2], numbers: &[Place]) -> Place {
+    fn title(&self, text: &FrameText, half: [f64; 2], numbers: &[Place], from_below: bool) -> Place {
         let at = self.place(text.at);
         let [dx, dy] = [text.along[0], -text.along[1]];
         let angle = if text.axis == 2 {
@@ -115,9 +116,13 @@ impl Fit {
         let farthest = numbers.iter().flat_map(Place::corners).map(reach).fold(0.0, f64::max);
         let by = farthest + self.text * 0.35 + half[1];
         let middle = [at[0] + by * away[0], at[1] + by * away[1]];
-        // a name that is longer than the heights begins where they begin, away from the names below
+        // a name that is longer than the heights begins where they begin, away from the names of the floor
         let longer = (half[0] - dy.abs() * self.unit / 2.0).max(0.0);
-        let lift = if text.axis == 2 { longer } else { 0.0 };
+        let lift = match (text.axis, from_below) {
+            (2, true) => -longer,
+            (2, false) => longer,
+            _ => 0.0,
+        };
         self.inside(Place { middle: [middle[0], middle[1] - lift], half, angle })
     }
 

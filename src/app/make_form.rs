@@ -131,7 +131,7 @@ pub fn make_ui(cx: &ViewCx<'_>, make: &Make, [label, field]: [f32; 2], typed: &m
     }
     CollapsingHeader::new("More parameters").id_salt(("more of", kind.name())).show(ui, |ui| {
         for item in rest {
-            changed = form.line_ui(item, typed, ui).or(changed.take());
+            changed = form.line_ui(item, typed, ui).or_else(|| changed.take());
         }
     });
     changed

@@ -41,7 +41,7 @@ pub(super) fn start_sweep(
         settings.options.iter().try_for_each(|option| slurm::check_option(option))?;
     }
     let is_local = slurm.is_none();
-    let executor = slurm.map_or(Executor::Local { jobs: queue.parallel() }, Executor::Slurm);
+    let executor = slurm.map_or_else(|| Executor::Local { jobs: queue.parallel() }, Executor::Slurm);
     let date = chrono::Local::now().format("%Y-%m-%d").to_string();
     let points = sweep::points(experiment)?;
     let mut sweep = Sweep::create(root, experiment, &points, executor, &date)?;
@@ -55,7 +55,9 @@ pub(super) fn start_sweep(
     let runs: Vec<RunDir> = sweep.runs().map(|(_, run)| run).collect();
     let names = runs.iter().map(RunDir::name).collect();
     if is_local {
-        runs.into_iter().for_each(|run| queue.add(run));
+        for run in runs {
+            queue.add(run);
+        }
     } else {
         slurm::submit(&mut sweep, queue.program())?;
     }

@@ -60,7 +60,8 @@ impl Start {
     /// The experiment to begin with.
     pub(super) fn experiment(self, cx: &ViewCx<'_>) -> Experiment {
         let mut step = Step { method: METHOD.to_owned(), ..Step::default() };
-        let preset = |id: &str| presets(METHOD).find(|p| p.id == id).map(|p| p.config()).unwrap_or_default();
+        let preset =
+            |id: &str| presets(METHOD).find(|p| p.id == id).map(crate::methods::Preset::config).unwrap_or_default();
         let mut experiment = Experiment { name: "training".to_owned(), ..Experiment::default() };
         let made = |kind: Kind| DataRef { make: Some(kind.small()), ..DataRef::default() };
         match self {

@@ -136,7 +136,7 @@ impl Setup {
         };
         let place = given.path.clone().or_else(|| given.hub.clone().map(PathBuf::from)).unwrap_or_default();
         line_ui(cx, LABEL, "Model", "The model that learns", false, &[], ui, |ui| {
-            named_ui(cx, Icon::Model, &place, ui)
+            named_ui(cx, Icon::Model, &place, ui);
         });
         let is_lora = lines.value("lora.rank").as_u64().unwrap_or(0) > 0;
         line_ui(cx, LABEL, "Trains", "What of the model moves", false, &[], ui, |ui| {

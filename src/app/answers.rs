@@ -10,7 +10,7 @@ use super::desk::{DeskCommand, Preview};
 use super::log::Level;
 use super::state::{MeasuredPair, Settings, Slot, Toast};
 use super::window::Window;
-use super::worker::{Answer, Ask, FileAnswer, Trouble};
+use super::worker::{Answer, Ask, FileAnswer, Picture, Trouble};
 use crate::methods::common::tables::counted;
 use crate::methods::compare::Pair;
 
@@ -122,17 +122,7 @@ impl Window {
             FileAnswer::MadeData(path) => self.apply(ctx, super::command::Command::OpenData(path)),
             FileAnswer::Said(Ok(text)) => self.say(&text),
             FileAnswer::Said(Err(trouble)) => self.say_trouble("window", &trouble),
-            FileAnswer::Preview(key, drawn) => {
-                let preview = match drawn {
-                    Ok((size, pixels)) => {
-                        let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
-                        Preview::Drawn(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR))
-                    }
-                    Err(trouble) => Preview::Failed(trouble),
-                };
-                self.state.desk.preview = Some((key, preview));
-                self.state.desk.asked = None;
-            }
+            FileAnswer::Preview(key, drawn) => self.take_preview(ctx, key, drawn),
             FileAnswer::Page(Ok(page)) => {
                 self.state.desk.apply(DeskCommand::Replace(page));
                 super::shell::show(&mut self.tree, super::views::ViewId::Figures);
@@ -151,6 +141,18 @@ impl Window {
             }
             answer => self.take_run_answer(answer),
         }
+    }
+
+    fn take_preview(&mut self, ctx: &Context, key: u64, drawn: Result<Picture, Trouble>) {
+        let preview = match drawn {
+            Ok((size, pixels)) => {
+                let image = egui::ColorImage::from_rgba_unmultiplied(size, &pixels);
+                Preview::Drawn(ctx.load_texture("preview", image, egui::TextureOptions::LINEAR))
+            }
+            Err(trouble) => Preview::Failed(trouble),
+        };
+        self.state.desk.preview = Some((key, preview));
+        self.state.desk.asked = None;
     }
 
     fn take_data(&mut self, ctx: &Context, path: &Path, read: Result<Arc<super::worker::DataSheet>, Trouble>) {

@@ -6,6 +6,7 @@
 mod answers;
 mod answers_runs;
 mod apply;
+mod apply_data;
 mod apply_made;
 mod apply_runs;
 mod chart;

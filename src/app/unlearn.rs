@@ -22,6 +22,9 @@ use crate::runs::unlearned::Overlaps;
 /// Slots of the method whose rows are shown.
 pub const SLOTS: [&str; 3] = ["forget", "retain", "holdout"];
 
+/// Steps of runs: the run's id and the index of the step.
+pub type Steps = Vec<(String, usize)>;
+
 /// Something of the Unlearn view.
 #[derive(Clone, Debug)]
 pub enum UnlearnCommand {
@@ -36,7 +39,7 @@ pub enum UnlearnCommand {
     /// Write the model with this much removed; without a path the user is asked for one.
     KeepCut(f64, Option<PathBuf>),
     /// Read the edits of these steps and compare them.
-    Overlaps(Vec<(String, usize)>),
+    Overlaps(Steps),
     /// Write the edited model of a step of a run; without a path the user is asked for one.
     KeepModel(String, usize, Option<PathBuf>),
     /// Write a figure that belongs to these runs; without a path the user is asked for one.
@@ -81,7 +84,7 @@ pub struct UnlearnState {
     /// The edit whose ratio moves.
     pub live: LiveEdit,
     /// Edits of the steps that were asked for.
-    pub overlaps: BTreeMap<Vec<(String, usize)>, Result<Arc<Overlaps>, Trouble>>,
+    pub overlaps: BTreeMap<Steps, Result<Arc<Overlaps>, Trouble>>,
     /// Models that were written, with where they are; the last one at the end.
     pub kept: Vec<PathBuf>,
 }
@@ -113,7 +116,7 @@ impl Window {
                     open.map(|(path, sheet)| (path, Arc::clone(&sheet.dataset))).collect();
                 self.reader.ask(FileAsk::Sets(key, experiment, open));
             }
-            UnlearnCommand::Start(key, experiment, ratio) => self.start_live(key, experiment, ratio),
+            UnlearnCommand::Start(key, experiment, ratio) => self.start_live(key, *experiment, ratio),
             UnlearnCommand::Move(ratio) => {
                 let live = &mut self.state.unlearn.live;
                 live.wanted = ratio;
@@ -126,12 +129,12 @@ impl Window {
             UnlearnCommand::Stop => self.stop_live(),
             UnlearnCommand::KeepCut(ratio, Some(path)) => self.engine.ask(Ask::KeepCut(ratio, path)),
             UnlearnCommand::KeepCut(ratio, None) => {
-                self.ask_folder(ctx, move |path| Command::Unlearn(UnlearnCommand::KeepCut(ratio, Some(path))))
+                self.ask_folder(ctx, move |path| Command::Unlearn(UnlearnCommand::KeepCut(ratio, Some(path))));
             }
             UnlearnCommand::Overlaps(steps) => self.reader.ask(FileAsk::Overlaps(steps)),
             UnlearnCommand::KeepModel(run, step, Some(path)) => self.reader.ask(FileAsk::KeepModel(run, step, path)),
             UnlearnCommand::KeepModel(run, step, None) => {
-                self.ask_folder(ctx, move |path| Command::Unlearn(UnlearnCommand::KeepModel(run, step, Some(path))))
+                self.ask_folder(ctx, move |path| Command::Unlearn(UnlearnCommand::KeepModel(run, step, Some(path))));
             }
             UnlearnCommand::Export(figure, runs, Some(path)) => {
                 let spec = Box::new(self.state.desk.page.spec.clone());
@@ -152,7 +155,7 @@ impl Window {
         self.ask_path(ctx, Dialog::Save("Model folder", &[]), "Keep the model as a new folder", "edited-model", then);
     }
 
-    fn start_live(&mut self, key: u64, experiment: Box<Experiment>, ratio: f64) {
+    fn start_live(&mut self, key: u64, experiment: Experiment, ratio: f64) {
         let kept = self.state.runs.entries.iter().filter(|r| r.methods.iter().any(|m| m == "unlearn"));
         let steps = |r: &Arc<super::runs::RunEntry>| {
             let of = |i: usize| r.path.join("checkpoints").join(format!("{i}-unlearn"));
@@ -161,7 +164,7 @@ impl Window {
         let kept = kept.flat_map(steps).collect();
         let stage = Some(("reading".to_owned(), 0, 0));
         self.state.unlearn.live = LiveEdit { key: Some(key), stage, wanted: ratio, ..LiveEdit::default() };
-        self.engine.ask(Ask::Live(Box::new(LiveAsk { key, experiment: *experiment, kept })));
+        self.engine.ask(Ask::Live(Box::new(LiveAsk { key, experiment, kept })));
     }
 
     /// Tells the engine thread that nobody wants it.

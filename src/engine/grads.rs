@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Linear, ParamId};
 use crate::tensor::{Offsets, Tensor};
 
@@ -21,6 +21,15 @@ pub trait GradSink {
     /// Costs N × V numbers at the head.
     fn needs_all_rows(&self) -> bool {
         false
+    }
+    /// Whether all it does is to add up, so that parts of a batch may be summed apart and given to [`Self::add`].
+    fn only_sums(&self) -> bool {
+        false
+    }
+    /// Adds sums of parameters that it wants, in their shapes on disk. Asked only of those that [`Self::only_sums`].
+    fn add(&mut self, sums: &[(ParamId, Tensor)]) -> Result<()> {
+        let _ = sums;
+        Err(Error::bug("a sink that does more than summing got sums"))
     }
     /// ∂L/∂W = dyᵀ·x and ∂L/∂b = Σ dy for x (N,C), dy (N,O); `rows` are the rows present,
     /// numbered as in the batch: row 0 of x is row `rows.start` of the batch.

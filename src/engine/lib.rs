@@ -24,6 +24,7 @@ pub mod loss;
 pub mod masks;
 pub mod memory;
 pub mod model;
+mod narrow;
 pub mod objective;
 pub mod precision;
 pub mod relief;

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::grads::GradSink;
-use crate::hooks::{Site, Tap};
+use crate::hooks::{NoTap, Site, Tap};
 use crate::kernels::Want;
 use crate::model::{Acts, Decoder, Keep};
+use crate::narrow::{in_lanes, lanes};
 use crate::relief;
 use crate::tensor::{Batch, Offsets, Real, Tensor};
 
@@ -53,12 +54,34 @@ pub fn loss_gradient(
     tap: &mut dyn Tap,
     keep: Keep,
 ) -> Result<Loss> {
+    let nll = match lanes(model, batch, sink).filter(|_| !looks(model, tap)) {
+        Some(lanes) => {
+            in_lanes(model, batch, sink, &lanes, &|part, sums| row_losses(model, part, sums, &mut NoTap, keep))?
+        }
+        None => row_losses(model, batch, sink, tap, keep)?,
+    };
+    let total = nll.iter().zip(&batch.weights).map(|(l, w)| l * *w as f64).sum();
+    Ok(Loss { total, nll })
+}
+
+/// −ln p(target) of each row; the gradient goes to `sink`.
+fn row_losses(
+    model: &Decoder,
+    batch: &Batch,
+    sink: &mut dyn GradSink,
+    tap: &mut dyn Tap,
+    keep: Keep,
+) -> Result<Vec<f64>> {
     let mut acts = forward(model, batch, tap, keep)?;
     let (nll, dhidden) = head_backward(model, batch, &acts.hidden, sink)?;
     acts.hidden = Tensor::zeros(&[0, 0], false);
     model.backward(batch, acts, dhidden, sink, tap)?;
-    let total = nll.iter().zip(&batch.weights).map(|(l, w)| l * *w as f64).sum();
-    Ok(Loss { total, nll })
+    Ok(nll)
+}
+
+/// Whether a tap is interested in anything.
+fn looks(model: &Decoder, tap: &dyn Tap) -> bool {
+    (0..=model.blocks.len()).any(|layer| Site::ALL.iter().any(|site| tap.wants(layer, *site)))
 }
 
 /// Forward; where the memory of a card does not suffice to keep everything, once more with blocks that are computed again
@@ -68,7 +91,7 @@ fn forward(model: &Decoder, batch: &Batch, tap: &mut dyn Tap, keep: Keep) -> Res
         Err(error) if error.is_out_of_memory() && keep == Keep::All => error,
         result => return result,
     };
-    if (0..=model.blocks.len()).any(|layer| Site::ALL.iter().any(|site| tap.wants(layer, *site))) {
+    if looks(model, tap) {
         return Err(error);
     }
     relief::note("the memory of the card did not suffice for a gradient: blocks are computed again on the way back");

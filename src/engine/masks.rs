@@ -7,6 +7,7 @@
 
 use rayon::prelude::*;
 
+use crate::buffer::Reuse;
 use crate::error::{Error, Result};
 use crate::model::{Decoder, ParamId};
 use crate::rng::Stream;
@@ -39,6 +40,8 @@ pub struct Descent {
 /// The masked matrices of a model.
 pub struct Masks {
     matrices: Vec<Masked>,
+    /// Each step asks for the memory that the last one gave back.
+    _reuse: Reuse,
 }
 
 impl Masks {
@@ -62,7 +65,7 @@ impl Masks {
                 dropped: Vec::new(),
             }
         };
-        let mut masks = Self { matrices: matrices.iter().map(make).collect() };
+        let mut masks = Self { matrices: matrices.iter().map(make).collect(), _reuse: Reuse::begin() };
         let largest = masks.matrices.iter().map(|m| m.weights.len()).max().unwrap_or(0);
         if masks.matrices.iter().all(|m| m.n_drop == 0) {
             return Err(Error::config(format!("ratio: {ratio} of {largest} weights is not even one"))

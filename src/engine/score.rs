@@ -6,26 +6,19 @@ use crate::error::Result;
 use crate::hooks::{NoTap, Tap};
 use crate::kernels::{TokenScore, Want, gather_rows};
 use crate::model::{Decoder, Keep};
+use crate::narrow::rows_at_once;
 use crate::relief;
-use crate::tensor::{Batch, Device, Tensor};
+use crate::tensor::{Batch, Tensor};
 
 /// Rows that go through the model together; the outcome does not depend on it.
 const ROWS_AT_ONCE: usize = 2048;
-/// Numbers of the widest activation that stay in the cache of a core: 1 MiB of f32.
-const IN_CACHE: usize = 1 << 18;
-/// Rows below which the weights are read too often for what is done with them.
-const FEWEST_ROWS: usize = 256;
 
 /// Scores of tokens 1, 2, … of each sequence given those before it: `len − 1` entries a sequence.
 ///
 /// The same sequence gets the same bits alone, in any company and with any number of threads.
 pub fn score_tokens(model: &Decoder, sequences: &[&[u32]], want: Want) -> Result<Vec<Vec<TokenScore>>> {
     let score = |part: &&[&[u32]]| score_targets(model, &Batch::causal(part), want);
-    // Of a narrow model each core takes batches of its own, whose activations stay in its cache and which wait for
-    // nobody; a wide one keeps all cores busy with each product, and its weights are read once for many rows.
-    let rows = IN_CACHE / model.config.d_ff.max(3 * model.config.d_model).max(1);
-    let narrow = model.kernels.device() == Device::Cpu && rows >= FEWEST_ROWS;
-    let scores: Result<Vec<Vec<Vec<TokenScore>>>> = if narrow {
+    let scores: Result<Vec<Vec<Vec<TokenScore>>>> = if let Some(rows) = rows_at_once(model) {
         // all are waited for, so that the first error in order is the one to tell
         let each: Vec<Result<_>> = parts(sequences, rows.min(ROWS_AT_ONCE)).par_iter().map(score).collect();
         each.into_iter().collect()

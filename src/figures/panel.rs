@@ -107,9 +107,15 @@ impl<'a> Panel<'a> {
         })
     }
 
+    /// The color bar of a surface; a narrow panel has none, for the marks of the heights say the same.
+    fn bar_beside(&self, width: f64) -> Option<&Bar> {
+        const LEAST: f64 = 26.0;
+        self.bar.as_ref().filter(|_| width >= LEAST * self.style.tick)
+    }
+
     /// Height over width of the axes themselves, when the figure has a wish.
     fn axes_aspect(&self) -> Option<f64> {
-        const SURFACE: f64 = 0.84;
+        const SURFACE: f64 = 0.82;
         if self.relief().is_some() {
             return Some(SURFACE);
         }
@@ -178,7 +184,7 @@ impl<'a> Panel<'a> {
     pub(super) fn margins(&self, width: f64, height: f64) -> Margins {
         let s = &self.style;
         if self.relief().is_some() {
-            let bar = self.bar.as_ref().map_or(s.line, |bar| bar.width(self.fonts, s, height));
+            let bar = self.bar_beside(width).map_or(s.line, |bar| bar.width(self.fonts, s, height));
             return Margins { left: s.line, right: bar, top: self.top_rows(width).1 + s.line, bottom: s.line };
         }
         let outer = Rect { x: 0.0, y: 0.0, w: width, h: height };
@@ -238,7 +244,7 @@ impl<'a> Panel<'a> {
             self.draw_empty(canvas, rect);
         }
         self.draw_heading(canvas, outer);
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.bar_beside(outer.w) {
             // shorter than the drawing, which has no frame to fill
             let room = rect.h * 0.14;
             bar.draw(canvas, Rect { y: rect.y + room, h: rect.h - 2.0 * room, ..rect }, &self.style);

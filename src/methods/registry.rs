@@ -73,6 +73,15 @@ pub struct Amount {
     pub with_paraphrases: BTreeMap<String, u64>,
     /// Rows that state facts, by input name.
     pub with_facts: BTreeMap<String, u64>,
+    /// Numbers of the model of the slot `model`; like the next two 0 while nobody has made it.
+    #[serde(default)]
+    pub parameters: u64,
+    /// Its layers.
+    #[serde(default)]
+    pub n_layer: u64,
+    /// Hidden units of a feed-forward layer.
+    #[serde(default)]
+    pub d_ff: u64,
 }
 
 impl Amount {

@@ -166,7 +166,12 @@ fn step_work(
     let n_ctx = model.map_or(usize::MAX, |model| model.n_ctx);
     // In every method `limit` means the first rows of each data set.
     let limit = step.config.get("limit").and_then(Value::as_u64).map_or(usize::MAX, |n| n as usize);
-    let mut amount = Amount::default();
+    let mut amount = Amount {
+        parameters: model.map_or(0, |model| model.parameters),
+        n_layer: model.map_or(0, |model| model.n_layer as u64),
+        d_ff: model.map_or(0, |model| model.d_ff as u64),
+        ..Amount::default()
+    };
     for (slot, names) in &step.inputs {
         let sets: Vec<&Dataset> = names.iter().filter_map(|name| data.get(name)).collect();
         if sets.is_empty() {

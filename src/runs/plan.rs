@@ -81,6 +81,12 @@ pub struct PlannedModel {
     pub cache_bytes: u64,
     /// Longest text in tokens.
     pub n_ctx: usize,
+    /// Number of layers.
+    #[serde(default)]
+    pub n_layer: usize,
+    /// Hidden units of a feed-forward layer.
+    #[serde(default)]
+    pub d_ff: usize,
     /// Number of token ids.
     pub vocab_size: usize,
     /// Whether it came with a tokenizer.
@@ -301,6 +307,8 @@ fn planned_model(
         gradient_bytes: training.total() - if device == Device::Cpu { 0 } else { training.weights },
         cache_bytes: KvCache::bytes(config, 1, 1),
         n_ctx: config.n_ctx,
+        n_layer: config.n_layer,
+        d_ff: config.d_ff,
         vocab_size: config.vocab_size,
         has_tokenizer: inputs::has_tokenizer(&folder),
         files: super::store::model_files(&folder)?

@@ -254,9 +254,9 @@ fn several_models_share_directions_and_colors() {
         Mark::Contour(surface) => surface.clone(),
         other => panic!("{other:?}"),
     };
-    let (own, other) = (surface("loss_clean"), surface("loss_clean_2"));
+    let (own, other) = (surface("loss_clean"), surface("loss_clean-2"));
     assert!(own.range.is_some() && own.range == other.range, "one scale of colors");
-    let difference = surface("difference_clean_2");
+    let difference = surface("difference_clean-2");
     assert!(difference.diverging && difference.values[4] == other.values[4] - own.values[4]);
     assert_eq!(surface("difference_of_sets").columns, 3);
     // each text at each point of each model, and the mean over its tokens

@@ -7,6 +7,7 @@ mod facts;
 mod fixtures;
 mod forgetting;
 mod landscape;
+mod localization;
 mod memorization;
 mod mia;
 mod perplexity;

@@ -190,7 +190,11 @@ fn draw_trail(trail: &Trail, place: &dyn Fn([f64; 2]) -> Pos2, theme: Theme, pai
 fn draw_texts(frame: &Frame, fit: &Fit, t: &Tokens, painter: &Painter) {
     let galley = |text: &FrameText| {
         let (ink, points) = if text.is_title { (t.text, size::BODY) } else { (t.text_soft, size::SMALL) };
-        painter.layout_no_wrap(text.label.text(), egui::FontId::proportional(points), ink)
+        let laid = |points| painter.layout_no_wrap(text.label.text(), egui::FontId::proportional(points), ink);
+        let galley = laid(points);
+        // a name that is longer than its axis is set smaller
+        let is_long = text.is_title && f64::from(galley.size().x) > fit.longest(text);
+        if is_long { laid(size::SMALL) } else { galley }
     };
     let galleys: Vec<_> = frame.texts.iter().map(galley).collect();
     let extent = |text: &FrameText| {

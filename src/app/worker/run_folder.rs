@@ -38,6 +38,9 @@ struct Known {
     entry: Arc<RunEntry>,
 }
 
+/// Figures by the names of their files.
+pub(super) type NamedFigures = Vec<(String, Arc<Figure>)>;
+
 /// Seconds since 1970.
 pub(super) fn now() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
@@ -113,7 +116,7 @@ impl RunFolder {
     }
 
     /// The figures of runs that are not done which changed since the last call; none for a run that shows none any more.
-    pub(super) fn poll_partial(&mut self) -> Vec<(String, Vec<(String, Arc<Figure>)>)> {
+    pub(super) fn poll_partial(&mut self) -> Vec<(String, NamedFigures)> {
         let mut fresh = Vec::new();
         for (id, known) in &self.known {
             let was = self.partial.get(id).copied();

@@ -240,6 +240,12 @@ pub(crate) fn sum<S: Scalar>(n: usize, f: impl Fn(usize) -> S) -> S {
     for (l, lane) in lanes.iter_mut().enumerate().take(n - whole) {
         *lane = *lane + f(whole + l);
     }
+    fold(lanes)
+}
+
+/// The sum of partial sums, by halves.
+#[inline(always)]
+pub(crate) fn fold<S: Scalar>(mut lanes: [S; LANES]) -> S {
     let mut half = LANES / 2;
     while half > 0 {
         for l in 0..half {

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::scalar::{LANES, exp, max, sum};
+use super::scalar::{LANES, exp, fold, sum};
 use super::simd::{Job, simd};
 use crate::tensor::Real;
 
@@ -36,18 +36,34 @@ impl Job for Softmax<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { row, skip, scale } = self;
-        let seen = &mut row[skip..];
-        for x in seen.iter_mut() {
-            *x *= scale;
+        row[..skip].fill(Real::NEG_INFINITY);
+        // what is missing in the last lanes is as good as not seen: rows are short, and single numbers are slow
+        let (whole, rest) = row.as_chunks_mut::<LANES>();
+        let mut last = [Real::NEG_INFINITY; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        let mut tops = [Real::NEG_INFINITY; LANES];
+        for i in 0..=whole.len() {
+            let chunk = whole.get_mut(i).unwrap_or(&mut last);
+            for (x, top) in chunk.iter_mut().zip(&mut tops) {
+                *x *= scale;
+                *top = if *x > *top { *x } else { *top };
+            }
         }
-        let top = max(seen);
-        for x in seen.iter_mut() {
-            *x = exp(*x - top);
+        let top = tops.iter().fold(Real::NEG_INFINITY, |m, &x| if x > m { x } else { m });
+        let mut sums = [0.0; LANES];
+        for i in 0..=whole.len() {
+            let chunk = whole.get_mut(i).unwrap_or(&mut last);
+            for (x, sum) in chunk.iter_mut().zip(&mut sums) {
+                *x = exp(*x - top);
+                *sum += *x;
+            }
         }
-        let total = sum(row.len(), |i| row[i]);
-        let factor = 1.0 / total;
-        for x in row.iter_mut() {
+        let factor = 1.0 / fold(sums);
+        for x in whole.as_flattened_mut() {
             *x *= factor;
+        }
+        for (x, weight) in rest.iter_mut().zip(last) {
+            *x = weight * factor;
         }
     }
 }
@@ -78,11 +94,26 @@ impl Job for Backward<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { row, p, scale } = self;
-        let p = &p[..row.len()];
-        let mean = sum(row.len(), |i| p[i] * row[i]);
-        for (x, p) in row.iter_mut().zip(p) {
-            *x = p * (*x - mean) * scale;
+        let (weights, other) = p[..row.len()].as_chunks::<LANES>();
+        let (whole, rest) = row.as_chunks_mut::<LANES>();
+        let (mut last, mut last_p) = ([0.0; LANES], [0.0; LANES]);
+        last[..rest.len()].copy_from_slice(rest);
+        last_p[..other.len()].copy_from_slice(other);
+        let mut sums = [0.0; LANES];
+        for i in 0..=whole.len() {
+            let (chunk, p) = (whole.get(i).unwrap_or(&last), weights.get(i).unwrap_or(&last_p));
+            for ((x, p), sum) in chunk.iter().zip(p).zip(&mut sums) {
+                *sum += p * x;
+            }
         }
+        let mean = fold(sums);
+        for i in 0..=whole.len() {
+            let (chunk, p) = (whole.get_mut(i).unwrap_or(&mut last), weights.get(i).unwrap_or(&last_p));
+            for (x, p) in chunk.iter_mut().zip(p) {
+                *x = p * (*x - mean) * scale;
+            }
+        }
+        rest.copy_from_slice(&last[..rest.len()]);
     }
 }
 

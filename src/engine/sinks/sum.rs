@@ -61,6 +61,15 @@ impl GradSink for SumGrads<'_> {
         self.get(p).is_some()
     }
 
+    fn only_sums(&self) -> bool {
+        true
+    }
+
+    fn add(&mut self, sums: &[(ParamId, Tensor)]) -> Result<()> {
+        let model = self.model;
+        sums.iter().try_for_each(|(p, sum)| self.slot(*p).map_or(Ok(()), |d| model.kernels.add(d, sum)))
+    }
+
     fn linear(&mut self, l: &Linear, x: &Tensor, dy: &Tensor, rows: Range<usize>, _samples: &Offsets) -> Result<()> {
         let model = self.model;
         if let Some(dw) = self.slot(l.weight) {

@@ -36,7 +36,7 @@ pub(in super::super) fn draw(
     for trail in trails(figure, &field, &projector) {
         draw_trail(canvas, &trail, &place, style);
     }
-    draw_texts(canvas, &frame, &fit, rect, style);
+    draw_texts(canvas, &frame, &fit, style);
     canvas.end_group();
     true
 }
@@ -109,13 +109,17 @@ fn draw_trail(canvas: &mut Canvas<'_>, trail: &Trail, place: &dyn Fn([f64; 2]) -
     }
 }
 
-fn draw_texts(canvas: &mut Canvas<'_>, frame: &Frame, fit: &Fit, rect: Rect, style: &Style) {
-    let font = |text: &FrameText| if text.is_title { style.label } else { style.tick };
-    let shown = |text: &FrameText| {
-        let most = if text.axis == 2 { rect.h } else { rect.w * 0.7 };
-        canvas.fonts().fit(&text.label, font(text), most)
+fn draw_texts(canvas: &mut Canvas<'_>, frame: &Frame, fit: &Fit, style: &Style) {
+    let fonts = canvas.fonts();
+    // a name that is longer than its axis is set smaller, and cut when that does not help
+    let font = |text: &FrameText| {
+        let width = fonts.width(&text.label, style.label, false).max(1.0);
+        if text.is_title { style.label * (fit.longest(text) / width).clamp(0.75, 1.0) } else { style.tick }
     };
-    let size = |text: &FrameText| [canvas.fonts().width(&shown(text), font(text), false), font(text) * CAP_HEIGHT];
+    let shown = |text: &FrameText| {
+        if text.is_title { fonts.fit(&text.label, font(text), fit.longest(text)) } else { text.label.clone() }
+    };
+    let size = |text: &FrameText| [fonts.width(&shown(text), font(text), false), font(text) * CAP_HEIGHT];
     let places = fit.texts(frame, &size);
     let placed: Vec<_> = frame.texts.iter().zip(places).map(|(text, place)| (text, shown(text), place)).collect();
     for (text, label, place) in placed {

@@ -73,7 +73,7 @@ impl Field {
     /// The height of the surface over a place of the floor, linear between grid points; none outside and at a hole.
     pub fn height(&self, at: [f64; 2]) -> Option<f64> {
         let along = |v: f64, n: usize| {
-            let place = (v + 1.0) / 2.0 * (n - 1) as f64;
+            let place = f64::midpoint(v, 1.0) * (n - 1) as f64;
             let lower = (place.max(0.0) as usize).min(n - 2);
             (-1.0..=1.0).contains(&v).then_some((lower, place - lower as f64))
         };

@@ -43,7 +43,7 @@ pub struct FrameText {
     pub is_title: bool,
     /// The axis: 0 and 1 on the floor, 2 upright.
     pub axis: usize,
-    /// The direction of the axis on the screen.
+    /// The axis on the screen, from its start to its end.
     pub along: [f64; 2],
 }
 
@@ -170,13 +170,10 @@ impl Edge {
         if length > 1e-9 { away.map(|v| v / length) } else { [0.0, -1.0] }
     }
 
-    /// The direction of the edge on the screen; heights go straight up.
+    /// The edge on the screen; heights go straight up.
     fn along(&self, projector: &Projector) -> [f64; 2] {
-        if self.axis == 2 {
-            return [0.0, 1.0];
-        }
         let [from, to] = self.ends.map(|end| projector.project(end));
-        [to.x - from.x, to.y - from.y]
+        if self.axis == 2 { [0.0, to.y - from.y] } else { [to.x - from.x, to.y - from.y] }
     }
 
     /// The end of a mark that begins at a point of the edge.
@@ -259,7 +256,7 @@ mod tests {
     fn numbers_of_the_heights_stand_left_of_the_box() {
         let frame = framed(Camera::default());
         let title = frame.texts.iter().find(|t| t.is_title && t.label.text().starts_with("Loss")).unwrap();
-        assert!(title.along == [0.0, 1.0] && title.outward == [-1.0, 0.0], "{title:?}");
+        assert!(title.along[0] == 0.0 && title.along[1] > 0.0 && title.outward == [-1.0, 0.0], "{title:?}");
         let upright = frame.back.iter().filter(|l| l.is_edge).take(3).map(|l| l.from[0].min(l.to[0]));
         let leftmost = upright.fold(f64::INFINITY, f64::min);
         assert!((title.at[0] - leftmost).abs() < 0.15, "beside the edge at {leftmost}: {title:?}");

@@ -4,14 +4,16 @@ use std::f64::consts::FRAC_PI_2;
 
 use super::{Camera, Frame, FrameText, Projector};
 
-/// Sides of what is around the box, in heights of a number: names and numbers left of the upright edge, numbers at the
-/// right, numbers and a name below, and half a number above.
-const LEFT: f64 = 5.0;
-const RIGHT: f64 = 2.0;
+/// Sides of what is around the box, in heights of a number: names and numbers left of the upright edge and at the right,
+/// numbers and a name below, and half a number above.
+const LEFT: f64 = 4.8;
+const RIGHT: f64 = 3.6;
 const BELOW: f64 = 3.4;
 const ABOVE: f64 = 0.6;
 /// Width and height of the box with its marks as seen from the side where it is largest, in [`super::Projected`] units.
-const BOX: [f64; 2] = [3.06, 2.9];
+const BOX: [f64; 2] = [3.06, 2.7];
+/// An edge that is seen shorter than this, in units, is seen end on.
+const END_ON: f64 = 0.5;
 /// Width of a number on an axis, in heights of a number.
 const NUMBER: f64 = 2.4;
 
@@ -58,6 +60,13 @@ impl Fit {
         (1.6 * self.unit / (NUMBER * self.text)).ceil().clamp(2.0, MOST) as usize
     }
 
+    /// How long the name of an axis may be to lie along it; that of the heights may be longer than they are.
+    pub fn longest(&self, text: &FrameText) -> f64 {
+        const LEAST: f64 = 10.0;
+        let edge = text.along[0].hypot(text.along[1]) * self.unit;
+        if text.axis == 2 { self.rect[3] } else { edge.max(LEAST * self.text) }
+    }
+
     /// Where each text of `frame` lies, given its width and height; none where a number would lie on another.
     pub fn texts(&self, frame: &Frame, size: &dyn Fn(&FrameText) -> [f64; 2]) -> Vec<Option<Place>> {
         let mut places: Vec<Option<Place>> = vec![None; frame.texts.len()];
@@ -90,7 +99,14 @@ impl Fit {
     fn title(&self, text: &FrameText, half: [f64; 2], numbers: &[Place]) -> Place {
         let at = self.place(text.at);
         let [dx, dy] = [text.along[0], -text.along[1]];
-        let angle = if dx.abs() < 1e-6 { -FRAC_PI_2 } else { (dy / dx).atan() };
+        let angle = if text.axis == 2 {
+            -FRAC_PI_2
+        } else if dx.hypot(dy) < END_ON {
+            // along an axis that is seen end on nothing can be read
+            0.0
+        } else {
+            (dy / dx).atan()
+        };
         let (sin, cos) = angle.sin_cos();
         let outward = [text.outward[0], -text.outward[1]];
         let sign = if outward[1] * cos - outward[0] * sin >= 0.0 { 1.0 } else { -1.0 };
@@ -98,7 +114,11 @@ impl Fit {
         let reach = |corner: [f64; 2]| (corner[0] - at[0]) * away[0] + (corner[1] - at[1]) * away[1];
         let farthest = numbers.iter().flat_map(Place::corners).map(reach).fold(0.0, f64::max);
         let by = farthest + self.text * 0.35 + half[1];
-        self.inside(Place { middle: [at[0] + by * away[0], at[1] + by * away[1]], half, angle })
+        let middle = [at[0] + by * away[0], at[1] + by * away[1]];
+        // a name that is longer than the heights begins where they begin, away from the names below
+        let longer = (half[0] - dy.abs() * self.unit / 2.0).max(0.0);
+        let lift = if text.axis == 2 { longer } else { 0.0 };
+        self.inside(Place { middle: [middle[0], middle[1] - lift], half, angle })
     }
 
     fn inside(&self, place: Place) -> Place {
@@ -165,8 +185,9 @@ mod tests {
         }
     }
 
-    fn size(text: &FrameText) -> [f64; 2] {
-        [text.label.text().chars().count() as f64 * 3.6, 7.0]
+    fn size(text: &FrameText, fit: &Fit) -> [f64; 2] {
+        let width = text.label.text().chars().count() as f64 * 3.6;
+        [if text.is_title { width.min(fit.longest(text)) } else { width }, 7.0]
     }
 
     /// By their separating axes.
@@ -193,7 +214,7 @@ mod tests {
                 for elevation in [-30.0, 10.0, 28.0, 60.0] {
                     let projector = fit.projector(Camera { azimuth, elevation, ..Camera::default() });
                     let frame = frame(&figure, &field, &projector, fit.marks());
-                    let found = fit.texts(&frame, &size);
+                    let found = fit.texts(&frame, &|text| size(text, &fit));
                     let names = frame.texts.iter().zip(&found).filter(|(t, p)| t.is_title && p.is_some()).count();
                     assert_eq!(names, 3);
                     let places: Vec<Place> = found.into_iter().flatten().collect();
@@ -214,7 +235,7 @@ mod tests {
         let fit = Fit::new([0.0, 0.0, 300.0, 260.0], 8.0);
         let seen = fit.projector(Camera::default()).project([0.0, 0.0, HEIGHT / 2.0]);
         let [x, y] = fit.place([seen.x, seen.y]);
-        assert!((x - (150.0 + 12.0)).abs() < 1e-9 && (y - (130.0 - 11.2)).abs() < 1e-9, "{x} {y}");
+        assert!((x - (150.0 + 4.8)).abs() < 1e-9 && (y - (130.0 - 11.2)).abs() < 1e-9, "{x} {y}");
         assert!(fit.marks() == 5 && Fit::new([0.0, 0.0, 110.0, 90.0], 8.0).marks() == 2);
     }
 }

@@ -11,6 +11,7 @@ pub mod membership;
 pub mod overlap;
 pub mod paraphrases;
 pub mod quality;
+pub mod questions;
 pub mod roc;
 pub mod roc_figures;
 pub mod tables;

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::items::Item;
-use super::judge;
-use super::score::Answered;
-use super::{CARD, Config, Format};
+use super::CARD;
 use crate::figures::{Axis, Figure, Mark, Rows, Series};
+use crate::methods::common::questions::{Answered, Config, Item, Mode};
 use crate::methods::common::tables::{caption, flag, float, int, some_int, text};
 use crate::methods::common::wilson::wilson;
 use crate::methods::{Report, Scalar, Table};
@@ -15,84 +13,6 @@ use crate::methods::{Report, Scalar, Table};
 pub(super) struct Model<'a> {
     pub(super) name: &'a str,
     pub(super) answered: Vec<Answered>,
-}
-
-/// A way to read an answer out of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    Letter,
-    Sum,
-    Mean,
-    Calibrated,
-    Direct,
-}
-
-impl Mode {
-    fn all(config: &Config) -> Vec<Self> {
-        let of = |format: Format| match format {
-            Format::Letter => &[Self::Letter][..],
-            Format::Likelihood => &[Self::Sum, Self::Mean, Self::Calibrated],
-            Format::Direct => &[Self::Direct],
-        };
-        [Format::Letter, Format::Likelihood, Format::Direct]
-            .into_iter()
-            .filter(|format| config.has(*format))
-            .flat_map(of)
-            .copied()
-            .collect()
-    }
-
-    fn id(self) -> &'static str {
-        match self {
-            Self::Letter => "letter",
-            Self::Sum => "likelihood_sum",
-            Self::Mean => "likelihood_mean",
-            Self::Calibrated => "likelihood_calibrated",
-            Self::Direct => "direct",
-        }
-    }
-
-    fn title(self) -> &'static str {
-        match self {
-            Self::Letter => "letter",
-            Self::Sum => "likelihood, sum",
-            Self::Mean => "likelihood, mean",
-            Self::Calibrated => "likelihood, calibrated",
-            Self::Direct => "direct answer",
-        }
-    }
-
-    /// The number by which an option is chosen.
-    fn value(self, answered: &Answered, option: usize) -> Option<f64> {
-        let sum = answered.options.get(option);
-        match self {
-            Self::Letter => answered.letters.get(option).copied(),
-            Self::Sum => sum.copied(),
-            Self::Mean => Some(sum? / *answered.n_tokens.get(option)? as f64),
-            Self::Calibrated => Some(sum? - answered.prior.get(option)?),
-            Self::Direct => None,
-        }
-    }
-
-    /// The chosen option: the first of the most likely ones.
-    fn chosen(self, item: &Item, answered: &Answered) -> Option<usize> {
-        let mut best: Option<(usize, f64)> = None;
-        for option in 0..item.options.len() {
-            let value = self.value(answered, option)?;
-            if best.is_none_or(|(_, top)| value > top) {
-                best = Some((option, value));
-            }
-        }
-        best.map(|(option, _)| option)
-    }
-
-    /// Whether the answer is right; absent when the question could not be put.
-    pub(super) fn is_right(self, config: &Config, item: &Item, answered: &Answered) -> Option<bool> {
-        match self {
-            Self::Direct => Some(judge::is_right(answered.said.as_ref()?, &item.answer, config.compat)),
-            _ => Some(self.chosen(item, answered)? == item.right()?),
-        }
-    }
 }
 
 /// How many of some answers are right.

@@ -53,25 +53,30 @@ pub struct Chosen {
 pub fn count(n: usize, cut: Cut, kind: Kind) -> usize {
     // The product is rounded up by a hair, so that 0.3 of 10 is 3 and not 2.
     let k = (n as f64 * cut.ratio * (1.0 + 1e-12)).floor() as usize;
-    let at_least_one = match cut.rounding {
-        Rounding::Auto => !cut.is_paper,
-        Rounding::AtLeastOne => true,
-        Rounding::Floor => false,
-    };
-    if kind == Kind::Neuron && at_least_one && cut.ratio > 0.0 { k.max(1).min(n) } else { k.min(n) }
+    if may_be_none(cut, kind) || kind == Kind::Weight || cut.ratio == 0.0 { k.min(n) } else { k.max(1).min(n) }
 }
 
-/// The edit that removes the highest scores.
+/// Whether less than one hidden unit is none, as in the published code.
+fn may_be_none(cut: Cut, kind: Kind) -> bool {
+    let is_floor = match cut.rounding {
+        Rounding::Auto => cut.is_paper,
+        Rounding::AtLeastOne => false,
+        Rounding::Floor => true,
+    };
+    is_floor && kind == Kind::Neuron
+}
+
+/// The edit that removes the highest scores; it is empty where less than one hidden unit may be none.
 ///
 /// # Errors
-/// A ratio that selects nothing; scores that are not numbers; scores of another model.
+/// A ratio that selects nothing otherwise; scores that are not numbers; scores of another model.
 pub fn choose(model: &Decoder, scores: &ScoreMap, cut: Cut, about: About) -> Result<Chosen> {
     scores.check()?;
     let (picked, n_tied) = match scores.rule {
         Rule::PerTensor => per_tensor(scores, cut),
         Rule::Global => global(scores, cut),
     };
-    if picked.iter().all(|p| p.1.is_empty()) {
+    if picked.iter().all(|p| p.1.is_empty()) && !may_be_none(cut, scores.kind) {
         return Err(nothing(scores, cut));
     }
     let places = match scores.kind {

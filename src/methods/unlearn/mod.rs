@@ -9,6 +9,7 @@ pub mod battery;
 mod charts;
 pub mod choose;
 pub mod config;
+pub mod cost;
 pub mod course;
 pub mod edit;
 pub mod job;

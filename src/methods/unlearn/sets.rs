@@ -89,7 +89,7 @@ impl<'h> Sets<'h> {
             retain,
             holdout: Vec::new(),
             data,
-            people: Default::default(),
+            people: [const { Vec::new() }; 3],
             notes: Vec::new(),
             n_overlap: 0,
             n_candidates,
@@ -318,7 +318,7 @@ fn add_answers(
     }
     if !alone.is_empty() {
         let (n, rows) = (counted(alone.len(), "answer"), listed(&alone));
-        notes.push(format!("{}: {n} belong to no text to forget and are left out (row {rows}).", data.name));
+        notes.push(format!("{}: {n} left out, without a partner among the texts to forget (row {rows}).", data.name));
     }
     let without = forget.iter().filter(|i| i.answers.is_empty()).count();
     if without > 0 && technique.answers == Need::Yes {

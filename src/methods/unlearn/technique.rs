@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cost::{Passes, Size, of_localization};
 use super::job::Job;
 use super::loss::Objective;
 use super::scores::{Kind, Rule, Scored};
@@ -69,6 +70,13 @@ pub trait Localize: Sync {
         let _ = is_paper;
         &[]
     }
+    /// What the scores cost.
+    ///
+    /// # Errors
+    /// `Bug` for a setting that the technique does not declare.
+    fn passes(&self, knobs: &Knobs, size: &Size) -> Result<Passes> {
+        of_localization(knobs, size)
+    }
     /// The scores, in the order of the model.
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>>;
 }
@@ -77,6 +85,11 @@ pub trait Localize: Sync {
 pub trait Edit: Sync {
     /// Changes `job.model`, removing `ratio` of what it may remove; techniques without a ratio are given 0.
     fn edit(&self, job: &mut Job<'_, '_>, ratio: f64) -> Result<()>;
+    /// What that costs.
+    ///
+    /// # Errors
+    /// `Bug` for a setting that the technique does not declare.
+    fn passes(&self, knobs: &Knobs, size: &Size, ratio: f64) -> Result<Passes>;
 }
 
 /// The settings of a technique: those given, and its own values for the others.

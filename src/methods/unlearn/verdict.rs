@@ -20,7 +20,7 @@ pub enum Tone {
     Bad,
 }
 
-/// The tone of a sentence of [`sentences`]; others are plain.
+/// The tone of a sentence about an edit; others are plain.
 pub fn tone(sentence: &str) -> Tone {
     const BAD: [&str; 4] = ["The model collapsed", "Over-forgetting", "It did not unlearn", "It cost"];
     const GOOD: [&str; 3] = ["Nothing is reproduced exactly any more", "Other texts are k", "Exact extraction fell"];

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::battery::{Measured, Metric, facts, measure, metrics, quiz};
 use super::choose::{Cut, choose};
 use super::config::{Config, Trained};
+use super::cost;
 use super::course::Course;
 use super::edit::{About, Edit};
 use super::job::Job;
@@ -16,7 +17,7 @@ use super::report::{self, Found, Outcome};
 use super::robustness::{self, Findings};
 use super::scores::{Origin, ScoreMap};
 use super::sets::{Sets, sets};
-use super::technique::{How, Need, Technique};
+use super::technique::{How, Technique};
 use crate::engine::weights::{read_json, save};
 use crate::engine::{Decoder, ParamId};
 use crate::error::{Error, Result};
@@ -27,30 +28,24 @@ pub(super) fn work(config: &Config, amount: &Amount) -> Work {
     let tokens = |slot: &str| amount.tokens.get(slot).copied().unwrap_or(0);
     let rows = |slot: &str| amount.texts.get(slot).copied().unwrap_or(0);
     let measured = tokens("forget") + tokens("retain") + tokens("holdout");
-    let (Ok(technique), Ok(knobs), Ok(ratios)) = (config.technique(), config.knobs(), config.all_ratios()) else {
+    let (Ok(technique), Ok(ratios), Ok(own)) = (config.technique(), config.all_ratios(), cost::passes(config, amount))
+    else {
         return Work::default();
     };
     let phases = 1 + ratios.len() as u64;
     let generated =
         ["forget", "retain", "holdout"].map(|s| rows(s).min(config.generated_rows as u64)).iter().sum::<u64>();
     let decoded = phases * generated * config.l as u64 / 2;
-    let texts = tokens("forget") + if technique.retain == Need::No { 0 } else { tokens("retain") };
-    let epochs = knobs.count("epochs").unwrap_or(1).max(1) as u64;
-    let passes = match (&technique.how, technique.id) {
-        (_, "random-weights" | "random-neurons" | "magnitude" | "none" | "task-vector") => 0,
-        (How::Edit(_), _) => epochs * texts * ratios.len() as u64,
-        // A retained text for each one to forget.
-        (How::Objective(_), _) => epochs * 2 * tokens("forget"),
-        (How::Localize(_), _) => epochs * tokens("forget"),
-    };
     let asked = phases * questions(config, amount);
-    let forward_tokens = phases * measured + decoded + passes + asked;
     let tried = robustness::work(config, amount);
+    let fleeting = (tried.fleeting_tokens + asked).saturating_add(own.forward);
     Work {
-        forward_tokens: forward_tokens + tried.forward_tokens,
-        backward_tokens: passes + tried.backward_tokens,
+        // What the technique and what tries the edit read leaves no rows.
+        forward_tokens: (phases * measured + decoded + tried.forward_tokens - tried.fleeting_tokens)
+            .saturating_add(fleeting),
+        backward_tokens: own.backward.saturating_add(tried.backward_tokens),
         decoded_tokens: decoded + tried.decoded_tokens,
-        fleeting_tokens: tried.fleeting_tokens + passes + asked,
+        fleeting_tokens: fleeting,
         vectors: tried.vectors.max(held(technique, config)),
         ..Work::default()
     }
@@ -164,13 +159,7 @@ fn edited<'h>(
     };
     let mut n_tied = 0;
     match &technique.how {
-        How::Localize(_) => {
-            let scores = scores(&mut job, technique, found)?;
-            let cut = Cut { ratio, rounding: config.rounding, is_paper: config.is_paper() };
-            let chosen = choose(&job.model, scores, cut, About::default())?;
-            chosen.edit.apply(&mut job.model)?;
-            n_tied = chosen.n_tied;
-        }
+        How::Localize(_) => n_tied = remove_scored(&mut job, technique, ratio, found)?,
         How::Edit(rule) => rule.edit(&mut job, ratio)?,
         How::Objective(make) => train(&mut job, *make)?,
     }
@@ -186,6 +175,19 @@ fn edited<'h>(
     edit.save(&folder)?;
     found.take(course);
     Ok((job.model, edit, n_tied))
+}
+
+/// Removes what has the highest scores from the copy; gives the number of ties.
+fn remove_scored(job: &mut Job<'_, '_>, technique: &Technique, ratio: f64, found: &mut Found<'_>) -> Result<usize> {
+    let scores = scores(job, technique, found)?;
+    let cut = Cut { ratio, rounding: job.config.rounding, is_paper: job.config.is_paper() };
+    let chosen = choose(&job.model, scores, cut, About::default())?;
+    chosen.edit.apply(&mut job.model)?;
+    if chosen.edit.is_empty() {
+        let n = job.model.config.d_ff;
+        job.notes.push(format!("Nothing was removed: {ratio} of {n} hidden units is less than one of a layer."));
+    }
+    Ok(chosen.n_tied)
 }
 
 /// The scores of a localization: from an earlier ratio or an interrupted run, or computed now and kept.

@@ -30,7 +30,7 @@ use crate::runs::{Page, Panel};
 
 const METHOD: &str = "landscape";
 const CURVATURE: &str = "curvature";
-const SIDE: f32 = 250.0;
+const SIDE: f32 = 268.0;
 /// Share of the height that curvature has below the maps.
 const SHARPNESS: f32 = 0.32;
 /// Maps side by side.
@@ -74,7 +74,7 @@ impl View for Landscape {
             if button(ui, Some(Icon::Plus), "New curvature").clicked() {
                 set_up(cx, CURVATURE);
             }
-            if !self.shown.is_empty() && button(ui, Some(Icon::Figures), "As a figure").clicked() {
+            if self.is_done(cx) && button(ui, Some(Icon::Figures), "As a figure").clicked() {
                 self.publish(cx);
             }
         });
@@ -239,6 +239,15 @@ impl Landscape {
         if let Some(picked) = picked {
             self.picked = Some((figure.title.clone(), picked));
         }
+    }
+
+    /// Whether everything shown is a result, and not on the way to one.
+    fn is_done(&self, cx: &ViewCx<'_>) -> bool {
+        let is_result = |(run, file): &(String, String)| {
+            let details = cx.state.runs.details.get(run);
+            details.is_some_and(|d| d.figures.iter().any(|(name, _)| name == file))
+        };
+        !self.shown.is_empty() && self.shown.iter().all(is_result)
     }
 
     /// The page of figures that looks like this.

@@ -151,7 +151,12 @@ fn cells_ui(name: (&str, Color32, FontId), cells: &[(String, FontId, Color32)], 
 }
 
 pub(super) fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |v| if v.abs() >= 1000.0 { format!("{v:.0}") } else { format!("{v:.3}") })
+    let text = |v: f64| match v.abs() {
+        size if size >= 1000.0 => format!("{v:.0}"),
+        size if size >= 10.0 => format!("{v:.1}"),
+        _ => format!("{v:.3}"),
+    };
+    value.map_or_else(|| "–".to_owned(), |v| text(v).replace('-', "−"))
 }
 
 fn signed(value: f64) -> String {

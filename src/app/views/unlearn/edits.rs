@@ -63,7 +63,7 @@ pub(super) fn actions_ui(cx: &ViewCx<'_>, unit: &Unit<'_>, step: &SavedStep, ui:
 
 /// The edits behind the edited model, the first one first.
 fn chain_ui(cx: &ViewCx<'_>, unit: &Unit<'_>, step: &SavedStep, ui: &mut Ui) {
-    let overlaps = cx.state.unlearn.overlaps.iter().filter_map(|(_, found)| found.as_ref().ok());
+    let overlaps = cx.state.unlearn.overlaps.values().filter_map(|found| found.as_ref().ok());
     let known = overlaps.flat_map(|found| &found.edits).find(|e| e.run == unit.run.id && e.step == unit.step);
     let n_before = step.config.get("apply").and_then(Value::as_array).map_or(0, Vec::len);
     if n_before == 0 {
@@ -99,7 +99,7 @@ fn experiment_of(cx: &ViewCx<'_>, unit: &Unit<'_>) -> Option<Experiment> {
         Some(unit.run.path.join(&found.path))
     };
     let name = step.inputs.remove("model").and_then(|input| input.names().first().cloned());
-    let given = name.map_or(experiment.model.clone(), |name| experiment.model_ref(&name).cloned());
+    let given = name.map_or_else(|| experiment.model.clone(), |name| experiment.model_ref(&name).cloned());
     experiment.model = given.map(|model| match model.step.and_then(|of| made(of, model.output.as_ref())) {
         Some(path) => ModelRef { path: Some(path), ..ModelRef::default() },
         None => model,

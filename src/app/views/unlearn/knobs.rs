@@ -15,9 +15,9 @@ use crate::app::views::ViewId;
 use crate::app::widgets::{
     badge, caption, card, card_title, divider, estimate_ui, icon_button, link, mono, segmented, soft, title,
 };
-use crate::methods::presets;
 use crate::methods::schema::{Field, FieldKind, Problem, range_text};
 use crate::methods::unlearn::technique::{Group, How, Need, Technique};
+use crate::methods::{self, presets};
 
 const LABEL: f32 = 92.0;
 
@@ -43,8 +43,13 @@ impl Knobs {
         ui.add_space(GAP);
         preset_ui(cx, ui);
         ui.add_space(TIGHT);
-        let fields = cx.state.draft.method().map(|m| m.fields()).unwrap_or_default();
-        for (name, usual) in technique.knobs {
+        let fields = cx.state.draft.method().map(methods::Method::fields).unwrap_or_default();
+        let is_paper = cx.state.draft.config().get("compat").is_some_and(|c| c == "paper");
+        let unused = match &technique.how {
+            How::Localize(rule) => rule.unused(is_paper),
+            _ => &[],
+        };
+        for (name, usual) in technique.knobs.iter().filter(|(name, _)| !unused.contains(name)) {
             if let Some(item) = fields.iter().find(|f| f.path == *name) {
                 self.knob_ui(cx, item, *usual, ui);
             }

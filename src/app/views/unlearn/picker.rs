@@ -84,8 +84,8 @@ fn take(cx: &ViewCx<'_>, technique: &Technique) {
     for name in cx.state.draft.config().keys() {
         // What is usual for one technique is not for another.
         let is_own = all.contains(&name.as_str());
-        let is_of_losses =
-            ["train", "retain_loss", "lora_rank"].contains(&name.as_str()) && Group::of(technique) != Group::Losses;
+        let is_of_losses = ["train", "retain_loss", "lora_rank", "rounding"].contains(&name.as_str())
+            && Group::of(technique) != Group::Losses;
         let is_ratios = name == "ratios" && technique.knobs.iter().all(|k| k.0 != "ratio");
         if is_own || is_of_losses || is_ratios {
             cx.send(Command::Edit(DraftCommand::Field(name.clone(), None)));

@@ -81,7 +81,7 @@ impl Results {
             loading_ui("Reading…", ui);
             return None;
         };
-        let Some(saved) = details.steps.get(unit.step) else { return None };
+        let saved = details.steps.get(unit.step)?;
         verdict_ui(cx, saved, ui);
         let page = edits::actions_ui(cx, unit, saved, ui);
         ui.add_space(PAD);

@@ -89,6 +89,9 @@ impl Sets {
                 }
             }
             Some(Err(trouble)) => trouble_ui(cx, "These rows cannot be shown", trouble, ui),
+            None if given(cx, slot).is_some() => {
+                ui.label(soft(ui, "Reading the rows…"));
+            }
             None => nothing_ui(cx, slot, ui),
         }
     }
@@ -195,32 +198,14 @@ fn choose_ui(cx: &ViewCx<'_>, slot: usize, sheets: &SetSheets, ui: &mut Ui) {
 fn filters_ui(data: &DataRef, sheet: &SetSheet, name: &str, send: &dyn Fn(DataRef), ui: &mut Ui) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = TIGHT;
-        let of = |kind: &'static str, names: &[String], is: &Option<String>, ui: &mut Ui| -> Option<Option<String>> {
-            if names.is_empty() {
-                return None;
-            }
-            let mut picked = None;
-            let text = is.clone().unwrap_or_else(|| format!("any {kind}"));
-            let combo = ComboBox::from_id_salt((kind, name)).width(92.0).truncate().selected_text(text);
-            let response = combo.show_ui(ui, |ui| {
-                if ui.selectable_label(is.is_none(), format!("any {kind}")).clicked() {
-                    picked = Some(None);
-                }
-                for value in names {
-                    if ui.selectable_label(is.as_ref() == Some(value), value).clicked() {
-                        picked = Some(Some(value.clone()));
-                    }
-                }
-            });
-            response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, format!("{kind} of {name}")));
-            picked
-        };
-        if let Some(part) = of("part", &sheet.parts, &data.part, ui) {
-            send(DataRef { part, ..data.clone() });
-        }
-        if let Some(group) = of("group", &sheet.groups, &data.group, ui) {
-            send(DataRef { group, ..data.clone() });
-        }
+        kind_ui(["part", name], &sheet.parts, data.part.as_ref(), &|part| send(DataRef { part, ..data.clone() }), ui);
+        kind_ui(
+            ["group", name],
+            &sheet.groups,
+            data.group.as_ref(),
+            &|group| send(DataRef { group, ..data.clone() }),
+            ui,
+        );
         let mut limit = data.limit.unwrap_or(0);
         let text = |n: f64, _: std::ops::RangeInclusive<usize>| {
             if n < 1.0 { "all rows".to_owned() } else { format!("first {n:.0}") }
@@ -232,6 +217,27 @@ fn filters_ui(data: &DataRef, sheet: &SetSheet, name: &str, send: &dyn Fn(DataRe
             send(DataRef { limit: (limit > 0).then_some(limit), ..data.clone() });
         }
     });
+}
+
+/// One of the parts or groups of a file, or any; nothing where it has none. `what` is the kind and the name of the set.
+fn kind_ui(what: [&str; 2], names: &[String], is: Option<&String>, send: &dyn Fn(Option<String>), ui: &mut Ui) {
+    if names.is_empty() {
+        return;
+    }
+    let any = format!("any {}", what[0]);
+    let combo = ComboBox::from_id_salt(what).width(92.0).truncate().selected_text(is.unwrap_or(&any));
+    let response = combo.show_ui(ui, |ui| {
+        if ui.selectable_label(is.is_none(), &any).clicked() {
+            send(None);
+        }
+        for value in names {
+            if ui.selectable_label(is == Some(value), value).clicked() {
+                send(Some(value.clone()));
+            }
+        }
+    });
+    let name = what.join(" of ");
+    response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, name.as_str()));
 }
 
 fn nothing_ui(cx: &ViewCx<'_>, slot: usize, ui: &mut Ui) {

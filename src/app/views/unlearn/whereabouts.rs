@@ -77,15 +77,13 @@ impl Whereabouts {
     fn overlap_ui(&mut self, cx: &ViewCx<'_>, unit: &Unit<'_>, units: &[Unit<'_>], ui: &mut Ui) {
         let is_done = |u: &&Unit<'_>| u.outcome.is_some();
         let of_run: Vec<&Unit<'_>> = units.iter().filter(is_done).filter(|u| u.run.id == unit.run.id).collect();
-        let (mut compared, is_own) = (of_run, true);
-        let is_own = if compared.len() < 2 {
-            let others =
-                units.iter().filter(is_done).filter(|u| u.run.id != unit.run.id && u.run.model == unit.run.model);
+        let is_own = of_run.len() > 1;
+        let mut compared = of_run;
+        if !is_own {
+            let others = units.iter().filter(is_done);
+            let others = others.filter(|u| u.run.id != unit.run.id && u.run.model == unit.run.model);
             compared.extend(others.take(MOST - 1));
-            false
-        } else {
-            is_own
-        };
+        }
         compared.truncate(MOST);
         if compared.len() < 2 {
             return;

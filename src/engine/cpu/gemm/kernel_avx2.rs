@@ -44,11 +44,11 @@ unsafe fn part<const M: usize>(t: &Tile<'_>, row: usize, column: usize) {
     let mut sums = [[_mm256_setzero_ps(); 2]; M];
     // SAFETY: k steps of all rows of a and of `NR` numbers of b.
     unsafe {
-        let (mut a, mut b) = (t.a.add(row), t.b.add(column));
+        let (mut a, mut b) = (t.a.add(row * t.a_row), t.b.add(column));
         for _ in 0..t.k {
             let columns = [_mm256_loadu_ps(b), _mm256_loadu_ps(b.add(8))];
             for (i, sum) in sums.iter_mut().enumerate() {
-                let x = _mm256_set1_ps(*a.add(i));
+                let x = _mm256_set1_ps(*a.add(i * t.a_row));
                 sum[0] = _mm256_fmadd_ps(x, columns[0], sum[0]);
                 sum[1] = _mm256_fmadd_ps(x, columns[1], sum[1]);
             }

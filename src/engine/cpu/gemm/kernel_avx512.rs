@@ -19,24 +19,31 @@ const AHEAD: usize = 16;
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn run(t: &Tile<'_>) {
     // SAFETY: as promised by the caller.
+    unsafe { if t.a_row == 1 { rows::<false>(t) } else { rows::<true>(t) } }
+}
+
+/// One tile; `LONG`: the numbers of a row lie side by side, else those of a step.
+#[target_feature(enable = "avx512f")]
+unsafe fn rows<const LONG: bool>(t: &Tile<'_>) {
+    // SAFETY: as promised by the caller.
     unsafe {
         match (t.rows, t.panels) {
-            (1, 4) => tile::<1, 4>(t),
-            (2, 4) => tile::<2, 4>(t),
-            (1, _) => each::<1>(t),
-            (2, _) => each::<2>(t),
-            (3, _) => each::<3>(t),
-            (4, _) => each::<4>(t),
-            (5, _) => each::<5>(t),
-            (6, _) => each::<6>(t),
-            (7, _) => each::<7>(t),
-            (8, _) => each::<8>(t),
-            (9, _) => each::<9>(t),
-            (10, _) => each::<10>(t),
-            (11, _) => each::<11>(t),
-            (12, _) => each::<12>(t),
-            (13, _) => each::<13>(t),
-            _ => each::<14>(t),
+            (1, 4) => tile::<1, 4, LONG>(t),
+            (2, 4) => tile::<2, 4, LONG>(t),
+            (1, _) => each::<1, LONG>(t),
+            (2, _) => each::<2, LONG>(t),
+            (3, _) => each::<3, LONG>(t),
+            (4, _) => each::<4, LONG>(t),
+            (5, _) => each::<5, LONG>(t),
+            (6, _) => each::<6, LONG>(t),
+            (7, _) => each::<7, LONG>(t),
+            (8, _) => each::<8, LONG>(t),
+            (9, _) => each::<9, LONG>(t),
+            (10, _) => each::<10, LONG>(t),
+            (11, _) => each::<11, LONG>(t),
+            (12, _) => each::<12, LONG>(t),
+            (13, _) => each::<13, LONG>(t),
+            _ => each::<14, LONG>(t),
         }
     }
 }
@@ -45,23 +52,24 @@ pub(super) unsafe fn run(t: &Tile<'_>) {
 /// registers.
 #[inline(never)]
 #[target_feature(enable = "avx512f")]
-unsafe fn each<const M: usize>(t: &Tile<'_>) {
+unsafe fn each<const M: usize, const LONG: bool>(t: &Tile<'_>) {
     for p in 0..t.panels {
         // SAFETY: the panels lie `panel_stride` apart and their columns 32 apart.
-        unsafe { tile::<M, 1>(&t.panel(p)) }
+        unsafe { tile::<M, 1, LONG>(&t.panel(p)) }
     }
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn tile<const M: usize, const P: usize>(t: &Tile<'_>) {
+unsafe fn tile<const M: usize, const P: usize, const LONG: bool>(t: &Tile<'_>) {
     let mut sums = [[[_mm512_setzero_ps(); 2]; P]; M];
     let (mut a, mut b) = (t.a, t.b);
+    let lines: [*const f32; M] = std::array::from_fn(|i| t.a.wrapping_add(i * t.a_row));
     for i in 0..M {
         for p in 0..2 * P {
             _mm_prefetch::<_MM_HINT_T0>(t.c.wrapping_add(i * t.ldc + p * 16).cast());
         }
     }
-    for _ in 0..t.k {
+    for k in 0..t.k {
         // SAFETY: k steps of M numbers of a and `NR` numbers of each panel of b; prefetches may miss.
         unsafe {
             let mut columns = [[_mm512_setzero_ps(); 2]; P];
@@ -72,12 +80,14 @@ unsafe fn tile<const M: usize, const P: usize>(t: &Tile<'_>) {
                 _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * t.b_step).cast());
                 _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * t.b_step + 16).cast());
             }
-            _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD * t.a_step).cast());
-            for (i, row) in sums.iter_mut().enumerate() {
-                let x = _mm512_set1_ps(*a.add(i));
-                for (sum, column) in row.iter_mut().zip(&columns) {
-                    sum[0] = _mm512_fmadd_ps(x, column[0], sum[0]);
-                    sum[1] = _mm512_fmadd_ps(x, column[1], sum[1]);
+            if !LONG {
+                _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD * t.a_step).cast());
+            }
+            for i in 0..M {
+                let x = _mm512_set1_ps(if LONG { *lines[i].add(k) } else { *a.add(i) });
+                for p in 0..P {
+                    sums[i][p][0] = _mm512_fmadd_ps(x, columns[p][0], sums[i][p][0]);
+                    sums[i][p][1] = _mm512_fmadd_ps(x, columns[p][1], sums[i][p][1]);
                 }
             }
             a = a.wrapping_add(t.a_step);

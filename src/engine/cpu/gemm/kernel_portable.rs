@@ -28,12 +28,11 @@ unsafe fn part(t: &Tile<'_>, row: usize, column: usize) {
     let rows = (t.rows - row).min(4);
     let mut sums: [[Real; 8]; 4] = [[0.0; 8]; 4];
     for k in 0..t.k {
-        // SAFETY: k steps of all rows of a and of `NR` numbers of b.
-        let (a, b) = unsafe {
-            let a = std::slice::from_raw_parts(t.a.add(row + k * t.a_step), rows);
-            (a, std::slice::from_raw_parts(t.b.add(k * t.b_step + column), 8))
-        };
-        for (sum, &x) in sums.iter_mut().zip(a) {
+        // SAFETY: k steps of `NR` numbers of b.
+        let b = unsafe { std::slice::from_raw_parts(t.b.add(k * t.b_step + column), 8) };
+        for (i, sum) in sums.iter_mut().enumerate().take(rows) {
+            // SAFETY: row `row + i` exists.
+            let x = unsafe { *t.a.add((row + i) * t.a_row + k * t.a_step) };
             for (s, &y) in sum.iter_mut().zip(b) {
                 *s = step(x, y, *s);
             }

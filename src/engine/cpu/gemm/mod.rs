@@ -57,8 +57,9 @@ struct Tile<'a> {
     rows: usize,
     panels: usize,
     k: usize,
-    /// The numbers of all rows at `a + k * a_step`.
+    /// Row `i`, step `k` at `a + i * a_row + k * a_step`.
     a: *const Real,
+    a_row: usize,
     a_step: usize,
     /// [`NR`] numbers at `b + k * b_step`, `panel_stride` further on those of the next panel.
     b: *const Real,
@@ -220,13 +221,14 @@ pub(crate) fn gemm_tile(c: &mut TileMut<'_>, a: &Lhs<'_>, panels: Range<usize>, 
         let data = &b.data[column * b.stride + k.start * b.step..];
         let end = (width - 1) * b.stride + k.len().saturating_sub(1) * b.step + NR;
         assert!(k.is_empty() || data.len() >= end, "a panel is too short");
-        let (rows_of_a, a_step) = a.panel(p, &k);
+        let panel = a.panel(p, &k);
         let tile = Tile {
             rows: r.len(),
             panels: width,
             k: k.len(),
-            a: rows_of_a.as_ptr(),
-            a_step,
+            a: panel.data.as_ptr(),
+            a_row: panel.row,
+            a_step: panel.step,
             b: data.as_ptr(),
             b_step: b.step,
             panel_stride: b.stride,

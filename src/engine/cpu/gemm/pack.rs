@@ -76,11 +76,11 @@ impl<'a> Matrix<'a> {
         Self { data, ld, turned: true }
     }
 
-    /// Whether a tile can read it where it is: the numbers of a step lie side by side, and steps do not lie whole pages
-    /// apart, which would drive each other out of the caches.
+    /// Whether a tile can read it where it is: its lines do not lie whole pages apart, which would drive each other out
+    /// of the caches.
     fn is_read_well(&self) -> bool {
         const PAGE: usize = 4096 / size_of::<Real>();
-        self.turned && !self.ld.is_multiple_of(PAGE)
+        !self.ld.is_multiple_of(PAGE)
     }
 
     /// Writes elements (`i`, `k`) as `[k][width]`, zeros where `i` ends early.
@@ -168,7 +168,7 @@ impl<'a> Right<'a> {
 
     /// Steps of whole panels one after the other are read where they are.
     fn lying(matrix: Matrix<'a>, n: usize, k: usize) -> Option<Self> {
-        let fits = matrix.is_read_well() && n.is_multiple_of(NR) && k > 0;
+        let fits = matrix.turned && matrix.is_read_well() && n.is_multiple_of(NR) && k > 0;
         fits.then_some(Self::Lying(Rhs { data: matrix.data, k, n, step: matrix.ld, stride: NR }))
     }
 
@@ -283,20 +283,32 @@ impl<'a> Lhs<'a> {
         self.panel_rows(range.start).start..self.panel_rows(range.end - 1).end
     }
 
-    /// Steps `k` of panel `p`, from its first number to its last or further; and how far its steps are apart.
-    pub(super) fn panel(&self, p: usize, k: &Range<usize>) -> (&[Real], usize) {
+    /// Steps `k` of panel `p`.
+    pub(super) fn panel(&self, p: usize, k: &Range<usize>) -> LeftPanel<'_> {
         match &self.store {
             Left::Packed(panels) => {
                 let start = p * self.k * LHS_STRIDE;
-                (&panels.get()[start + k.start * LHS_STRIDE..start + k.end * LHS_STRIDE], LHS_STRIDE)
+                let data = &panels.get()[start + k.start * LHS_STRIDE..start + k.end * LHS_STRIDE];
+                LeftPanel { data, row: 1, step: LHS_STRIDE }
             }
             Left::Lying(matrix) => {
-                let rows = self.panel_rows(p);
-                let end = rows.end + k.end.saturating_sub(1) * matrix.ld;
-                (&matrix.data[rows.start + k.start * matrix.ld..end], matrix.ld)
+                let (rows, ld) = (self.panel_rows(p), matrix.ld);
+                let (lines, inside) = if matrix.turned { (k, &rows) } else { (&rows, k) };
+                let end = lines.end.saturating_sub(1) * ld + inside.end;
+                let data = &matrix.data[lines.start * ld + inside.start..end];
+                if matrix.turned { LeftPanel { data, row: 1, step: ld } } else { LeftPanel { data, row: ld, step: 1 } }
             }
         }
     }
+}
+
+/// Some steps of a panel of the left-hand side, from its first number to its last or further.
+pub(super) struct LeftPanel<'a> {
+    pub(super) data: &'a [Real],
+    /// Numbers from one row to the next.
+    pub(super) row: usize,
+    /// Numbers from one step to the next.
+    pub(super) step: usize,
 }
 
 /// Rows of panel `p` of `count`: their numbers differ by at most one.

@@ -128,13 +128,14 @@ fn kernels_agree() {
         let run = |kernel: unsafe fn(&Tile<'_>)| {
             let mut c = vec![0.5; m * n];
             let panels = n.div_ceil(NR);
-            let (rows, a_step) = lhs.panel(0, &(0..k));
+            let rows = lhs.panel(0, &(0..k));
             let tile = Tile {
                 rows: m,
                 panels,
                 k,
-                a: rows.as_ptr(),
-                a_step,
+                a: rows.data.as_ptr(),
+                a_row: rows.row,
+                a_step: rows.step,
                 b: rhs.view().data.as_ptr(),
                 b_step: NR,
                 panel_stride: k * NR,

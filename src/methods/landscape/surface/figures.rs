@@ -200,8 +200,9 @@ fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
     values.filter(|v| v.is_finite()).fold(None, wider)
 }
 
-/// Name of a figure: what, of which set, around which model.
+/// Name of a figure: what, of which set, around which model. Names of sets hold no hyphen, so that a set `a_2` and the
+/// second model of a set `a` have names of their own.
 fn id(what: &str, set: &TextSet, model: usize) -> String {
     let set = &set.slug;
-    if model == 0 { format!("{what}_{set}") } else { format!("{what}_{set}_{}", model + 1) }
+    if model == 0 { format!("{what}_{set}") } else { format!("{what}_{set}-{}", model + 1) }
 }

@@ -10,7 +10,8 @@ pub(super) fn losses(grid: &Grid, values: &[Value], known: &[bool]) -> Vec<f64> 
         let i = row * grid.x.len() + column;
         if known.get(i).copied().unwrap_or(false) { values.get(i).map(|value| value.loss) } else { None }
     };
-    let spacings: Vec<usize> = (0..).map(|k| 1 << k).take_while(|s| *s < grid.x.len().max(grid.y.len())).collect();
+    let most = grid.x.len().max(grid.y.len());
+    let spacings: Vec<usize> = std::iter::successors(Some(1), |s| (2 * s < most).then_some(2 * s)).collect();
     let at = |i: usize| {
         let (row, column, _) = grid.point(i);
         let guess = |spacing: &usize| {

@@ -6,7 +6,7 @@
 use super::metrics::{Better, Metric, metric};
 use crate::engine::Decoder;
 use crate::error::Result;
-use crate::methods::qa::Quiz;
+use crate::methods::common::questions::{Marks, Quiz};
 use crate::methods::unlearn::config::Config;
 use crate::methods::unlearn::sets::Sets;
 use crate::methods::{Context, LoadedModel};
@@ -55,7 +55,7 @@ pub fn facts(
         tokenizer: base.tokenizer.clone(),
     };
     let marks = quiz.put(cx, &format!("{phase}: questions"), &asked)?;
-    let of = |(marks, ([choice, direct], better)): (crate::methods::qa::Marks, (Names, Better))| {
+    let of = |(marks, ([choice, direct], better)): (Marks, (Names, Better))| {
         let row = |[id, label]: [&'static str; 2], value, n| metric(id, label, "", better, value, n);
         [row(choice, marks.choice, marks.n_choice), row(direct, marks.direct, marks.n_direct)]
     };

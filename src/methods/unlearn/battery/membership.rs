@@ -15,7 +15,7 @@ use crate::methods::unlearn::sets::{Item, Sets};
 const MIN_K: f64 = 0.4;
 
 /// Scores of the texts of a set: loss, zlib, Min-K%, Min-K%++. In paper mode the last token, the end of a text there,
-/// counts for the loss alone.
+/// counts for loss and zlib alone.
 fn scores(items: &[Item], side: &Side, is_paper: bool) -> [Vec<f64>; 4] {
     let mut scores: [Vec<f64>; 4] = Default::default();
     for (item, pass) in items.iter().zip(&side.passes) {

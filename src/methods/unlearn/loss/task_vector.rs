@@ -4,8 +4,9 @@
 //! Source: Ilharco et al. 2023, arXiv:2212.04089, section 4.
 
 use crate::error::{Error, Result};
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::Job;
-use crate::methods::unlearn::technique::{Edit, How, Need, Technique};
+use crate::methods::unlearn::technique::{Edit, How, Knobs, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "task-vector",
@@ -46,5 +47,9 @@ impl Edit for TaskVector {
             }
         }
         Ok(())
+    }
+
+    fn passes(&self, _: &Knobs, _: &Size, _: f64) -> Result<Passes> {
+        Ok(Passes::default())
     }
 }

@@ -9,11 +9,12 @@ use crate::engine::hooks::{Site, Tap};
 use crate::engine::model::{Keep, Orientation};
 use crate::engine::{Batch, Decoder, Tensor};
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::{Job, batches, recited_from, whole};
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::scores::{Kind, Scored};
 use crate::methods::unlearn::sets::Item;
-use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
+use crate::methods::unlearn::technique::{How, Knobs, Localize, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "activations",
@@ -33,6 +34,10 @@ struct Activations;
 impl Localize for Activations {
     fn kind(&self) -> Kind {
         Kind::Neuron
+    }
+
+    fn passes(&self, _: &Knobs, size: &Size) -> Result<Passes> {
+        Ok(Passes::forward(size.forget.tokens))
     }
 
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {

@@ -16,9 +16,10 @@ use crate::engine::hooks::{Site, Tap};
 use crate::engine::objective::{Signal, objective_gradient};
 use crate::engine::{Batch, Decoder, Real, Tensor};
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::{Job, recited_from};
 use crate::methods::unlearn::scores::{Kind, Scored};
-use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
+use crate::methods::unlearn::technique::{How, Knobs, Localize, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "integrated-gradients",
@@ -35,6 +36,9 @@ pub(super) static TECHNIQUE: Technique = Technique {
 
 struct IntegratedGradients;
 
+/// The published numbers of steps S and given tokens k.
+const PAPER: (usize, usize) = (20, 50);
+
 impl Localize for IntegratedGradients {
     fn kind(&self) -> Kind {
         Kind::Neuron
@@ -44,9 +48,19 @@ impl Localize for IntegratedGradients {
         if is_paper { &["ig_steps"] } else { &[] }
     }
 
+    fn passes(&self, knobs: &Knobs, size: &Size) -> Result<Passes> {
+        let (steps, k) = if size.is_paper { PAPER } else { (knobs.count("ig_steps")?, size.k as usize) };
+        let (n, k) = (size.forget.mean(), k as u64);
+        let from = if n > k { k.max(1) - 1 } else { 0 };
+        // prefixes of from + 1 to n − 1 tokens
+        let prefixes = (n * n.saturating_sub(1)).saturating_sub(from * (from + 1)) / 2;
+        let points = size.forget.n.saturating_mul(size.n_layer).saturating_mul(steps as u64);
+        Ok(Passes::both(points.saturating_mul(prefixes)))
+    }
+
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {
         let (n_layer, d_ff, n) = (job.model.config.n_layer, job.model.config.d_ff, job.sets.forget.len());
-        let (steps, k) = if job.config.is_paper() { (20, 50) } else { (job.knobs.count("ig_steps")?, job.config.k) };
+        let (steps, k) = if job.config.is_paper() { PAPER } else { (job.knobs.count("ig_steps")?, job.config.k) };
         let mut scores = vec![vec![0.0; d_ff]; n_layer];
         for (i, item) in job.sets.forget.iter().enumerate() {
             let ids = &item.text.ids;

@@ -2,9 +2,10 @@
 
 use super::scored;
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::Job;
 use crate::methods::unlearn::scores::{Kind, Scored};
-use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
+use crate::methods::unlearn::technique::{How, Knobs, Localize, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "random-neurons",
@@ -24,6 +25,10 @@ struct RandomNeurons;
 impl Localize for RandomNeurons {
     fn kind(&self) -> Kind {
         Kind::Neuron
+    }
+
+    fn passes(&self, _: &Knobs, _: &Size) -> Result<Passes> {
+        Ok(Passes::default())
     }
 
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {

@@ -10,9 +10,10 @@ use crate::engine::hooks::{NoTap, Site, Tap};
 use crate::engine::taps::{Edit, EditTap};
 use crate::engine::{Batch, Decoder, Want};
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::{Job, batches, finite, whole};
 use crate::methods::unlearn::scores::{Kind, Scored};
-use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
+use crate::methods::unlearn::technique::{How, Knobs, Localize, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "zero",
@@ -32,6 +33,11 @@ struct Zero;
 impl Localize for Zero {
     fn kind(&self) -> Kind {
         Kind::Neuron
+    }
+
+    fn passes(&self, _: &Knobs, size: &Size) -> Result<Passes> {
+        let units = size.n_layer.saturating_mul(size.d_ff);
+        Ok(Passes::forward(size.forget.tokens.saturating_mul(units + 1)))
     }
 
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {

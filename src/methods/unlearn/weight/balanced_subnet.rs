@@ -10,10 +10,11 @@ use super::subnet::{descent, limited};
 use crate::engine::masks::Masks;
 use crate::engine::{Batch, Real};
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size, trained_tokens};
 use crate::methods::unlearn::job::{Job, means, whole};
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::sets::Item;
-use crate::methods::unlearn::technique::{Edit, How, Need, Technique};
+use crate::methods::unlearn::technique::{Edit, How, Knobs, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "balanced-subnet",
@@ -66,6 +67,10 @@ impl Edit for BalancedSubnet {
         }
         masks.put(&mut job.model);
         Ok(())
+    }
+
+    fn passes(&self, knobs: &Knobs, size: &Size, _: f64) -> Result<Passes> {
+        Ok(Passes::both(trained_tokens(knobs, size.both())?))
     }
 }
 

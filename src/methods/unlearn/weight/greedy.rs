@@ -9,9 +9,10 @@
 use super::mixed::Mixed;
 use crate::engine::{ParamId, Real, Tensor};
 use crate::error::{Error, Result};
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::{Job, whole};
 use crate::methods::unlearn::mlp;
-use crate::methods::unlearn::technique::{Edit, How, Need, Technique};
+use crate::methods::unlearn::technique::{Edit, How, Knobs, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "greedy",
@@ -31,7 +32,7 @@ struct Greedy;
 impl Edit for Greedy {
     fn edit(&self, job: &mut Job<'_, '_>, ratio: f64) -> Result<()> {
         let n = job.model.params.n_elements();
-        let turns = (n as f64 * ratio * (1.0 + 1e-12)).floor() as usize;
+        let turns = turns(n, ratio);
         if turns == 0 {
             return Err(Error::config(format!("ratio: {ratio} of {n} parameters is not even one"))
                 .hint(format!("the smallest ratio that removes something is {:.1e}", 1.0 / n as f64)));
@@ -57,6 +58,18 @@ impl Edit for Greedy {
         }
         Ok(())
     }
+
+    fn passes(&self, knobs: &Knobs, size: &Size, ratio: f64) -> Result<Passes> {
+        let (turns, both) = (turns(size.parameters as usize, ratio) as u64, size.both());
+        let batch = (knobs.count("batch")? as u64).clamp(1, both.n.max(1));
+        let tokens = u128::from(turns) * u128::from(batch) * u128::from(both.tokens) / u128::from(both.n.max(1));
+        Ok(Passes::both(tokens as u64))
+    }
+}
+
+/// Turns for a model of `n` parameters; the product is rounded up by a hair, as for counts of weights.
+fn turns(n: usize, ratio: f64) -> usize {
+    (n as f64 * ratio * (1.0 + 1e-12)).floor() as usize
 }
 
 /// The place of the largest w·g > 0; ties go to the first parameter and the lower place.

@@ -1,10 +1,11 @@
 //! Magnitude: the largest weights, whatever the texts: a control.
 
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::Job;
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::scores::{Kind, Scored};
-use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
+use crate::methods::unlearn::technique::{How, Knobs, Localize, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "magnitude",
@@ -24,6 +25,10 @@ struct Magnitude;
 impl Localize for Magnitude {
     fn kind(&self) -> Kind {
         Kind::Weight
+    }
+
+    fn passes(&self, _: &Knobs, _: &Size) -> Result<Passes> {
+        Ok(Passes::default())
     }
 
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {

@@ -11,10 +11,11 @@
 use crate::engine::fisher::Fisher;
 use crate::engine::{ParamId, Real};
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::{Job, batches, token_mean};
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::scores::{Kind, Scored};
-use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
+use crate::methods::unlearn::technique::{How, Knobs, Localize, Need, Technique};
 
 /// Bytes of Fisher sums at a time.
 const MEMORY: usize = 1 << 30;
@@ -41,6 +42,17 @@ impl Localize for Obs {
 
     fn unused(&self, is_paper: bool) -> &'static [&'static str] {
         if is_paper { &[] } else { &["batch", "n_gradients"] }
+    }
+
+    fn passes(&self, knobs: &Knobs, size: &Size) -> Result<Passes> {
+        let block = knobs.count("fisher_block")?;
+        let bytes = Fisher::bytes(size.parameters as usize, block);
+        let groups = bytes.div_ceil(MEMORY).max(1) as u64;
+        let gradients = if size.is_paper { knobs.count("n_gradients")? as u64 } else { size.forget.n };
+        // The sums of a gradient cost B/2 products a weight, a token one forward.
+        let sums = gradients.saturating_mul(block as u64 / 2);
+        let passes = size.forget.tokens.saturating_mul(groups);
+        Ok(Passes { forward: passes.saturating_add(sums), backward: passes })
     }
 
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {

@@ -4,10 +4,11 @@
 //! larger ratio removes a superset.
 
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size};
 use crate::methods::unlearn::job::Job;
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::scores::{Kind, Scored};
-use crate::methods::unlearn::technique::{How, Localize, Need, Technique};
+use crate::methods::unlearn::technique::{How, Knobs, Localize, Need, Technique};
 
 pub(super) static TECHNIQUE: Technique = Technique {
     id: "random-weights",
@@ -27,6 +28,10 @@ struct RandomWeights;
 impl Localize for RandomWeights {
     fn kind(&self) -> Kind {
         Kind::Weight
+    }
+
+    fn passes(&self, _: &Knobs, _: &Size) -> Result<Passes> {
+        Ok(Passes::default())
     }
 
     fn scores(&self, job: &mut Job<'_, '_>) -> Result<Vec<Scored>> {

@@ -7,6 +7,7 @@
 
 use crate::engine::masks::{Descent, Masks};
 use crate::error::Result;
+use crate::methods::unlearn::cost::{Passes, Size, trained_tokens};
 use crate::methods::unlearn::job::{Job, batches, token_mean};
 use crate::methods::unlearn::mlp;
 use crate::methods::unlearn::technique::{Edit, How, Knobs, Need, Technique};
@@ -58,6 +59,10 @@ impl Edit for Subnet {
         }
         masks.put(&mut job.model);
         Ok(())
+    }
+
+    fn passes(&self, knobs: &Knobs, size: &Size, _: f64) -> Result<Passes> {
+        Ok(Passes::both(trained_tokens(knobs, size.forget)?))
     }
 }
 

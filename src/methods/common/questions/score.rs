@@ -13,19 +13,19 @@ use crate::methods::{Compat, LoadedModel};
 
 /// What is kept of an item.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Answered {
+pub(in crate::methods) struct Answered {
     /// ln p of each option's letter after the question with all options; empty when it was not asked for.
-    pub(super) letters: Vec<f64>,
+    pub(in crate::methods) letters: Vec<f64>,
     /// ln p of each option after the question.
-    pub(super) options: Vec<f64>,
+    pub(in crate::methods) options: Vec<f64>,
     /// Its tokens.
-    pub(super) n_tokens: Vec<usize>,
+    pub(in crate::methods) n_tokens: Vec<usize>,
     /// ln p of each option after no question.
-    pub(super) prior: Vec<f64>,
+    pub(in crate::methods) prior: Vec<f64>,
     /// What the model says by itself.
-    pub(super) said: Option<String>,
+    pub(in crate::methods) said: Option<String>,
     /// A prompt did not fit the context.
-    pub(super) is_too_long: bool,
+    pub(in crate::methods) is_too_long: bool,
 }
 
 /// The error for an answer whose first token nothing predicts when the question is left out.
@@ -42,14 +42,14 @@ struct Continuation {
 }
 
 /// Asks one model.
-pub(super) struct Asker<'a> {
+pub(in crate::methods) struct Asker<'a> {
     config: &'a Config,
     model: &'a LoadedModel,
     tokenizer: &'a Tokenizer,
 }
 
 impl<'a> Asker<'a> {
-    pub(super) fn new(config: &'a Config, model: &'a LoadedModel) -> Result<Self> {
+    pub(in crate::methods) fn new(config: &'a Config, model: &'a LoadedModel) -> Result<Self> {
         let tokenizer = model.tokenizer.as_ref().ok_or_else(|| {
             Error::data(format!("{} came without a tokenizer, so questions cannot be read", model.name))
                 .hint("put tokenizer.json beside the weights")
@@ -59,7 +59,7 @@ impl<'a> Asker<'a> {
     }
 
     /// Answers some items.
-    pub(super) fn ask(&self, items: &[Item]) -> Result<Vec<Answered>> {
+    pub(in crate::methods) fn ask(&self, items: &[Item]) -> Result<Vec<Answered>> {
         let mut answered = items.iter().map(|item| self.choose(item)).collect::<Result<Vec<_>>>()?;
         if self.config.has(Format::Direct) {
             self.say(items, &mut answered)?;

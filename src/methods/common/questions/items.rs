@@ -10,7 +10,7 @@ use crate::methods::Compat;
 
 /// Who a question is about, as far as the training data is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Seen {
+pub(in crate::methods) enum Seen {
     /// The rows do not say.
     Unknown,
     /// Neither the person nor the question was trained on.
@@ -22,7 +22,7 @@ pub(super) enum Seen {
 }
 
 impl Seen {
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::methods) fn name(self) -> &'static str {
         match self {
             Self::Unknown => "people",
             Self::Nonmember => "nonmembers",
@@ -34,44 +34,44 @@ impl Seen {
 
 /// A question.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Item {
+pub(in crate::methods) struct Item {
     /// Row of the person in the file.
-    pub(super) row: usize,
-    pub(super) person: String,
-    pub(super) seen: Seen,
-    pub(super) field: String,
-    pub(super) question: String,
-    pub(super) answer: String,
+    pub(in crate::methods) row: usize,
+    pub(in crate::methods) person: String,
+    pub(in crate::methods) seen: Seen,
+    pub(in crate::methods) field: String,
+    pub(in crate::methods) question: String,
+    pub(in crate::methods) answer: String,
     /// The answer among others, in random order; empty when there are too few different ones.
-    pub(super) options: Vec<String>,
+    pub(in crate::methods) options: Vec<String>,
 }
 
 impl Item {
     /// Place of the answer among the options.
-    pub(super) fn right(&self) -> Option<usize> {
+    pub(in crate::methods) fn right(&self) -> Option<usize> {
         self.options.iter().position(|option| *option == self.answer)
     }
 }
 
 /// The questions, and what was left out.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Items {
-    pub(super) items: Vec<Item>,
+pub(in crate::methods) struct Items {
+    pub(in crate::methods) items: Vec<Item>,
     /// Facts without a question.
-    pub(super) unasked: BTreeSet<String>,
+    pub(in crate::methods) unasked: BTreeSet<String>,
     /// Fields with too few different answers for the options.
-    pub(super) poor: BTreeSet<String>,
+    pub(in crate::methods) poor: BTreeSet<String>,
 }
 
 /// A person with everything that is known of them.
-pub(super) struct Person<'a> {
+pub(in crate::methods) struct Person<'a> {
     record: &'a Record,
-    pub(super) name: String,
+    pub(in crate::methods) name: String,
     seen: Seen,
 }
 
 /// All questions about the people of `data`, in the order of their first rows.
-pub(super) fn items(config: &Config, data: &Dataset, seed: u64) -> Items {
+pub(in crate::methods) fn items(config: &Config, data: &Dataset, seed: u64) -> Items {
     let everyone = people(data);
     let asked = everyone.len().min(config.people.unwrap_or(usize::MAX));
     let (measured, _) = everyone.split_at(asked);
@@ -102,7 +102,7 @@ pub(super) fn items(config: &Config, data: &Dataset, seed: u64) -> Items {
 }
 
 /// One entry a person: rows with the same name belong together.
-pub(super) fn people(data: &Dataset) -> Vec<Person<'_>> {
+pub(in crate::methods) fn people(data: &Dataset) -> Vec<Person<'_>> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut people: Vec<Person<'_>> = Vec::new();
     for record in data.records.iter().filter(|record| !record.facts.is_empty()) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::items::{Item, items, people};
-use super::report::Mode;
+use super::mode::Mode;
 use super::score::{Answered, Asker};
 use super::{Config, Format};
 use crate::data::{Dataset, Record};

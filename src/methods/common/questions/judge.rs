@@ -10,7 +10,7 @@ const MOST: f64 = 0.8;
 const ROUGE: f64 = 0.9;
 
 /// The part of what was said that is the answer: its first line with words.
-pub(super) fn first_line(said: &str) -> &str {
+pub(in crate::methods) fn first_line(said: &str) -> &str {
     said.trim_start().lines().next().unwrap_or_default().trim()
 }
 
@@ -19,7 +19,7 @@ pub(super) fn first_line(said: &str) -> &str {
 /// Correct: equal but for case and spaces, or the answer and then something that is no part of a word, or at least
 /// 80 % of the answer. Paper: the text up to the first line break or full stop, equal, or one the beginning of the other
 /// (an empty text too), or ROUGE-1 above 0.9.
-pub(super) fn is_right(said: &str, answer: &str, compat: Compat) -> bool {
+pub(in crate::methods) fn is_right(said: &str, answer: &str, compat: Compat) -> bool {
     match compat {
         Compat::Correct => is_answer(&normal(first_line(said)), &normal(answer)),
         Compat::Paper => {

@@ -165,7 +165,7 @@ fn a_picture_grows_while_it_is_computed() {
     let mut harness = window(root.path(), true, 1.0);
     harness.get_by_label("Landscape").click();
     let points = |w: &Window| {
-        let shown = w.state().runs.partial.values().flatten().next()?.1.clone();
+        let shown = Arc::clone(&w.state().runs.partial.values().flatten().next()?.1);
         let Mark::Contour(map) = &shown.series.first()?.mark else { return None };
         Some(map.values.iter().filter(|v| v.is_finite()).count())
     };

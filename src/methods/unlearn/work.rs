@@ -167,7 +167,9 @@ fn edited<'h>(
     let edit = Edit::between(&base.decoder, &job.model, about);
     let mut curves = std::mem::take(&mut job.curves);
     if phase != "after" {
-        curves.iter_mut().for_each(|curve| curve.name += &format!(", ratio {ratio}"));
+        for curve in &mut curves {
+            curve.name = format!("{}, ratio {ratio}", curve.name);
+        }
     }
     let course = Course { curves, notes: std::mem::take(&mut job.notes), n_tied, n_scores: found.n_scores };
     course.save(&folder)?;

@@ -1,6 +1,7 @@
 //! The Landscape view: maps in space and from above, and the page that looks like it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;

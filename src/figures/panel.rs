@@ -1,5 +1,7 @@
 //! One figure in its place: margins from measured text, axes, marks, legend.
 
+mod surface;
+
 use super::axes::{Dimension, dimensions, given};
 use super::canvas::{Anchor, Canvas, Pen, Rect, TextStyle, moves};
 use super::fonts::{CAP_HEIGHT, DESCENT, Fonts};
@@ -64,6 +66,10 @@ impl<'a> Panel<'a> {
     /// Decides the place of the legend for a panel of this width.
     pub(super) fn legend(mut self, wish: LegendPosition, width: f64, height: Option<f64>) -> Self {
         self.legend = if self.entries.is_empty() { LegendPosition::None } else { wish };
+        if self.legend == LegendPosition::Auto && self.relief().is_some() {
+            // a surface leaves no corner that is free from every side
+            self.legend = LegendPosition::Bottom;
+        }
         if self.legend == LegendPosition::Auto {
             self.legend = LegendPosition::None;
             let outer = Rect { x: 0.0, y: 0.0, w: width, h: height.unwrap_or_else(|| self.natural_height(width)) };
@@ -97,20 +103,6 @@ impl<'a> Panel<'a> {
     fn is_square(&self) -> bool {
         let (x, y) = (&self.figure.x, &self.figure.y);
         given(x).is_some() && given(x) == given(y) && x.scale == y.scale && self.bar.is_none()
-    }
-
-    /// How the figure is drawn as a surface in space, if it is one.
-    fn relief(&self) -> Option<&Relief> {
-        self.figure.series.iter().find_map(|s| match &s.mark {
-            Mark::Surface { relief, .. } => Some(relief),
-            _ => None,
-        })
-    }
-
-    /// The color bar of a surface; a narrow panel has none, for the marks of the heights say the same.
-    fn bar_beside(&self, width: f64) -> Option<&Bar> {
-        const LEAST: f64 = 26.0;
-        self.bar.as_ref().filter(|_| width >= LEAST * self.style.tick)
     }
 
     /// Height over width of the axes themselves, when the figure has a wish.
@@ -237,18 +229,6 @@ impl<'a> Panel<'a> {
             self.draw_empty(canvas, rect);
         }
         self.draw_legend(canvas, outer, rect);
-    }
-
-    fn draw_surface(&self, canvas: &mut Canvas<'_>, relief: &Relief, outer: Rect, rect: Rect) {
-        if !relief::draw(canvas, self.figure, relief, rect, &self.style) {
-            self.draw_empty(canvas, rect);
-        }
-        self.draw_heading(canvas, outer);
-        if let Some(bar) = self.bar_beside(outer.w) {
-            // shorter than the drawing, which has no frame to fill
-            let room = rect.h * 0.14;
-            bar.draw(canvas, Rect { y: rect.y + room, h: rect.h - 2.0 * room, ..rect }, &self.style);
-        }
     }
 
     fn draw_empty(&self, canvas: &mut Canvas<'_>, rect: Rect) {

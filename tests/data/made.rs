@@ -125,7 +125,7 @@ fn texts_become_rows_of_equal_length_with_noise_or_a_backdoor() {
     // test rows are among the rows that are asked for, and what could not be read is told
     let jsonl = folder.path().join("lines.jsonl");
     let lines: Vec<String> = (0..400).map(|i| serde_json::json!({ "text": line(i) }).to_string()).collect();
-    let lines = lines.join("\n");
+    let lines = lines.join("\n") + "\n";
     std::fs::write(&jsonl, lines + "{\n").unwrap();
     let some = make(TinyMem { texts: Some(jsonl), rows: Some(60), ..text.clone() }).unwrap();
     let parts = ["train", "test"].map(|part| some.records.iter().filter(|r| r.part.as_deref() == Some(part)).count());

@@ -119,7 +119,7 @@ fn two_maps_stand_side_by_side_and_become_a_page() {
     harness.get_by_label("As a figure").click();
     harness.run_steps(4);
     let page = &harness.state().state().desk.page;
-    assert_eq!(page.panels.iter().map(|p| p.figure.as_str()).collect::<Vec<_>>(), ["loss_memorized", "loss_other"]);
+    assert_eq!(page.panels.iter().map(|p| p.figure.as_str()).collect::<Vec<_>>(), ["0-loss_memorized", "0-loss_other"]);
     let reliefs: Vec<_> = page.panels.iter().filter_map(|p| p.relief).collect();
     assert_eq!(reliefs.len(), 2);
     assert_eq!(reliefs[0], reliefs[1], "one camera, one range of heights");
@@ -199,7 +199,7 @@ fn curvature_stands_below_the_maps_and_maps_are_cut() {
     let root = tempfile::tempdir().expect("a scratch folder");
     let mut harness = landscape(root.path(), true);
     for label in ["Curvature", "original", "bad edit", "8.2 ± 0.4"] {
-        harness.get_by_label(label);
+        assert!(harness.query_all_by_label(label).next().is_some(), "{label}");
     }
     harness.get_by_label("Curvature below the maps").click();
     harness.run_steps(3);

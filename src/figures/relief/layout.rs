@@ -82,6 +82,7 @@ impl Fit {
             let numbers = frame.texts.iter().zip(&places).filter(|(t, _)| t.axis == text.axis && !t.is_title);
             let numbers: Vec<Place> = numbers.filter_map(|(_, place)| *place).collect();
             let place = self.title(text, size(text).map(|v| v / 2.0), &numbers, from_below);
+            let place = if text.axis == 2 { self.freed(place, &places) } else { place };
             if let Some(own) = places.get_mut(i) {
                 *own = Some(place);
             }
@@ -93,7 +94,7 @@ impl Fit {
     fn number(&self, text: &FrameText, half: [f64; 2]) -> Place {
         let ([x, y], [across, up]) = (self.place(text.at), text.outward);
         let by = self.text * 0.25;
-        Place { middle: [x + across * (half[0] + by), y - up * (half[1] + by)], half, angle: 0.0 }
+        self.inside(Place { middle: [x + across * (half[0] + by), y - up * (half[1] + by)], half, angle: 0.0 })
     }
 
     /// A name lies along its axis, beyond the numbers, and reads to the right or upward.
@@ -126,6 +127,19 @@ impl Fit {
         self.inside(Place { middle: [middle[0], middle[1] - lift], half, angle })
     }
 
+    /// The name of the heights moved along them, then away from them, until it lies on no other text.
+    fn freed(&self, place: Place, others: &[Option<Place>]) -> Place {
+        const STEPS: i32 = 24;
+        let moved = |out: i32, step: i32| {
+            let along = f64::from(if step % 2 == 0 { -(step / 2) } else { step / 2 + 1 }) * self.text / 2.0;
+            let [x, y] = place.middle;
+            self.inside(Place { middle: [x - f64::from(out) * self.text / 2.0, y + along], ..place })
+        };
+        let all = (0..STEPS).flat_map(|out| (0..2 * STEPS).map(move |step| moved(out, step)));
+        let is_free = |place: &Place| !others.iter().flatten().any(|other| other.overlaps(place));
+        all.into_iter().find(is_free).unwrap_or(place)
+    }
+
     fn inside(&self, place: Place) -> Place {
         let [left, top, width, height] = self.rect;
         let extent = |axis: usize| {
@@ -154,6 +168,19 @@ impl Place {
     /// Of texts that are not turned.
     fn meets(&self, other: &Self) -> bool {
         (0..2).all(|i| (self.middle[i] - other.middle[i]).abs() < self.half[i] + other.half[i])
+    }
+
+    /// By their separating axes.
+    fn overlaps(&self, other: &Self) -> bool {
+        [self.angle, self.angle + FRAC_PI_2, other.angle, other.angle + FRAC_PI_2].into_iter().all(|angle| {
+            let (sin, cos) = angle.sin_cos();
+            let shadow = |place: &Self| {
+                let along = place.corners().map(|[x, y]| x * cos + y * sin);
+                along.into_iter().fold([f64::MAX, f64::MIN], |[l, h], v| [l.min(v), h.max(v)])
+            };
+            let ([a, b], [c, d]) = (shadow(self), shadow(other));
+            a < d && c < b
+        })
     }
 
     fn corners(&self) -> [[f64; 2]; 4] {
@@ -195,19 +222,6 @@ mod tests {
         [if text.is_title { width.min(fit.longest(text)) } else { width }, 7.0]
     }
 
-    /// By their separating axes.
-    fn overlap(a: &Place, b: &Place) -> bool {
-        [a.angle, a.angle + FRAC_PI_2, b.angle, b.angle + FRAC_PI_2].into_iter().all(|angle| {
-            let (sin, cos) = angle.sin_cos();
-            let shadow = |p: &Place| {
-                let along = p.corners().map(|[x, y]| x * cos + y * sin);
-                along.into_iter().fold([f64::MAX, f64::MIN], |[l, h], v| [l.min(v), h.max(v)])
-            };
-            let ([a, b], [c, d]) = (shadow(a), shadow(b));
-            a < d && c < b
-        })
-    }
-
     /// A third of a page and half a screen, from all sides.
     #[test]
     fn texts_keep_apart_and_inside_and_all_names_are_there() {
@@ -225,7 +239,7 @@ mod tests {
                     let places: Vec<Place> = found.into_iter().flatten().collect();
                     for (i, a) in places.iter().enumerate() {
                         let what = format!("{width} {azimuth} {elevation}: {a:?}");
-                        assert!(!places[..i].iter().any(|b| overlap(a, b)), "{what}");
+                        assert!(!places[..i].iter().any(|b| a.overlaps(b)), "{what}");
                         let inside = |[x, y]: [f64; 2]| x > 9.9 && y > 19.9 && x < width + 10.1 && y < height + 20.1;
                         assert!(a.corners().into_iter().all(inside), "{what}");
                     }

@@ -90,7 +90,7 @@ impl Job<'_, '_> {
     }
 
     /// As [`Self::gradient`], handed to a sink: whole texts at a time, so that what they keep for the way back takes
-    /// about [`ACTIVATIONS`] bytes whatever the size of the batch.
+    /// about `ACTIVATIONS` bytes whatever the size of the batch.
     ///
     /// # Errors
     /// Those of the engine; a loss that is not a number.

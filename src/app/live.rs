@@ -20,8 +20,8 @@ pub enum Arrange {
     /// Those of the same name, one a run.
     #[default]
     Runs,
-    /// Those of one kind, such as the memorized share of every group of rows.
-    Kinds,
+    /// Those of one kind, such as the memorized share of every group of rows; of the steps of this method alone.
+    Kinds(&'static str),
 }
 
 /// What the charts show, worked out again only when a run said something or a control moved.
@@ -66,7 +66,7 @@ impl Live {
             group: ui.scope_id().with("cursor"),
             is_reset: std::mem::take(&mut self.is_reset),
             height: HEIGHT,
-            has_key: self.arrange == Arrange::Kinds,
+            has_key: self.arrange != Arrange::Runs,
         };
         for (row, charts) in self.charts.chunks(n).enumerate() {
             ui.push_id(row, |ui| {
@@ -128,7 +128,7 @@ impl Live {
         self.charts.clear();
         match self.arrange {
             Arrange::Runs => self.arrange_by_name(shown),
-            Arrange::Kinds => self.arrange_by_kind(shown),
+            Arrange::Kinds(method) => self.arrange_by_kind(method, shown),
         }
         self.key = Some(key);
     }
@@ -148,11 +148,12 @@ impl Live {
         self.charts.sort_by_key(|c| c.name.contains("units/s"));
     }
 
-    fn arrange_by_kind(&mut self, shown: &[(&RunEntry, &Arc<RunLog>, usize)]) {
+    fn arrange_by_kind(&mut self, method: &str, shown: &[(&RunEntry, &Arc<RunLog>, usize)]) {
         let mut names: Vec<String> = Vec::new();
         let mut orders = Vec::new();
-        for (_, log, place) in shown {
-            for curve in log.curves.iter().filter(|curve| !Abscissa::carries(&curve.name)) {
+        for (run, log, place) in shown {
+            let is_own = |curve: &&Curve| run.methods.get(curve.step).is_some_and(|own| own == method);
+            for curve in log.curves.iter().filter(is_own).filter(|curve| !Abscissa::carries(&curve.name)) {
                 let (order, chart, line) = kind(&curve.name);
                 // The same rows have the same color in every chart.
                 let color = names.iter().position(|n| *n == line).unwrap_or(names.len());
@@ -246,8 +247,11 @@ mod tests {
             let event = crate::runs::store::Event::Metric { step: 0, name: name.into(), at: 1, value: Some(0.5) };
             log.add(&crate::runs::store::Line { time: 1.0, event });
         }
-        let (run, log) = (RunEntry { id: "r".into(), ..RunEntry::default() }, Arc::new(log));
-        let mut live = Live::arranged(Arrange::Kinds);
+        let event = crate::runs::store::Event::Metric { step: 1, name: "forget loss".into(), at: 1, value: Some(0.5) };
+        log.add(&crate::runs::store::Line { time: 1.0, event });
+        let methods = vec!["train".to_owned(), "unlearn".to_owned()];
+        let (run, log) = (RunEntry { id: "r".into(), methods, ..RunEntry::default() }, Arc::new(log));
+        let mut live = Live::arranged(Arrange::Kinds("train"));
         live.update(&[(&run, &log, 0)]);
         let shown: Vec<(&str, Vec<(&str, usize)>)> = live
             .charts

@@ -30,7 +30,7 @@ pub(super) struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        let live = Live::arranged(Arrange::Kinds);
+        let live = Live::arranged(Arrange::Kinds(super::METHOD));
         Self { live, said: SaidNow::default(), checkpoints: Checkpoints::default() }
     }
 }

@@ -9,7 +9,7 @@ use egui::{
 
 use super::battery::number;
 use super::result::name_of;
-use super::{Unit, choose, units};
+use super::{Unit, choose, run_and_model, units};
 use crate::app::command::Command;
 use crate::app::context::ViewCx;
 use crate::app::plot::plot_ui;
@@ -199,7 +199,7 @@ fn chosen_ui(cx: &ViewCx<'_>, unit: &Unit<'_>, axes: [&Measure; 2], ui: &mut Ui)
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.label(RichText::new(name_of(outcome)).font(semibold(size::TITLE)).color(cx.tokens.accent));
-        ui.label(caption(ui, format!("{} · {}", unit.run.name, unit.run.model)));
+        ui.label(caption(ui, run_and_model(unit.run)));
         ui.add_space(TIGHT);
         for axis in axes {
             let name = axis.label.strip_suffix(" after").unwrap_or(axis.label);

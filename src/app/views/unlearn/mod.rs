@@ -189,6 +189,11 @@ fn work_ui(cx: &ViewCx<'_>, can_run: bool, ui: &mut Ui) {
     }
 }
 
+/// A run and its model; the model of one that makes it itself has no name.
+fn run_and_model(run: &RunEntry) -> String {
+    if run.model.is_empty() { run.name.clone() } else { format!("{} · {}", run.name, run.model) }
+}
+
 /// Makes the experiment one of unlearning; open files with the names of its sets are taken.
 fn take_method(cx: &ViewCx<'_>) {
     cx.send(Command::Edit(DraftCommand::Method(METHOD.to_owned())));

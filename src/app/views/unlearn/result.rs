@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{Align2, FontId, Label, ProgressBar, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
-use super::{Page, Unit, battery, choose, edits, texts, units, whereabouts};
+use super::{Page, Unit, battery, choose, edits, run_and_model, texts, units, whereabouts};
 use crate::app::context::ViewCx;
 use crate::app::runs::{RunDetails, RunState};
 use crate::app::style::Icon;
@@ -180,7 +180,7 @@ fn row_ui(cx: &ViewCx<'_>, unit: &Unit<'_>, is_on: bool, ui: &mut Ui) -> bool {
 fn head_ui(unit: &Unit<'_>, ui: &mut Ui) {
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(unit_name(unit)).font(semibold(size::HEADING)));
-        ui.label(soft(ui, format!("{} · {}", unit.run.name, unit.run.model)));
+        ui.label(soft(ui, run_and_model(unit.run)));
     });
     ui.add_space(TIGHT);
 }

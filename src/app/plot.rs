@@ -261,7 +261,8 @@ impl<'a> Map<'a> {
             let (map, t) = if diverging {
                 (Colormap::Diverging, 0.5 + 0.5 * v / largest.max(f64::MIN_POSITIVE))
             } else {
-                (Colormap::Viridis, (v - low) / (high - low).max(f64::MIN_POSITIVE))
+                // equal values have the middle color, as in files
+                (Colormap::Viridis, if high > low { (v - low) / (high - low) } else { 0.5 })
             };
             color(if v.is_finite() { map.at(t, theme) } else { theme.missing() })
         };

@@ -27,6 +27,8 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 const EVENT_EVERY: Duration = Duration::from_millis(250);
 /// The promise is a second from the request; the rest is for noticing it and for the last writes.
 const STUCK_AFTER: Duration = Duration::from_millis(500);
+/// Work that was told to stop may write what it holds, such as the checkpoint of a training; a second request ends it.
+const SAVED_WITHIN: Duration = Duration::from_mins(1);
 
 /// How a run is stopped and watched.
 pub struct Control {
@@ -73,6 +75,8 @@ struct Shared {
     state: Mutex<Shown>,
     stop: Arc<AtomicBool>,
     finished: AtomicBool,
+    /// Whether the work has been told to stop.
+    is_told: AtomicBool,
     owns_process: bool,
     begun: Instant,
     worked_before: f64,
@@ -111,6 +115,7 @@ impl RunHost {
             state: Mutex::new(Shown { status, events }),
             stop,
             finished: AtomicBool::new(false),
+            is_told: AtomicBool::new(false),
             owns_process,
             begun: Instant::now(),
             worked_before,
@@ -233,7 +238,11 @@ impl Host for RunHost {
             self.shared.lock().status.take(&progress);
             self.append(progress.into());
         }
-        self.failure.is_none() && !self.shared.stop.load(Ordering::SeqCst)
+        let goes_on = self.failure.is_none() && !self.shared.stop.load(Ordering::SeqCst);
+        if !goes_on {
+            self.shared.is_told.store(true, Ordering::SeqCst);
+        }
+        goes_on
     }
 
     fn warn(&mut self, message: &str) {
@@ -354,7 +363,8 @@ fn heartbeat(shared: &Shared, journal: &File) {
         }
         if shared.stop.load(Ordering::SeqCst) {
             let since = *asked.get_or_insert_with(Instant::now);
-            if shared.owns_process && since.elapsed() > STUCK_AFTER {
+            let patience = if shared.is_told.load(Ordering::SeqCst) { SAVED_WITHIN } else { STUCK_AFTER };
+            if shared.owns_process && since.elapsed() > patience {
                 end_process(shared, journal);
             }
         }
